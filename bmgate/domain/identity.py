@@ -1,0 +1,61 @@
+"""Identities: Bitmessage addresses with their private keys, owned by one account each."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from bmgate.bm.addresses import Address
+from bmgate.bm.keys import PrivateKeys
+from bmgate.domain.account import AccountId
+
+IdentityId = NewType("IdentityId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One address of an account, with the work it demands from strangers.
+
+    `pubkey_sent_at` is the Unix time of the last publication of its pubkey, None if there was none.
+    """
+
+    id: IdentityId
+    account: AccountId
+    address: Address
+    label: str
+    enabled: bool
+    is_default: bool
+    nonce_trials_per_byte: int
+    payload_length_extra_bytes: int
+    created_at: int
+    pubkey_sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewIdentity:
+    """What storage needs to make an identity."""
+
+    address: Address
+    keys: PrivateKeys
+    label: str
+    is_default: bool
+    nonce_trials_per_byte: int
+    payload_length_extra_bytes: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReceivingKey:
+    """What recognising a msg takes: the encryption key of one enabled identity, 32 raw bytes."""
+
+    identity: IdentityId
+    account: AccountId
+    address: Address
+    encryption_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PubkeyWork:
+    """A pubkey object of an own identity on its way out: signed and stored before its proof of work begins (P28)."""
+
+    identity: IdentityId
+    payload: bytes
+    saved_nonce: int
