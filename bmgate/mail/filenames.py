@@ -1,0 +1,40 @@
+"""Names of files in mails: what a sender wrote, wherever his program put it, made safe to show and to store (O13)."""
+
+import mimetypes
+import unicodedata
+
+from bmgate.mail.headers import decode_header, raw_field
+from bmgate.mail.parse import Part, content_type, disposition, parse_header, raw_body
+from bmgate.mail.text import clean_line, truncate_utf8
+
+MAX_NAME = 120  # bytes of UTF-8
+MAX_EXTENSION = 20  # bytes, the dot included
+_EXTENSIONS = {"text/calendar": ".ics", "text/vcard": ".vcf"}  # that the standard library lacks
+_TYPES = mimetypes.MimeTypes()  # the standard library's own table, not the machine's
+
+
+def given_name(part: Part) -> str:
+    """The file name a part claims, as written; empty when it has none."""
+    return disposition(part).parameters.get("filename", "") or content_type(part).parameters.get("name", "")
+
+
+def file_name(part: Part, number: int) -> str:
+    """The clean name of a part; `number` (from 1) names the nameless, an embedded mail is named by its subject."""
+    media = content_type(part).value
+    name = clean_file_name(given_name(part))
+    if not name and media == "message/rfc822":
+        subject = decode_header(raw_field(parse_header(raw_body(part)), "Subject"))
+        name = clean_file_name(f"{subject.replace('/', '-')}.eml")
+    return name or f"attachment-{number}{_EXTENSIONS.get(media) or _TYPES.guess_extension(media) or ''}"
+
+
+def clean_file_name(name: str) -> str:
+    """Base name, NFC, one clean line, no leading dots, at most 120 bytes with the extension kept; may be empty."""
+    base = clean_line(name).replace("\\", "/").rpartition("/")[2]
+    base = clean_line(unicodedata.normalize("NFC", base)).lstrip(". ")
+    stem, dot, extension = base.rpartition(".")
+    suffix = f".{extension}" if dot and stem else ""
+    if len(suffix.encode()) > MAX_EXTENSION:
+        suffix = ""
+    room = MAX_NAME - len(suffix.encode())
+    return truncate_utf8(base.removesuffix(suffix), room).rstrip(" ") + suffix

@@ -1,0 +1,39 @@
+import pytest
+
+from bmgate.mail.parse import parse_mail
+from bmgate.mail.wishes import MAX_TTL, MIN_TTL, chosen_ttl, expires_at
+
+NOW = 1_000_000
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("wished", "tag", "expires", "chosen"),
+    [
+        (DAY, 2 * DAY, NOW + 3 * DAY, DAY),
+        (None, 2 * DAY, NOW + 3 * DAY, 2 * DAY),
+        (None, None, NOW + 3 * DAY, 3 * DAY),
+        (None, None, NOW - DAY, MIN_TTL),
+        (None, None, NOW + 99 * DAY, MAX_TTL),
+        (None, None, None, 4 * DAY),
+    ],
+)
+def test_the_header_comes_before_the_tag_and_the_tag_before_expires(
+    wished: int | None, tag: int | None, expires: int | None, chosen: int
+) -> None:
+    assert chosen_ttl(wished, tag, expires, NOW, 4 * DAY) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Thu, 01 Jan 1970 01:00:00 +0100", 0),
+        ("Thu, 1 Jan 1970 00:01", 60),
+        ("", None),
+        ("nonsense", None),
+        ("Sat, 99 Jan 99999 99:99:99 +9999999", None),
+        ("9" * 500, None),
+    ],
+)
+def test_expires_is_a_date_or_nothing(text: str, seconds: int | None) -> None:
+    assert expires_at(parse_mail(f"Expires: {text}\n\n".encode())) == seconds
