@@ -1,0 +1,56 @@
+"""What the two databases have in common: how to connect, and what an error of theirs means."""
+
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from bmgate.errors import Conflict, GatewayError, StorageBusy
+
+BUSY_SECONDS = 10
+
+
+class StorageFailed(StorageBusy):
+    """The disk or the database broke a promise: nothing more is written until a restart has looked at it (D2)."""
+
+
+class Backend(Protocol):
+    """One kind of database."""
+
+    @property
+    def writer(self) -> Engine: ...
+    @property
+    def reader(self) -> Engine: ...
+
+    def connect_writer(self) -> Connection:
+        """The only connection that writes; raises StorageBusy when another gateway has it."""
+        ...
+
+    def is_failure(self, error: DBAPIError) -> bool:
+        """Whether `error` says that the storage itself is broken."""
+        ...
+
+    def before_upgrade(self, connection: Connection, revision: str) -> None:
+        """Keep a copy of a database that stands at `revision`, where that is ours to do."""
+        ...
+
+    def before_close(self, connection: Connection) -> None:
+        """Leave everything in good order."""
+        ...
+
+
+def translated(error: SQLAlchemyError, backend: Backend) -> GatewayError | SQLAlchemyError:
+    """The error our callers know for one of the database's; programming errors stay what they are."""
+    if isinstance(error, IntegrityError):
+        return Conflict(f"contradicts what is stored: {type(error.orig).__name__}")
+    if not isinstance(error, DBAPIError):
+        return error
+    if backend.is_failure(error):
+        return StorageFailed(f"the database failed: {_cause(error)}")
+    if error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError"):
+        return StorageBusy(f"the database did not take it: {_cause(error)}")
+    return error
+
+
+def _cause(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())  # the driver's words: without statement and values

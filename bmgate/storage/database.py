@@ -1,0 +1,155 @@
+"""The database as services use it: units of work in, values out.
+
+One thread writes (`writer`), a few read on snapshots that they cannot change. Both databases are used alike; what
+differs is in `sqlite` and `postgresql`.
+"""
+
+import asyncio
+import queue
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bmgate.domain.ports.database import Failpoints, Store
+from bmgate.errors import ShuttingDown, StorageBusy
+from bmgate.storage.backend import BUSY_SECONDS, Backend, StorageFailed, translated
+from bmgate.storage.failpoints import NoFailpoints
+from bmgate.storage.gateway import check_gateway
+from bmgate.storage.migrations import migrate
+from bmgate.storage.postgresql import PostgresqlBackend
+from bmgate.storage.sqlite import SqliteBackend
+from bmgate.storage.store import open_store
+from bmgate.storage.vault import Vault
+from bmgate.storage.writer import Unit, Writer
+
+T = TypeVar("T")
+
+READERS = 3
+MAX_WAITING = 2_000  # units of work, before those who bring more wait at the door
+CLOSE_SECONDS = 2.0
+
+
+def backend_of(url: str | Path) -> Backend:
+    """For a path or `sqlite:///path`, and for `postgresql://...`."""
+    if isinstance(url, Path):
+        return SqliteBackend(url)
+    if url.startswith("postgresql"):
+        return PostgresqlBackend(url)
+    return SqliteBackend(Path(url.removeprefix("sqlite:///")))
+
+
+def open_database(
+    url: str | Path,
+    vault: Vault,
+    network: str,
+    failpoints: Failpoints | None = None,
+    on_failure: Callable[[StorageFailed], None] = lambda failure: None,
+) -> "SealedDatabase":
+    """Open, and make or upgrade as needed; blocks, so call it before serving.
+
+    Raises ConfigError for a newer schema, another network or another master key, StorageBusy when somebody else has it.
+    `on_failure` is called once, on a storage thread, when the storage broke and the gateway should end.
+    """
+    backend, points = backend_of(url), failpoints or NoFailpoints()
+    connection = backend.connect_writer()
+    try:
+        migrate(connection, backend, points)
+        check_gateway(connection, vault, network)
+    except SQLAlchemyError as error:
+        connection.close()
+        raise translated(error, backend) from error
+    except BaseException:
+        connection.close()
+        raise
+    return SealedDatabase(backend, connection, vault, points, on_failure)
+
+
+class SealedDatabase:
+    """The `Database` port over one SQLite file or one PostgreSQL database."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        connection: Connection,
+        vault: Vault,
+        failpoints: Failpoints,
+        on_failure: Callable[[StorageFailed], None],
+    ) -> None:
+        self._backend, self._vault = backend, vault
+        self._writer = Writer(backend, connection, vault, failpoints, on_failure)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
+        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._room = asyncio.Semaphore(MAX_WAITING)
+        self._closed = False
+
+    async def transact(self, work: Callable[[Store], T]) -> T:
+        """Run `work` in a transaction and return once it is durable; an exception rolls it back and is raised here.
+
+        Cancelling the caller takes back a unit that has not begun; one that has is carried out.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        await self._enter()
+        try:
+            self._writer.submit(Unit(work, future, loop))
+            return await future
+        finally:
+            self._room.release()
+
+    async def read(self, work: Callable[[Store], T]) -> T:
+        """Run `work` on a snapshot it cannot change."""
+        await self._enter()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        finally:
+            self._room.release()
+
+    async def close(self) -> bool:
+        """Finish what was begun, leave the file in order, end the threads; False when that took too long."""
+        self._closed = True
+        return await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    async def _enter(self) -> None:
+        if self._closed:
+            raise ShuttingDown("the gateway is about to stop")
+        if not self._room.locked():
+            await self._room.acquire()
+            return
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise StorageBusy("too much is waiting for the database") from error
+
+    def _read(self, work: Callable[[Store], T]) -> T:
+        try:
+            connection = self._take_reader()
+            try:
+                with connection.begin():
+                    return work(open_store(connection, self._vault))
+            finally:
+                self._put_back(connection)
+        except SQLAlchemyError as error:
+            raise translated(error, self._backend) from error
+
+    def _take_reader(self) -> Connection:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return self._backend.reader.connect()
+
+    def _put_back(self, connection: Connection) -> None:
+        if connection.invalidated:
+            connection.close()
+        else:
+            self._idle.put(connection)
+
+    def _close(self) -> bool:
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+        return self._writer.close(CLOSE_SECONDS)

@@ -1,0 +1,143 @@
+"""Accounts, their slots, and the names they are found by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, insert, select, update
+
+from bmgate.bm.addresses import Address
+from bmgate.domain.account import Account, AccountId, AccountSecrets, AccountState, Level
+from bmgate.domain.mailbox import SPECIAL_MAILBOXES
+from bmgate.domain.ports.database import PasswordSlot
+from bmgate.domain.ports.world import NewAccountKeys, NewSlot
+from bmgate.errors import AccountLocked, Conflict, Missing
+from bmgate.storage.passwords import MASTER_SLOT, PASSWORD_SLOT, slot_owner
+from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
+from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
+from bmgate.storage.schema import account as accounts
+from bmgate.storage.schema import alias as aliases
+from bmgate.storage.schema import identity as identities
+from bmgate.storage.schema import slot as slots
+from bmgate.storage.sealing import KEY_SIZE
+from bmgate.storage.vault import AccountKeys, Purpose
+
+_BY_ID = select(accounts).where(accounts.c.id == bindparam("id"))
+_SLOTS = (
+    select(slots).where(slots.c.account == bindparam("account"), slots.c.kind == bindparam("kind")).order_by(slots.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRepository:
+    """All accounts."""
+
+    scope: GatewayScope
+
+    def add(self, name: str, keys: NewAccountKeys, level: Level, quota_bytes: int | None, now: int) -> Account:
+        """A new account with its special mailboxes; raises Conflict when the name is taken."""
+        folded, connection = name.lower(), self.scope.connection
+        if connection.execute(select(aliases.c.name).where(aliases.c.name == folded)).first() is not None:
+            raise Conflict(f"the name {name!r} is taken")
+        values = {
+            "uuid": keys.uuid,
+            "name": folded,
+            "state": AccountState.ACTIVE.value,
+            "level": level.value,
+            "quota_bytes": quota_bytes,
+            "public_key": keys.public_key,
+            "wrapped_data_key": keys.wrapped_data_key,
+            "sealed_secrets": keys.sealed_secrets,
+            "created_at": now,
+        }
+        account = AccountId(connection.execute(insert(accounts).values(values).returning(accounts.c.id)).scalar_one())
+        connection.execute(insert(aliases).values(name=folded, account=account, identity=None, created_at=now))
+        for slot in keys.slots:
+            self._add_slot(account, slot)
+        mailboxes = AccountMailboxRepository(self.enter(account))
+        for kind, mailbox_name in SPECIAL_MAILBOXES.items():
+            mailboxes.create(mailbox_name, kind, now)
+        return self.get(account)
+
+    def get(self, account: AccountId) -> Account:
+        """Raises Missing."""
+        return _read_account(self._row(account))
+
+    def find(self, name: str) -> Account | None:
+        """By account name or alias, both compared folded."""
+        query = select(accounts).join(aliases, aliases.c.account == accounts.c.id)
+        return self._only(query.where(aliases.c.name == name.lower()))
+
+    def find_by_address(self, address: Address) -> Account | None:
+        """The owner of an identity."""
+        query = select(accounts).join(identities, identities.c.account == accounts.c.id)
+        same = (identities.c.ripe == address.ripe, identities.c.version == address.version)
+        return self._only(query.where(*same, identities.c.stream == address.stream))
+
+    def find_by_folded_address(self, folded: str) -> Account | None:
+        """The only account with an address of this lower-case text, without `bm-`; None for none or several."""
+        owners = select(identities.c.account).where(identities.c.folded == folded)
+        return self._only(select(accounts).where(accounts.c.id.in_(owners)))
+
+    def all(self) -> list[Account]:
+        """By name."""
+        return [_read_account(row) for row in self.scope.connection.execute(select(accounts).order_by(accounts.c.name))]
+
+    def set_state(self, account: AccountId, state: AccountState) -> None:
+        self.scope.connection.execute(
+            update(accounts).where(accounts.c.id == self.get(account).id).values(state=state.value)
+        )
+
+    def password_slots(self, account: AccountId) -> list[PasswordSlot]:
+        """Those made for this account's key: one copied from another account opens nothing here."""
+        owner = self._row(account).public_key
+        rows = self.scope.connection.execute(_SLOTS, {"account": account, "kind": PASSWORD_SLOT})
+        found = [PasswordSlot(row.id, account, row.parameters, row.wrapped) for row in rows]
+        return [slot for slot in found if slot_owner(slot.parameters) == owner]
+
+    def user_key(self, account: AccountId) -> bytes:
+        """The user key, where the master key opens it (L0); raises AccountLocked."""
+        user_key = self.enter(account).keys.user_key
+        if user_key is None:
+            raise AccountLocked("only its password opens this account")
+        return user_key
+
+    def replace_password_slots(self, account: AccountId, slot: NewSlot) -> None:
+        """All password slots go, this one comes."""
+        self.scope.connection.execute(
+            delete(slots).where(slots.c.account == self.get(account).id, slots.c.kind == PASSWORD_SLOT)
+        )
+        self._add_slot(account, slot)
+
+    def enter(self, account: AccountId) -> AccountScope:
+        """The way into one account; raises Missing."""
+        row, vault = self._row(account), self.scope.vault
+        opened = vault.open(Purpose.SECRETS, row.sealed_secrets, row.uuid)
+        secrets = AccountSecrets(opened[:KEY_SIZE], opened[KEY_SIZE:])
+        return AccountScope(self.scope.connection, vault, _read_account(row), secrets, self._keys(row))
+
+    def _row(self, account: AccountId) -> AnyRow:
+        row = self.scope.connection.execute(_BY_ID, {"id": account}).first()
+        if row is None:
+            raise Missing(f"there is no account {account}")
+        return row
+
+    def _only(self, query: Select[Any]) -> Account | None:
+        rows: Sequence[AnyRow] = self.scope.connection.execute(query).all()
+        return _read_account(rows[0]) if len(rows) == 1 else None
+
+    def _keys(self, row: AnyRow) -> AccountKeys:
+        at_hand = self.scope.vault.keys_at_hand(row.public_key)
+        if at_hand is not None:
+            return at_hand
+        master = self.scope.connection.execute(_SLOTS, {"account": row.id, "kind": MASTER_SLOT}).first()
+        wrapped = None if master is None else master.wrapped
+        return self.scope.vault.open_account(row.uuid, row.public_key, row.wrapped_data_key, wrapped)
+
+    def _add_slot(self, account: AccountId, slot: NewSlot) -> None:
+        values = {"account": account, "kind": slot.kind, "parameters": slot.parameters, "wrapped": slot.wrapped}
+        self.scope.connection.execute(insert(slots).values(values))
+
+
+def _read_account(row: AnyRow) -> Account:
+    return Account(AccountId(row.id), row.uuid, row.name, AccountState(row.state), Level(row.level), row.quota_bytes)

@@ -1,0 +1,138 @@
+"""One account's mailboxes. Their names are sealed; a tag finds one by its name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
+
+from bmgate.domain.mailbox import SPECIAL_MAILBOXES, Flags, Mailbox, MailboxId, MailboxKind, MailboxStatus
+from bmgate.errors import MailboxExists, MailboxMissing
+from bmgate.storage.repositories.contents import delete_unshown
+from bmgate.storage.repositories.scope import AccountScope, AnyRow
+from bmgate.storage.schema import account as accounts
+from bmgate.storage.schema import content as contents
+from bmgate.storage.schema import expunged
+from bmgate.storage.schema import mailbox as mailboxes
+from bmgate.storage.schema import message as messages
+
+_MINE = select(mailboxes).where(mailboxes.c.account == bindparam("account"))
+_BY_ID = _MINE.where(mailboxes.c.id == bindparam("id"))
+_BY_TAG = _MINE.where(mailboxes.c.name_tag == bindparam("tag"))
+_BY_KIND = _MINE.where(mailboxes.c.kind == bindparam("kind")).order_by(mailboxes.c.id)
+
+_ORDER = {kind: place for place, kind in enumerate([*SPECIAL_MAILBOXES, MailboxKind.USER])}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMailboxRepository:
+    """One account's mailboxes; UIDs, UIDVALIDITY and MODSEQ come from stored counters, moved in the transaction."""
+
+    scope: AccountScope
+
+    def all(self) -> list[Mailbox]:
+        """Special ones first, then by name."""
+        rows = self.scope.connection.execute(_MINE, {"account": self.scope.account.id})
+        return sorted(map(self._read, rows), key=lambda mailbox: (_ORDER[mailbox.kind], mailbox.name))
+
+    def find(self, name: str) -> Mailbox | None:
+        """Exact name; INBOX in any case."""
+        row = self.scope.connection.execute(_BY_TAG, {"account": self.scope.account.id, "tag": self._tag(name)}).first()
+        return None if row is None else self._read(row)
+
+    def get(self, mailbox: MailboxId) -> Mailbox:
+        """Raises MailboxMissing."""
+        row = self.scope.connection.execute(_BY_ID, {"account": self.scope.account.id, "id": mailbox}).first()
+        if row is None:
+            raise MailboxMissing("this mailbox is not there any more")
+        return self._read(row)
+
+    def by_kind(self, kind: MailboxKind) -> Mailbox:
+        """A special mailbox, also of a locked account; raises MailboxMissing."""
+        row = self.scope.connection.execute(_BY_KIND, {"account": self.scope.account.id, "kind": kind.value}).first()
+        if row is None:
+            raise MailboxMissing(f"no mailbox of kind {kind}")
+        return self._read(row)
+
+    def create(self, name: str, kind: MailboxKind, now: int) -> Mailbox:
+        """Raises MailboxExists; UIDVALIDITY is max(last + 1, now) of the account (U3)."""
+        self._require_free(name)
+        tag, uidvalidity = self._tag(name), self._next_uidvalidity(now)
+        values = {
+            "account": self.scope.account.id,
+            "kind": kind.value,
+            "name_tag": tag,
+            "sealed_name": self.scope.keys.seal(name.encode(), b"mailbox", tag),
+            "subscribed": True,
+            "uidvalidity": uidvalidity,
+            "uidnext": 1,
+            "modseq": 1,
+        }
+        new = self.scope.connection.execute(insert(mailboxes).values(values).returning(mailboxes.c.id)).scalar_one()
+        return Mailbox(MailboxId(new), name, kind, True, uidvalidity, uidnext=1, modseq=1)
+
+    def delete(self, mailbox: MailboxId) -> None:
+        """With its messages."""
+        connection, doomed = self.scope.connection, self.get(mailbox).id
+        shown = connection.execute(select(messages.c.content).where(messages.c.mailbox == doomed)).scalars().all()
+        for table in (messages, expunged):
+            connection.execute(delete(table).where(table.c.mailbox == doomed))
+        connection.execute(delete(mailboxes).where(mailboxes.c.id == doomed))
+        delete_unshown(self.scope, shown)
+
+    def rename(self, mailbox: MailboxId, name: str) -> None:
+        """Raises MailboxExists."""
+        self._require_free(name)
+        tag = self._tag(name)
+        sealed = self.scope.keys.seal(name.encode(), b"mailbox", tag)
+        self._change(mailbox, name_tag=tag, sealed_name=sealed)
+
+    def set_subscribed(self, mailbox: MailboxId, subscribed: bool) -> None:
+        """Raises MailboxMissing."""
+        self._change(mailbox, subscribed=subscribed)
+
+    def status(self, mailbox: MailboxId) -> MailboxStatus:
+        """Raises MailboxMissing."""
+        found = self.get(mailbox)
+        total, unseen, deleted, size = self.scope.connection.execute(_COUNTS, {"mailbox": found.id}).one()
+        return MailboxStatus(found, total, unseen, deleted, int(size))
+
+    def _change(self, mailbox: MailboxId, **values: object) -> None:
+        self.scope.connection.execute(update(mailboxes).where(mailboxes.c.id == self.get(mailbox).id).values(values))
+
+    def _require_free(self, name: str) -> None:
+        if self.find(name) is not None:
+            raise MailboxExists(f"mailbox {name!r} exists already")
+
+    def _next_uidvalidity(self, now: int) -> int:
+        last = accounts.c.last_uidvalidity
+        following = case((last + 1 > now, last + 1), else_=now)
+        change = update(accounts).where(accounts.c.id == self.scope.account.id).values(last_uidvalidity=following)
+        uidvalidity: int = self.scope.connection.execute(change.returning(last)).scalar_one()
+        return uidvalidity
+
+    def _tag(self, name: str) -> bytes:
+        spelled = "INBOX" if name.upper() == "INBOX" else name
+        return self.scope.vault.tag(b"mailbox", self.scope.account.uuid, spelled.encode())
+
+    def _read(self, row: AnyRow) -> Mailbox:
+        kind = MailboxKind(row.kind)
+        name = SPECIAL_MAILBOXES.get(kind)  # never renamed, so a locked account has them too
+        if name is None:
+            name = self.scope.keys.open(row.sealed_name, b"mailbox", row.name_tag).decode()
+        return Mailbox(MailboxId(row.id), name, kind, row.subscribed, row.uidvalidity, row.uidnext, row.modseq)
+
+
+def _count_flag(flag: Flags, present: int) -> Any:
+    return func.coalesce(func.sum(case((messages.c.flags.op("&")(int(flag)) == present, 1), else_=0)), 0)
+
+
+_COUNTS = (
+    select(
+        func.count(),
+        _count_flag(Flags.SEEN, 0),
+        _count_flag(Flags.DELETED, int(Flags.DELETED)),
+        func.coalesce(func.sum(contents.c.size_class), 0),
+    )
+    .select_from(messages.join(contents, contents.c.id == messages.c.content))
+    .where(messages.c.mailbox == bindparam("mailbox"))
+)

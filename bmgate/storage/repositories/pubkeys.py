@@ -1,0 +1,43 @@
+"""The cache of others' pubkeys. Whose they are is sealed; an HMAC tag finds one by its address."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select
+
+from bmgate.bm.addresses import Address
+from bmgate.bm.plaintext import Pubkey, encode_pubkey_record, read_pubkey_record
+from bmgate.storage.repositories.scope import GatewayScope
+from bmgate.storage.schema import pubkey as pubkeys
+from bmgate.storage.vault import Purpose, Vault
+
+MAX_PUBKEYS = 10_000  # P25
+
+
+def address_tag(vault: Vault, address: Address) -> bytes:
+    """Finds rows of the whole gateway that concern `address`."""
+    return vault.tag(b"address", str(address).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class PubkeyRepository:
+    """The newest pubkey of each address; when there are too many, those learnt longest ago go."""
+
+    scope: GatewayScope
+
+    def find(self, address: Address) -> Pubkey | None:
+        tag = address_tag(self.scope.vault, address)
+        sealed = self.scope.connection.execute(
+            select(pubkeys.c.sealed_record).where(pubkeys.c.address_tag == tag)
+        ).scalar()
+        return None if sealed is None else read_pubkey_record(self.scope.vault.open(Purpose.CACHE, sealed, tag))
+
+    def save(self, pubkey: Pubkey, now: int) -> None:
+        """In place of the one known before."""
+        tag, connection = address_tag(self.scope.vault, pubkey.address), self.scope.connection
+        sealed = self.scope.vault.seal(Purpose.CACHE, encode_pubkey_record(pubkey), tag)
+        connection.execute(delete(pubkeys).where(pubkeys.c.address_tag == tag))
+        connection.execute(insert(pubkeys).values(address_tag=tag, sealed_record=sealed, learnt_at=now))
+        surplus = connection.execute(select(func.count()).select_from(pubkeys)).scalar_one() - MAX_PUBKEYS
+        if surplus > 0:
+            oldest = select(pubkeys.c.address_tag).order_by(pubkeys.c.learnt_at).limit(surplus)
+            connection.execute(delete(pubkeys).where(pubkeys.c.address_tag.in_(oldest)))

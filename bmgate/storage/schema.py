@@ -1,0 +1,340 @@
+"""The tables. Portable types only; times are Unix seconds; states stand as their names.
+
+Columns called `sealed_...` are opened with a key of the vault, those called `..._tag` find a value without telling it.
+Ids come from sequences that never give one out twice (F4). A change here needs a migration: a test compares both.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ID: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")  # where only INTEGER counts up by itself
+
+
+def _id() -> Column[int]:
+    return Column("id", ID, Identity(), primary_key=True)
+
+
+def _ref(name: str, target: str, *, null: bool = False, on_delete: str | None = None) -> Column[int]:
+    return Column(name, ID, ForeignKey(f"{target}.id", ondelete=on_delete), nullable=null)
+
+
+def _integer(name: str, default: int | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, default=default)
+
+
+def _bytes(name: str, *, null: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=null)
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _bytes("value"),
+)
+"""Facts about the whole: the network, how to know the master key, who holds the database."""
+
+account = Table(
+    "account",
+    metadata,
+    _id(),
+    _bytes("uuid"),
+    _text("name"),
+    _text("state"),
+    _text("level"),
+    Column("quota_bytes", BigInteger, nullable=True),
+    _integer("used_bytes", 0),  # sum of the size classes of its contents
+    _integer("last_uidvalidity", 0),
+    _bytes("public_key"),
+    _bytes("wrapped_data_key"),
+    _bytes("sealed_secrets"),
+    _integer("created_at"),
+    UniqueConstraint("uuid"),
+    UniqueConstraint("name"),
+    sqlite_autoincrement=True,
+)
+
+slot = Table(
+    "slot",
+    metadata,
+    _id(),
+    _ref("account", "account", on_delete="CASCADE"),
+    _text("kind"),
+    _bytes("parameters"),
+    _bytes("wrapped"),
+    Index(None, "account"),
+    sqlite_autoincrement=True,
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _integer("version"),
+    _integer("stream"),
+    _bytes("ripe"),
+    _bytes("lookup"),  # what a getpubkey asks by
+    _text("folded"),  # lower case without bm-
+    _bytes("signing_key"),  # public, like the next
+    _bytes("encryption_key"),
+    _bytes("sealed_signing_key"),
+    _bytes("sealed_encryption_key"),
+    _bytes("sealed_label"),
+    _integer("behavior"),
+    _integer("nonce_trials_per_byte"),
+    _integer("payload_length_extra_bytes"),
+    _flag("enabled"),
+    _flag("is_default"),
+    _integer("created_at"),
+    Column("pubkey_sent_at", BigInteger, nullable=True),
+    _bytes("pubkey_payload", null=True),  # being worked on
+    _bytes("pubkey_nonce"),  # 8 bytes: an unsigned 64-bit number, as in `outbox`
+    UniqueConstraint("ripe"),
+    Index(None, "account"),
+    Index(None, "lookup"),
+    Index(None, "folded"),
+    sqlite_autoincrement=True,
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    _ref("identity", "identity", on_delete="CASCADE"),
+    _integer("at"),
+    Index(None, "identity", "at"),
+)
+"""When pubkeys were begun, for the limit of P28."""
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _ref("account", "account"),
+    _ref("identity", "identity", null=True),  # none: the account's default identity
+    _integer("created_at"),
+    Index(None, "account"),
+)
+"""Account names and aliases, one namespace, lower case."""
+
+contact = Table(
+    "contact",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _bytes("address_tag"),
+    _bytes("sealed_address"),
+    _bytes("sealed_label", null=True),  # none: a correspondent without an entry in the address book
+    _flag("corresponded"),
+    UniqueConstraint("account", "address_tag"),
+    sqlite_autoincrement=True,
+)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _text("kind"),
+    _bytes("name_tag"),
+    _bytes("sealed_name"),
+    _flag("subscribed"),
+    _integer("uidvalidity"),
+    _integer("uidnext"),
+    _integer("modseq"),
+    UniqueConstraint("account", "name_tag"),
+    sqlite_autoincrement=True,
+)
+
+content = Table(
+    "content",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _bytes("uuid"),
+    _integer("scheme"),
+    _bytes("sealed_key"),
+    _integer("size_class"),
+    _bytes("message_id_tag", null=True),
+    _bytes("vector_tag", null=True),
+    UniqueConstraint("uuid"),
+    Index(None, "account", "message_id_tag"),
+    sqlite_autoincrement=True,
+)
+
+content_blob = Table(
+    "content_blob",
+    metadata,
+    _ref("content", "content", on_delete="CASCADE"),
+    _integer("kind"),
+    _integer("n"),
+    _flag("last"),
+    _bytes("data"),
+    PrimaryKeyConstraint("content", "kind", "n"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    _ref("mailbox", "mailbox"),
+    _integer("uid"),
+    _integer("modseq"),
+    _integer("internaldate"),
+    _integer("flags"),
+    _text("keywords"),  # separated by one space
+    _ref("content", "content"),
+    PrimaryKeyConstraint("mailbox", "uid"),
+    Index(None, "mailbox", "modseq"),
+    Index(None, "content"),
+    sqlite_with_rowid=False,
+)
+
+expunged = Table(
+    "expunged",
+    metadata,
+    _ref("mailbox", "mailbox"),
+    _integer("uid"),
+    _integer("modseq"),
+    PrimaryKeyConstraint("mailbox", "uid"),
+    Index(None, "mailbox", "modseq"),
+    sqlite_with_rowid=False,
+)
+
+submission = Table(
+    "submission",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _ref("identity", "identity"),
+    _text("queue_id"),
+    _bytes("repeat_tag"),
+    _bytes("message_id_tag"),
+    _bytes("sealed_envelope"),  # Message-ID and ENVID
+    _bytes("sealed_text", null=True),  # subject and body; none once forgotten
+    _text("ret"),
+    _ref("sent_content", "content", null=True, on_delete="SET NULL"),
+    _integer("created_at"),
+    UniqueConstraint("queue_id"),
+    Index(None, "account", "repeat_tag"),
+    Index(None, "account", "message_id_tag"),
+    Index(None, "sent_content"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    _ref("submission", "submission"),
+    _integer("n"),
+    _bytes("recipient_tag"),
+    _bytes("lookup_tag"),  # of its version and, from 4 on, its tag
+    _bytes("sealed_recipient"),  # address and ORCPT
+    _text("state"),
+    _text("reason"),
+    _integer("attempt"),
+    _integer("getpubkey_attempt"),
+    _text("priority"),
+    _integer("ttl_seconds"),
+    _integer("next_attempt"),
+    _bytes("ack_data"),
+    _bytes("payload"),
+    _bytes("saved_nonce"),
+    _integer("expires_time"),
+    _flag("forced"),
+    _flag("no_retry"),
+    _text("notify"),  # separated by commas
+    _integer("created_at"),
+    _integer("updated_at"),
+    UniqueConstraint("submission", "n"),
+    Index(None, "state", "recipient_tag"),
+    Index(None, "lookup_tag"),
+    Index(None, "next_attempt"),
+    sqlite_autoincrement=True,
+)
+
+outbox_event = Table(
+    "outbox_event",
+    metadata,
+    _id(),
+    _ref("outbox", "outbox"),
+    _integer("at"),
+    _text("state"),
+    _bytes("sealed_detail"),
+    Index(None, "outbox"),
+    sqlite_autoincrement=True,
+)
+
+dedupe = Table(
+    "dedupe",
+    metadata,
+    _ref("account", "account"),
+    _bytes("content_tag"),
+    _integer("keep_until"),
+    PrimaryKeyConstraint("account", "content_tag"),
+    Index(None, "keep_until"),
+    sqlite_with_rowid=False,
+)
+
+object_ = Table(
+    "object",
+    metadata,
+    _id(),  # the order of arrival
+    _bytes("vector"),
+    _integer("object_type"),
+    _integer("version"),
+    _integer("expires_time"),
+    _integer("stem_until"),
+    _bytes("tag", null=True),  # getpubkey: its lookup; pubkey: its tag, empty before version 4; others: none
+    _flag("to_process"),
+    _flag("own"),
+    _bytes("encoded"),
+    UniqueConstraint("vector"),
+    sqlite_autoincrement=True,
+)
+Index("ix_object_expires_time", object_.c.expires_time, object_.c.vector, object_.c.stem_until)  # covers `vectors()`
+for _condition, _index in (
+    (object_.c.tag.is_not(None), ("ix_object_tag", object_.c.tag)),
+    (object_.c.to_process.is_(True), ("ix_object_to_process", object_.c.id)),
+):
+    Index(*_index, sqlite_where=_condition, postgresql_where=_condition)
+
+pubkey = Table(
+    "pubkey",
+    metadata,
+    Column("address_tag", LargeBinary, primary_key=True),
+    _bytes("sealed_record"),
+    _integer("learnt_at"),
+    Index(None, "learnt_at"),
+)

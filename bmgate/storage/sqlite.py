@@ -1,0 +1,104 @@
+"""SQLite: one connection writes, the others cannot (F3; reliability rules of section 5.5)."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from bmgate.errors import ConfigError
+from bmgate.storage.backend import BUSY_SECONDS
+
+PAGE_SIZE = 16_384
+_CACHE = 64 * 1024  # KiB
+
+_EVERY_CONNECTION = (
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA temp_store=MEMORY",
+    f"PRAGMA cache_size=-{_CACHE}",
+)
+_WRITER = (
+    f"PRAGMA page_size={PAGE_SIZE}",  # before anything makes the file
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=10000",
+)
+_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON")
+
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+@dataclass(frozen=True)
+class SqliteBackend:
+    """The database file at `path`."""
+
+    path: Path
+    writer: Engine = field(init=False)
+    reader: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        writer = _engine(self.path, _WRITER, "BEGIN IMMEDIATE")
+        object.__setattr__(self, "writer", writer)
+        object.__setattr__(self, "reader", _engine(self.path, _READER, "BEGIN"))
+
+    def connect_writer(self) -> Connection:
+        """Makes the file, readable for its owner only, when it is not there."""
+        try:
+            self.path.touch(mode=0o600)
+            return self.writer.connect()
+        except (OSError, DBAPIError) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise ConfigError(f"{self.path}: cannot be opened as a database: {reason}; see: bmgate fsck") from error
+
+    def is_failure(self, error: DBAPIError) -> bool:
+        """Disk errors and damaged pages; a full disk is not one."""
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in _BROKEN
+
+    def before_upgrade(self, connection: Connection, revision: str) -> None:
+        """A copy in `backups/` beside the database; one of an earlier try is good and stays (D12)."""
+        folder = self.path.parent / "backups"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        kept = folder / f"{self.path.stem}-{revision}.db"
+        if kept.exists():
+            return
+        unfinished = kept.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        _outside_transaction(connection, "VACUUM INTO ?", str(unfinished))
+        unfinished.rename(kept)
+
+    def before_close(self, connection: Connection) -> None:
+        """All pages into the file itself."""
+        _outside_transaction(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _outside_transaction(connection: Connection, statement: str, *values: str) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute(statement, values).close()
+
+
+def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        for pragma in (*_EVERY_CONNECTION, *pragmas):
+            connection.execute(pragma).close()
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine

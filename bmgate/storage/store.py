@@ -1,0 +1,92 @@
+"""One unit of work, as `domain.ports.database.Store` describes it: repositories over one connection."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bmgate.domain.account import Account, AccountId, AccountSecrets
+from bmgate.storage.repositories.accounts import AccountRepository
+from bmgate.storage.repositories.contacts import AccountContactRepository, AccountDuplicateRepository
+from bmgate.storage.repositories.identities import AccountIdentityRepository, IdentityRepository
+from bmgate.storage.repositories.inventory import InventoryRepository
+from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
+from bmgate.storage.repositories.messages import AccountMessageRepository
+from bmgate.storage.repositories.outbox import AccountOutboxRepository, OutboxRepository
+from bmgate.storage.repositories.pubkeys import PubkeyRepository
+from bmgate.storage.repositories.scope import AccountScope, GatewayScope
+from bmgate.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAccountStore:
+    """All that is one account's. Whoever holds it reaches no row of another."""
+
+    scope: AccountScope
+
+    @property
+    def account(self) -> Account:
+        return self.scope.account
+
+    @property
+    def secrets(self) -> AccountSecrets:
+        return self.scope.secrets
+
+    @property
+    def identities(self) -> AccountIdentityRepository:
+        return AccountIdentityRepository(self.scope)
+
+    @property
+    def mailboxes(self) -> AccountMailboxRepository:
+        return AccountMailboxRepository(self.scope)
+
+    @property
+    def messages(self) -> AccountMessageRepository:
+        return AccountMessageRepository(self.scope)
+
+    @property
+    def outbox(self) -> AccountOutboxRepository:
+        return AccountOutboxRepository(self.scope)
+
+    @property
+    def contacts(self) -> AccountContactRepository:
+        return AccountContactRepository(self.scope)
+
+    @property
+    def duplicates(self) -> AccountDuplicateRepository:
+        return AccountDuplicateRepository(self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStore:
+    """The gateway's own views, and the way into an account."""
+
+    scope: GatewayScope
+
+    @property
+    def accounts(self) -> AccountRepository:
+        return AccountRepository(self.scope)
+
+    @property
+    def identities(self) -> IdentityRepository:
+        return IdentityRepository(self.scope)
+
+    @property
+    def outbox(self) -> OutboxRepository:
+        return OutboxRepository(self.scope)
+
+    @property
+    def inventory(self) -> InventoryRepository:
+        return InventoryRepository(self.scope)
+
+    @property
+    def pubkeys(self) -> PubkeyRepository:
+        return PubkeyRepository(self.scope)
+
+    def account(self, account: AccountId) -> SealedAccountStore:
+        """Raises Missing."""
+        return SealedAccountStore(self.accounts.enter(account))
+
+
+def open_store(connection: Connection, vault: Vault) -> SealedStore:
+    """The store of one transaction on `connection`."""
+    return SealedStore(GatewayScope(connection, vault))

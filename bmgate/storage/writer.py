@@ -1,0 +1,175 @@
+"""The one thread that writes: what waits is carried out together and committed once (group commit).
+
+Each unit of work of a batch stands in its own savepoint, so it fails alone. What gathers while one commit runs goes
+into the next; a lone writer never waits.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bmgate.domain.ports.database import Failpoints, Store
+from bmgate.errors import GatewayError, ShuttingDown
+from bmgate.storage.backend import Backend, StorageFailed, translated
+from bmgate.storage.store import SealedStore, open_store
+from bmgate.storage.vault import Vault
+
+BATCH_SECONDS = 0.05  # of work, after which a batch is committed though more is waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of work and the future of whoever waits for it."""
+
+    work: Callable[[Store], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a unit: `error` is None when `result` is durable."""
+
+    unit: Unit
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        connection: Connection,
+        vault: Vault,
+        failpoints: Failpoints,
+        on_failure: Callable[[StorageFailed], None],
+    ) -> None:
+        self._backend, self._vault, self._failpoints, self._on_failure = backend, vault, failpoints, on_failure
+        self._connection: Connection | None = connection
+        self._waiting: deque[Unit] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failure: StorageFailed | None = None
+        self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, unit: Unit) -> None:
+        """Put a unit behind those that wait; raises ShuttingDown."""
+        with self._changed:
+            if self._closing:
+                raise ShuttingDown("the gateway is about to stop")
+            self._waiting.append(unit)
+            self._changed.notify()
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Finish what waits and end the thread; False when it did not end in time."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    # -- on the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._wait():
+            _tell(self._carry_out())
+        if self._connection is None:
+            return
+        self._failpoints.pass_("storage.checkpoint")
+        try:
+            self._backend.before_close(self._connection)
+        finally:
+            self._connection.close()
+
+    def _wait(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            return bool(self._waiting)
+
+    def _carry_out(self) -> list[Outcome]:
+        """One batch: what waits, as far as it fits a short transaction."""
+        begun: list[Unit] = []
+        try:
+            return self._run_batch(begun)
+        except SQLAlchemyError as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                self._connection = None
+            failed = self._known(error)
+        except GatewayError as error:
+            failed = error
+        return [Outcome(unit, error=failed) for unit in begun or self._take_all()]
+
+    def _run_batch(self, begun: list[Unit]) -> list[Outcome]:
+        """Raises what concerns all units alike; `begun` tells which those are."""
+        if self._failure is not None:
+            raise self._failure
+        if self._connection is None:
+            self._connection = self._backend.connect_writer()
+        connection, count = self._connection, len(self._waiting)
+        deadline = time.monotonic() + BATCH_SECONDS
+        outcomes: list[Outcome] = []
+        self._failpoints.pass_("storage.begin")
+        with connection.begin():
+            store = open_store(connection, self._vault)
+            while len(begun) < count and (not begun or time.monotonic() < deadline):
+                begun.append(self._waiting.popleft())
+                if not begun[-1].future.cancelled():
+                    outcomes.append(self._attempt(connection, store, begun[-1]))
+            self._failpoints.pass_("storage.before_commit")
+        self._failpoints.pass_("storage.after_commit")
+        return outcomes
+
+    def _attempt(self, connection: Connection, store: SealedStore, unit: Unit) -> Outcome:
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            outcome = Outcome(unit, unit.work(store))
+        except BaseException as error:  # raised again where the unit is waited for
+            known = self._known(error)
+            if isinstance(known, StorageFailed):
+                raise known from error
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            outcome = Outcome(unit, error=known)
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        return outcome
+
+    def _known(self, error: BaseException) -> BaseException:
+        """The error to raise for `error`; where the storage itself failed, nothing is written from now on."""
+        known = translated(error, self._backend) if isinstance(error, SQLAlchemyError) else error
+        if isinstance(known, StorageFailed) and self._failure is None:
+            self._failure = known
+            self._on_failure(known)
+        return known
+
+    def _take_all(self) -> list[Unit]:
+        with self._changed:
+            units = list(self._waiting)
+            self._waiting.clear()
+            return units
+
+
+def _tell(outcomes: list[Outcome]) -> None:
+    """Wake whoever waits, one call for each loop."""
+    for loop in {outcome.unit.loop for outcome in outcomes}:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, [outcome for outcome in outcomes if outcome.unit.loop is loop])
+
+
+def _resolve(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.unit.future.done():
+            continue
+        if outcome.error is not None:
+            outcome.unit.future.set_exception(outcome.error)
+        else:
+            outcome.unit.future.set_result(outcome.result)

@@ -1,0 +1,247 @@
+"""Units of work: durable together, failing alone."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from storage_fixtures import add_account, make_database, make_passwords, make_vault
+
+from bmgate.domain.account import Account
+from bmgate.domain.mailbox import MailboxKind
+from bmgate.domain.ports.database import Database, Store
+from bmgate.errors import ConfigError, Conflict, Missing, ShuttingDown, StorageBusy
+from bmgate.storage.backend import StorageFailed
+from bmgate.storage.database import SealedDatabase, open_database
+from bmgate.storage.store import SealedStore
+from bmgate.storage.vault import Vault
+
+
+def satisfies_the_port(database: SealedDatabase, store: SealedStore) -> tuple[Database, Store]:
+    """For the type checker, which compares every method of every repository."""
+    return database, store
+
+
+async def test_a_unit_returns_what_it_found(database: SealedDatabase, alice: Account) -> None:
+    assert await database.read(lambda store: store.accounts.get(alice.id)) == alice
+    assert await database.transact(lambda store: store.accounts.find("ALICE")) == alice
+
+
+async def test_a_unit_that_raises_leaves_nothing(database: SealedDatabase, vault: Vault) -> None:
+    def fail(store: Store) -> None:
+        add_account(store, make_passwords(vault), "carol")
+        raise Missing("something else")
+
+    with pytest.raises(Missing, match="something else"):
+        await database.transact(fail)
+    assert await database.read(lambda store: store.accounts.all()) == []
+
+
+async def test_units_of_a_batch_fail_alone(database: SealedDatabase, vault: Vault) -> None:
+    passwords = make_passwords(vault)
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(store: Store) -> None:
+        begun.set()
+        go.wait(5)
+
+    holding = asyncio.ensure_future(database.transact(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    names = ["one", "two", "one", "three"]
+    works = [partial(add_account, passwords=passwords, name=name) for name in names]
+    waiting = [asyncio.ensure_future(database.transact(work)) for work in works]
+    await asyncio.sleep(0)
+    go.set()
+    await holding
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [isinstance(outcome, Conflict) for outcome in outcomes] == [False, False, True, False]
+    kept = await database.read(lambda store: [account.name for account in store.accounts.all()])
+    assert kept == ["one", "three", "two"]
+
+
+async def test_what_waits_is_committed_together(tmp_path: Path, vault: Vault) -> None:
+    commits = []
+
+    class Counting:
+        def pass_(self, name: str) -> None:
+            if name == "storage.after_commit":
+                commits.append(name)
+
+    database = make_database(tmp_path, vault, Counting())
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(store: Store) -> None:
+        begun.set()
+        go.wait(5)
+
+    holding = asyncio.ensure_future(database.transact(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    waiting = [asyncio.ensure_future(database.transact(lambda store: store.accounts.all())) for _ in range(20)]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(holding, *waiting)
+    await database.close()
+    assert len(commits) == 2
+
+
+async def test_a_cancelled_unit_that_has_not_begun_is_taken_back(database: SealedDatabase, vault: Vault) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(store: Store) -> None:
+        begun.set()
+        go.wait(5)
+
+    holding = asyncio.ensure_future(database.transact(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    unwanted = asyncio.ensure_future(
+        database.transact(lambda store: add_account(store, make_passwords(vault), "nobody"))
+    )
+    await asyncio.sleep(0)
+    unwanted.cancel()
+    await asyncio.gather(unwanted, return_exceptions=True)
+    go.set()
+    await holding
+    assert await database.transact(lambda store: store.accounts.find("nobody")) is None
+
+
+async def test_readers_cannot_write(database: SealedDatabase, vault: Vault) -> None:
+    with pytest.raises(Exception, match=r"read.?only"):
+        await database.read(lambda store: add_account(store, make_passwords(vault), "carol"))
+    assert await database.read(lambda store: store.accounts.all()) == []
+
+
+async def test_a_reader_sees_one_instant(database: SealedDatabase, vault: Vault) -> None:
+    seen, go = threading.Event(), threading.Event()
+
+    def look_twice(store: Store) -> tuple[int, int]:
+        before = len(store.accounts.all())
+        seen.set()
+        go.wait(5)
+        return before, len(store.accounts.all())
+
+    looking = asyncio.ensure_future(database.read(look_twice))
+    await asyncio.to_thread(seen.wait, 5)
+    await database.transact(lambda store: add_account(store, make_passwords(vault), "carol"))
+    go.set()
+    assert await looking == (0, 0)
+
+
+async def test_what_is_committed_is_there_after_a_restart(url: str, vault: Vault) -> None:
+    first = open_database(url, vault, "test")
+    account = await first.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
+    await first.close()
+    second = open_database(url, make_vault(), "test")
+    assert await second.read(lambda store: store.accounts.get(account.id)) == account
+    inbox = await second.read(lambda store: store.account(account.id).mailboxes.by_kind(MailboxKind.INBOX))
+    assert inbox.name == "INBOX"
+    await second.close()
+
+
+async def test_a_closed_database_takes_no_work(tmp_path: Path) -> None:
+    database = make_database(tmp_path)
+    assert await database.close()
+    with pytest.raises(ShuttingDown):
+        await database.transact(lambda store: store.accounts.all())
+    with pytest.raises(ShuttingDown):
+        await database.read(lambda store: store.accounts.all())
+
+
+async def test_another_network_is_refused(url: str, vault: Vault) -> None:
+    await open_database(url, vault, "test").close()
+    with pytest.raises(ConfigError, match="belongs to 'test'"):
+        open_database(url, vault, "main")
+
+
+async def test_another_master_key_is_refused(url: str, vault: Vault) -> None:
+    await open_database(url, vault, "test").close()
+    with pytest.raises(ConfigError, match=r"master\.key"):
+        open_database(url, Vault(bytes(32), vault.entropy), "test")
+
+
+async def test_a_second_gateway_on_a_postgresql_is_told_who_has_it(url: str, vault: Vault) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("SQLite relies on the lock of the data folder")
+    first = open_database(url, vault, "test")
+    with pytest.raises(StorageBusy, match="bmgate"):
+        open_database(url, vault, "test")
+    await first.close()
+    await open_database(url, vault, "test").close()
+
+
+async def test_sqlite_is_set_up_to_keep_promises(tmp_path: Path) -> None:
+    database = make_database(tmp_path)
+    pragmas = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "page_size", "temp_store")
+
+    def look(store: Store) -> list[object]:
+        assert isinstance(store, SealedStore)
+        return [store.scope.connection.execute(text(f"PRAGMA {pragma}")).scalar() for pragma in pragmas]
+
+    assert await database.transact(look) == ["wal", 2, 1, 1, 16_384, 2]
+    await database.close()
+    assert (tmp_path / "bmgate.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_locked_file_is_busy_and_works_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmgate.storage.sqlite.BUSY_SECONDS", 0.05)
+    database = make_database(tmp_path)
+    outsider = sqlite3.connect(tmp_path / "bmgate.db", isolation_level=None)
+    outsider.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageBusy):
+        await database.transact(lambda store: store.accounts.all())
+    outsider.execute("ROLLBACK")
+    outsider.close()
+    assert await database.transact(lambda store: store.accounts.all()) == []
+    await database.close()
+
+
+async def test_a_disk_error_ends_all_writing(tmp_path: Path, vault: Vault) -> None:
+    failures: list[StorageFailed] = []
+    database = open_database(tmp_path / "bmgate.db", vault, "test", on_failure=failures.append)
+
+    def break_down(store: Store) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        assert isinstance(store, SealedStore)
+        dialect = store.scope.connection.dialect
+        from sqlalchemy.exc import OperationalError
+
+        assert dialect.name == "sqlite"
+        raise OperationalError("COMMIT", None, error)
+
+    with pytest.raises(StorageFailed, match="disk I/O error"):
+        await database.transact(break_down)
+    with pytest.raises(StorageFailed):
+        await database.transact(lambda store: store.accounts.all())
+    assert len(failures) == 1
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "names"),
+    [("storage.before_commit:1", []), ("storage.after_commit:1", ["alice"]), ("storage.migrated:1", [])],
+)
+async def test_a_killed_process_leaves_all_of_a_unit_or_nothing(
+    tmp_path: Path, failpoint: str, names: list[str]
+) -> None:
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from storage_fixtures import add_account, make_database, make_passwords, make_vault
+from bmgate.storage.failpoints import read_failpoint
+vault = make_vault()
+async def main():
+    database = make_database(Path({str(tmp_path)!r}), vault, read_failpoint({failpoint!r}))
+    await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
+asyncio.run(main())
+"""
+    process = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], timeout=30)
+    assert process.returncode == 137
+    database = make_database(tmp_path)
+    assert [account.name for account in await database.read(lambda store: store.accounts.all())] == names
+    await database.close()
