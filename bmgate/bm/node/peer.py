@@ -1,0 +1,126 @@
+"""A peer's TCP connection: carries out what its conversation says, and decides nothing."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import cast
+
+from bmgate.bm.commands import Command
+from bmgate.bm.conversation import Conversation
+from bmgate.bm.handshake import Ending
+from bmgate.bm.node.download import PeerId
+from bmgate.bm.peer_events import HangUp, Output, PeerEvent, Send
+from bmgate.domain.ports.world import Clock
+
+WRITE_HIGH_WATER = 2 * 1024 * 1024  # bytes held for a peer; above it we stop reading what it asks (P11)
+CLOSE_SECONDS = 1.0  # for what is still to be sent to a peer that is hung up on
+
+
+class Pause(Enum):
+    """Why a peer is not read."""
+
+    WRITING = auto()  # it does not read what we send
+    STORING = auto()  # we do not keep up with what all peers send
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHooks:
+    """What the node does for a peer's transport. `begin` returns None for a connection that is not wanted."""
+
+    begin: Callable[["PeerProtocol", asyncio.Transport], Conversation | None]
+    deliver: Callable[["PeerProtocol", PeerEvent], None]
+    closed: Callable[["PeerProtocol", Ending, str], None]
+
+
+class PeerProtocol(asyncio.Protocol):
+    """Carries one conversation over a transport."""
+
+    conversation: Conversation
+    _transport: asyncio.Transport
+
+    def __init__(self, peer_id: PeerId, clock: Clock, hooks: PeerHooks) -> None:
+        self.id = peer_id
+        self._clock, self._hooks = clock, hooks
+        self._pauses: set[Pause] = set()
+        self._ending: tuple[Ending, str] | None = None
+        self._is_wanted = False
+        self.can_write = asyncio.Event()
+        self.can_write.set()
+        self.closed: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        conversation = self._hooks.begin(self, self._transport)
+        if conversation is None:
+            self._transport.abort()
+            return
+        self._is_wanted, self.conversation = True, conversation
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        self._carry_out(conversation.start(self._clock.monotonic()))
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_wanted:
+            self._carry_out(self.conversation.receive(data, self._clock.monotonic()))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.can_write.set()
+        ending = Ending.FULL
+        if self._is_wanted:
+            ending, detail = self._ending or (self.conversation.lost(), str(error or "closed by the peer"))
+            self._hooks.closed(self, ending, detail)
+        if not self.closed.done():
+            self.closed.set_result(ending)
+
+    @property
+    def was_established(self) -> bool:
+        """Whether the handshake was ever done."""
+        return self._is_wanted and self.conversation.established
+
+    def pause_writing(self) -> None:
+        self.can_write.clear()
+        self.pause_reading(Pause.WRITING)
+
+    def resume_writing(self) -> None:
+        self.can_write.set()
+        self.resume_reading(Pause.WRITING)
+
+    def pause_reading(self, pause: Pause) -> None:
+        """Leave what the peer sends to TCP's flow control, until every pause is over."""
+        self._pauses.add(pause)
+        if self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume_reading(self, pause: Pause) -> None:
+        self._pauses.discard(pause)
+        if not self._pauses and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def say(self, commands: Iterable[Command]) -> None:
+        """To an established peer."""
+        self._carry_out(self.conversation.say(commands, self._clock.monotonic()))
+
+    def tick(self) -> None:
+        """Look at the deadlines."""
+        unsent = self._transport.get_write_buffer_size()
+        self._carry_out(self.conversation.tick(self._clock.monotonic(), unsent, hears=not self._pauses))
+
+    def hang_up(self, ending: Ending, detail: str) -> None:
+        """Close after what was said before."""
+        self._carry_out(self.conversation.hang_up(ending, detail))
+
+    def abort(self) -> None:
+        """Close at once, whatever is unsent."""
+        self._transport.abort()
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Send(data):
+                    self._transport.write(data)
+                case HangUp(ending, detail):
+                    self._ending = (ending, detail)
+                    self._transport.close()
+                    asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+                case PeerEvent():
+                    self._hooks.deliver(self, output)

@@ -1,0 +1,67 @@
+"""What a peer asked for and is still to get.
+
+A request that names an object we do not have, or show nobody yet, is ignored whole, and the peer with it for a while:
+who holds a fresh hash cannot ask node after node where its object came from (P11, V22). The first answers wait as long.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from bmgate.bm.hashes import InventoryVector
+
+ANTI_INTERSECTION_SECONDS = 5.2  # by the rule of PyBitmessage for a node that knows fewer than 19 others
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Numbers of objects; `per_second` refills what a peer may take, `burst` is the most it may have saved up."""
+
+    queue: int = 50_000
+    burst: float = 100_000
+    per_second: float = 100
+
+
+class Uploads:
+    """One peer's queue. `now` is monotonic seconds; `delay`, in seconds, is the network's anti-intersection delay."""
+
+    def __init__(self, now: float, delay: float, limits: UploadLimits = UploadLimits()) -> None:
+        self._limits, self._delay = limits, delay
+        self._queue: dict[InventoryVector, None] = {}
+        self._start = now + delay
+        self._deaf_until = now
+        self._tokens, self._filled_at = limits.burst, now
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def request(
+        self, vectors: Iterable[InventoryVector], now: float, is_shown: Callable[[InventoryVector], bool]
+    ) -> None:
+        """Queue each object once, as long as there is room; the rest is not answered."""
+        if now < self._deaf_until:
+            return
+        wanted = dict.fromkeys(vectors)
+        if not all(map(is_shown, wanted)):
+            self._deaf_until = now + self._delay
+            return
+        for vector in wanted:
+            if len(self._queue) >= self._limits.queue:
+                return
+            self._queue[vector] = None
+
+    def take(self, number: int, now: float) -> list[InventoryVector]:
+        """At most `number` objects to send now."""
+        if now < self._start:
+            return []
+        self._tokens = min(self._limits.burst, self._tokens + (now - self._filled_at) * self._limits.per_second)
+        self._filled_at = now
+        vectors = list(islice(self._queue, min(number, int(self._tokens))))
+        for vector in vectors:
+            del self._queue[vector]
+        self._tokens -= len(vectors)
+        return vectors
+
+    def wait(self, now: float) -> float:
+        """Seconds until `take` may yield something again; only asked while something is queued."""
+        return max(self._start - now, (1 - self._tokens) / self._limits.per_second, 0.0)
