@@ -1,0 +1,191 @@
+"""Accounts: making them, logging in, passwords.
+
+Argon2id costs about 0.1 s and 64 MiB a run, so passwords are checked in a pool of two behind a bounded queue, and a
+session once verified is remembered for a while: a mail program opens up to five connections at once (F12).
+"""
+
+import asyncio
+import hmac
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from bmgate.bm.addresses import parse_address
+from bmgate.bm.keys import Entropy
+from bmgate.domain.account import Account, AccountId, AccountState, Level
+from bmgate.domain.ports.database import Database, PasswordSlot, Store
+from bmgate.domain.ports.world import Clock, Passwords
+from bmgate.errors import BadAddress, LoginFailed, Missing, NotAllowed, Unavailable
+from bmgate.mail.addresses import Domains, is_alias
+from bmgate.services.limiter import LoginLimiter
+
+T = TypeVar("T")
+
+POOL_SIZE = 2
+QUEUE_SIZE = 32
+REMEMBER_SECONDS = 600
+MIN_CHARACTERS, MAX_BYTES = 10, 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDefaults:
+    """What a new account gets; from `[accounts]`."""
+
+    level: Level = Level.L0
+    quota_bytes: int | None = None
+
+
+class Accounts:
+    """The gateway's accounts, for the doors and the command line."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        clock: Clock,
+        entropy: Entropy,
+        domains: Domains,
+        defaults: AccountDefaults,
+    ) -> None:
+        self._database, self._passwords, self._clock = database, passwords, clock
+        self._domains, self._defaults = domains, defaults
+        self._limiter = LoginLimiter(clock)
+        self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="argon2id")
+        self._waiting = 0
+        self._fingerprint_key = entropy(32)
+        self._verified: dict[bytes, tuple[AccountId, float]] = {}
+
+    def close(self) -> None:
+        """Let the password threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def add(self, name: str, password: str) -> Account:
+        """A new account; raises NotAllowed for a bad name or password, Conflict when the name is taken."""
+        folded = name.strip().lower()
+        if not is_alias(folded):
+            raise NotAllowed(
+                f"{name!r} cannot name an account: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+            )
+        secret = _prepared(password)
+        level = self._defaults.level
+        keys = await self._in_pool(lambda: self._passwords.new_account(secret, level))
+        now = self._clock.now()
+        quota = self._defaults.quota_bytes
+        return await self._database.transact(lambda store: store.accounts.add(folded, keys, level, quota, now))
+
+    async def all(self) -> list[Account]:
+        """By name."""
+        return await self._database.read(lambda store: store.accounts.all())
+
+    async def named(self, name: str) -> Account:
+        """Raises Missing."""
+
+        def find(store: Store) -> Account:
+            account = find_account(store, name, self._domains)
+            if account is None:
+                raise Missing(f"there is no account {name!r}; see: bmgate account list")
+            return account
+
+        return await self._database.read(find)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Replace the password; sessions that other programs have remembered must log in anew."""
+        secret = _prepared(password)
+        account = await self.named(name)
+        user_key = await self._database.read(lambda store: store.accounts.user_key(account.id))
+        slot = await self._in_pool(lambda: self._passwords.new_slot(user_key, secret))
+        await self._database.transact(lambda store: store.accounts.replace_password_slots(account.id, slot))
+        self._forget(account.id)
+
+    async def set_state(self, name: str, state: AccountState) -> None:
+        """Disable or enable."""
+        account = await self.named(name)
+        await self._database.transact(lambda store: store.accounts.set_state(account.id, state))
+        self._forget(account.id)
+
+    async def login(self, name: str, password: str, source: str) -> AccountId:
+        """The account of this name and password, for a client at IP address `source`.
+
+        Raises LoginFailed after a delay, alike in text and time for unknown names, LimitReached for a source that
+        failed too often, Unavailable when too many logins wait.
+        """
+        self._limiter.check(source)
+        fingerprint = self._fingerprint(name, password)
+        known = self._verified.get(fingerprint)
+        if known is not None and known[1] > self._clock.monotonic():
+            return known[0]
+        account = await self._verify(name, password)
+        if account is None:
+            await self._clock.sleep(self._limiter.failed(source, fingerprint))
+            raise LoginFailed("wrong user name or password")
+        self._limiter.succeeded(source)
+        self._remember(fingerprint, account)
+        return account
+
+    async def _verify(self, name: str, password: str) -> AccountId | None:
+        def slots(store: Store) -> tuple[Account, list[PasswordSlot]] | None:
+            account = find_account(store, name, self._domains)
+            if account is None or account.state is not AccountState.ACTIVE:
+                return None
+            return account, store.accounts.password_slots(account.id)
+
+        found = await self._database.read(slots)
+        secret = unicodedata.normalize("NFC", password)
+        if found is None or len(secret.encode(errors="replace")) > MAX_BYTES:
+            await self._in_pool(lambda: self._passwords.waste(secret[:MAX_BYTES]))
+            return None
+        account, candidates = found
+        for slot in candidates:
+            if await self._in_pool(partial(self._passwords.open_slot, slot.parameters, slot.wrapped, secret)):
+                return account.id
+        return None
+
+    async def _in_pool(self, work: Callable[[], T]) -> T:
+        if self._waiting >= QUEUE_SIZE:
+            raise Unavailable("too many logins at once; try again in a moment")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+    def _fingerprint(self, name: str, password: str) -> bytes:
+        data = name.encode(errors="replace") + b"\0" + password.encode(errors="replace")
+        return hmac.digest(self._fingerprint_key, data, "sha256")
+
+    def _remember(self, fingerprint: bytes, account: AccountId) -> None:
+        now = self._clock.monotonic()
+        self._verified = {key: entry for key, entry in self._verified.items() if entry[1] > now}
+        self._verified[fingerprint] = (account, now + REMEMBER_SECONDS)
+
+    def _forget(self, account: AccountId) -> None:
+        self._verified = {key: entry for key, entry in self._verified.items() if entry[0] != account}
+
+
+def find_account(store: Store, login: str, domains: Domains) -> Account | None:
+    """Whose login name this is: account name, alias or address, with or without the domain (M2)."""
+    local, at, domain = login.strip().rpartition("@")
+    if not at:
+        local = login.strip()
+    elif not domains.is_own(domain):
+        return None
+    account = store.accounts.find(local.lower())
+    if account is not None:
+        return account
+    try:
+        return store.accounts.find_by_address(parse_address(local))
+    except BadAddress:
+        return store.accounts.find_by_folded_address(local.lower().removeprefix("bm-"))
+
+
+def _prepared(password: str) -> str:
+    """A chosen password in NFC; raises NotAllowed when it is too short or too long (RFC 8265)."""
+    secret = unicodedata.normalize("NFC", password)
+    if len(secret) < MIN_CHARACTERS:
+        raise NotAllowed(f"the password has {len(secret)} characters; it needs at least {MIN_CHARACTERS}")
+    if len(secret.encode()) > MAX_BYTES:
+        raise NotAllowed(f"the password is longer than {MAX_BYTES} bytes")
+    return secret

@@ -1,0 +1,71 @@
+"""Acks we wait for, and acks we send."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bmgate.bm.acceptance import Verdict, judge
+from bmgate.bm.acks import ack_data_of, read_ack
+from bmgate.bm.keys import Entropy
+from bmgate.bm.network import NetworkParameters
+from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import OutboxId
+from bmgate.errors import BadObject
+
+
+class AckWatch:
+    """Ack data of own msgs on their way, each with its row; filled before the node opens its port (O5)."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, OutboxId] = {}
+
+    def add(self, ack_data: bytes, row: OutboxId) -> None:
+        """Watch for `ack_data` unless it is empty."""
+        if ack_data:
+            self._rows[ack_data] = row
+
+    def remove(self, ack_data: bytes) -> None:
+        """It came, or nobody cares any more."""
+        self._rows.pop(ack_data, None)
+
+    def match(self, encoded: bytes) -> OutboxId | None:
+        """The row that this object acknowledges."""
+        return self._rows.get(ack_data_of(encoded))
+
+
+class AckPolicy(StrEnum):
+    """To whom an identity confirms what arrived."""
+
+    ALL = "all"
+    CONTACTS = "contacts"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class AckSender:
+    """Judges the ack inside a msg and delays it; `mean_delay` in seconds, already of this network (P26, P27)."""
+
+    network: NetworkParameters
+    entropy: Entropy
+    policy: AckPolicy
+    mean_delay: float
+
+    def wants(self, *, is_contact: bool) -> bool:
+        """Whether the policy confirms mail of such a sender."""
+        return self.policy is AckPolicy.ALL or (self.policy is AckPolicy.CONTACTS and is_contact)
+
+    def prepared(self, packet: bytes, now: int) -> StoredObject | None:
+        """The ack object to publish, with the time until which it waits; None for what may not be published."""
+        try:
+            encoded = read_ack(packet, self.network.magic).encoded
+        except BadObject:
+            return None
+        verdict, obj = judge(encoded, now, self.network)
+        if obj is None or verdict not in (Verdict.ACCEPT, Verdict.ACCEPT_UNPROCESSED):
+            return None
+        return StoredObject(obj, own=True, stem_until=now + self.delay())
+
+    def delay(self) -> int:
+        """Exponential, so that the time of an ack tells little about the time of reading."""
+        fraction = (int.from_bytes(self.entropy(8), "big") + 1) / 2**64
+        return int(-math.log(fraction) * self.mean_delay)

@@ -1,0 +1,34 @@
+"""Whom one account knows, as the address rules ask for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bmgate.bm.addresses import Address
+from bmgate.domain.account import AccountId
+from bmgate.domain.ports.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDirectory:
+    """The `mail.addresses.Directory` of one account, within one unit of work."""
+
+    store: Store
+    account: AccountId
+
+    def alias(self, name: str) -> Address | None:
+        """The address behind an alias of this gateway."""
+        identity = self.store.identities.by_alias(name)
+        return None if identity is None else identity.address
+
+    def nickname(self, name: str) -> Address | None:
+        """The only contact whose label, folded, is `name`."""
+        contacts = self.store.account(self.account).contacts.all()
+        fitting = [contact.address for contact in contacts if contact.label.lower() == name]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def candidates(self) -> Iterable[Address]:
+        """Own addresses, contacts and correspondents."""
+        mine = self.store.account(self.account)
+        yield from (identity.address for identity in mine.identities.all())
+        yield from (contact.address for contact in mine.contacts.all())
+        yield from mine.contacts.correspondents()

@@ -1,0 +1,59 @@
+"""Recipients' pubkeys: where one is found, and whether it may be worked for."""
+
+from dataclasses import dataclass
+
+from bmgate.bm.addresses import Address
+from bmgate.bm.network import NetworkParameters
+from bmgate.bm.plaintext import Pubkey, open_pubkey
+from bmgate.domain.ports.database import Store
+from bmgate.errors import BadObject
+
+
+def find_pubkey(store: Store, address: Address) -> Pubkey | None:
+    """The pubkey of `address`: an own identity's, a cached one, or one among the stored objects.
+
+    Looking through the inventory first is what keeps us from asking for a key we hold (P25; observed of real peers).
+    """
+    own = store.identities.by_address(address)
+    if own is not None:
+        return store.identities.public_record(own.id)
+    return store.pubkeys.find(address) or _from_inventory(store, address)
+
+
+def _from_inventory(store: Store, address: Address) -> Pubkey | None:
+    for stored in store.inventory.pubkeys_by_lookup(address.version, address.lookup):
+        try:
+            pubkey = open_pubkey(stored, address)
+        except BadObject:
+            continue
+        if pubkey.address == address:
+            return pubkey
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The work an address asks for, never below the network's minimum."""
+
+    nonce_trials_per_byte: int
+    payload_length_extra_bytes: int
+
+    def times_minimum(self, network: NetworkParameters) -> float:
+        """How many times the usual work this is, the larger of the two measures."""
+        return max(
+            self.nonce_trials_per_byte / network.nonce_trials_per_byte,
+            self.payload_length_extra_bytes / network.payload_length_extra_bytes,
+        )
+
+
+def demand_of(pubkey: Pubkey, network: NetworkParameters) -> Demand:
+    """What a msg for the owner of `pubkey` must carry."""
+    return Demand(
+        max(pubkey.nonce_trials_per_byte, network.nonce_trials_per_byte),
+        max(pubkey.payload_length_extra_bytes, network.payload_length_extra_bytes),
+    )
+
+
+def minimum(network: NetworkParameters) -> Demand:
+    """What every object must carry."""
+    return Demand(network.nonce_trials_per_byte, network.payload_length_extra_bytes)

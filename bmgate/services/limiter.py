@@ -1,0 +1,94 @@
+"""One limiter of failed logins for all doors (T7, I9).
+
+Per source (IPv4 /32, IPv6 /64) ten failures a minute and fifty a day, three times that for its /24 or /48; the reply
+to a failure is delayed a little longer each time. Loopback is delayed at most 2 s and never banned.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from bmgate.domain.ports.world import Clock
+from bmgate.errors import LimitReached
+
+DELAYS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+LOOPBACK_DELAY = 2.0
+PER_MINUTE, PER_DAY, AGGREGATE = 10, 50, 3
+MAX_SOURCES = 10_000
+
+
+@dataclass(slots=True)
+class _Record:
+    """Failures of one source: times on the monotonic clock, and fingerprints of the wrong passwords."""
+
+    times: deque[float] = field(default_factory=deque)
+    guesses: set[bytes] = field(default_factory=set)
+
+
+class LoginLimiter:
+    """Counts failures by source; remembers the 10,000 most recent sources."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+
+    def check(self, source: str) -> None:
+        """Raises LimitReached while `source` (an IP address) has failed too often."""
+        if _is_loopback(source):
+            return
+        now = self._clock.monotonic()
+        for key, factor in _keys(source):
+            times = self._record(key).times
+            while times and times[0] < now - 86_400:
+                times.popleft()
+            recent = sum(1 for moment in times if moment > now - 60)
+            if recent >= PER_MINUTE * factor or len(times) >= PER_DAY * factor:
+                raise LimitReached("too many failed logins from here; wait a minute")
+
+    def failed(self, source: str, guess: bytes) -> float:
+        """Record a failure and return the seconds to wait before it is answered; the same guess counts once."""
+        now = self._clock.monotonic()
+        delay = 0.0
+        for key, factor in _keys(source):
+            record = self._record(key)
+            if guess not in record.guesses:
+                record.times.append(now)
+                record.guesses = {guess} if len(record.guesses) >= PER_DAY * AGGREGATE else record.guesses | {guess}
+            if factor == 1:
+                delay = DELAYS[min(len(record.times), len(DELAYS)) - 1]
+        return min(delay, LOOPBACK_DELAY) if _is_loopback(source) else delay
+
+    def succeeded(self, source: str) -> None:
+        """A right password forgives what came before it."""
+        for key, _ in _keys(source):
+            self._records.pop(key, None)
+
+    def _record(self, key: str) -> _Record:
+        record = self._records.setdefault(key, _Record())
+        self._records.move_to_end(key)
+        if len(self._records) > MAX_SOURCES:
+            self._records.popitem(last=False)
+        return record
+
+
+def _address(source: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(source)
+    except ValueError:
+        return None
+
+
+def _is_loopback(source: str) -> bool:
+    address = _address(source)
+    return address is not None and address.is_loopback
+
+
+def _keys(source: str) -> tuple[tuple[str, int], ...]:
+    address = _address(source)
+    if address is None:
+        return ((source, 1),)
+    own, around = (32, 24) if address.version == 4 else (64, 48)
+    return (
+        (str(ip_network(f"{source}/{own}", strict=False)), 1),
+        (str(ip_network(f"{source}/{around}", strict=False)), AGGREGATE),
+    )

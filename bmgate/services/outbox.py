@@ -1,0 +1,126 @@
+"""What every change of an outgoing message brings with it, inside the transaction of the change.
+
+One row moves on by one event; its mail in Sent shows the new status, the sender gets the notice he asked for, and the
+text goes when nobody needs it any more. Whoever records an event tells `Sending` afterwards, which carries out the
+effects.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bmgate.bm.network import NetworkParameters
+from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
+from bmgate.domain.outbox import (
+    FINAL,
+    Effect,
+    Event,
+    OutgoingMessage,
+    Reason,
+    State,
+    Submission,
+    SubmissionId,
+    advance,
+)
+from bmgate.domain.ports.database import Failpoints, Store
+from bmgate.services.keys import demand_of, find_pubkey
+from bmgate.services.mailboxes import indexed
+from bmgate.services.notices import NoticeWriter
+
+STATUS_KEYWORDS = ("bm-pending", "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed")
+
+_UNPUBLISHED = frozenset(
+    {State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED, State.READY, State.ACK_POW, State.BUILT, State.TOO_DIFFICULT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A row after its event: what the world is owed, and which mailboxes changed."""
+
+    message: OutgoingMessage
+    effects: tuple[Effect, ...]
+    mailboxes: tuple[MailboxId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecorder:
+    """Records events. Holds what the notices are written with."""
+
+    notices: NoticeWriter
+    network: NetworkParameters
+    failpoints: Failpoints
+
+    def record(
+        self, store: Store, message: OutgoingMessage, event: Event, now: int, detail: str = "", **changes: Any
+    ) -> Recorded:
+        """Move `message` on by `event`; `changes` are fields of the row that change with it.
+
+        `detail` goes into the history and must hold neither addresses nor text.
+        """
+        state, effects = advance(message.state, event)
+        changes.setdefault("saved_nonce", 0)
+        after = replace(message, state=state, updated_at=now, **changes)
+        self.failpoints.pass_(f"outbox.{event}")
+        after = store.outbox.save(after, now, detail)
+        submission = store.outbox.submission(after.submission)
+        mailboxes = self._notify(store, message, after, submission, now)
+        mailboxes += self.show_status(store, submission)
+        self._forget_text(store, submission)
+        return Recorded(after, effects, mailboxes)
+
+    def show_status(self, store: Store, submission: Submission) -> tuple[MailboxId, ...]:
+        """Put the status of a submission on its mail in Sent; tells in which mailboxes that changed anything."""
+        if submission.sent_content is None:
+            return ()
+        mine = store.account(submission.account)
+        shown = sent_keywords(mine.outbox.rows_of(submission.id))
+        hidden = set(STATUS_KEYWORDS) - shown
+        return tuple(mine.messages.status_keywords(submission.sent_content, hidden, shown))
+
+    def _notify(
+        self, store: Store, before: OutgoingMessage, after: OutgoingMessage, submission: Submission, now: int
+    ) -> tuple[MailboxId, ...]:
+        mine = store.account(after.account)
+        raw = self.notices.notice(mine, before, after, submission, self._difficulty(store, after), now)
+        if raw is None:
+            return ()
+        inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
+        content = mine.messages.add_content(indexed(raw).content())
+        mine.messages.append(inbox.id, content, Flags.NONE, (), now)
+        return (inbox.id,)
+
+    def _difficulty(self, store: Store, message: OutgoingMessage) -> int:
+        if message.reason is not Reason.TOO_DIFFICULT:
+            return 0
+        pubkey = find_pubkey(store, message.recipient)
+        return 0 if pubkey is None else round(demand_of(pubkey, self.network).times_minimum(self.network))
+
+    def _forget_text(self, store: Store, submission: Submission) -> None:
+        rows = store.account(submission.account).outbox.rows_of(submission.id)
+        if all(row.state in FINAL for row in rows):
+            store.outbox.forget_text(SubmissionId(submission.id))
+
+
+def sent_keywords(rows: Iterable[OutgoingMessage]) -> set[str]:
+    """The status of a mail as keywords of its copy in Sent, from the states of its rows (mail conversion 5.1)."""
+    states = [row.state for row in rows]
+    others = [state for state in states if state is not State.FAILED]
+    failed = {"bm-failed"} if len(others) < len(states) else set()
+    if not others:
+        return failed
+    if any(state in _UNPUBLISHED for state in others):
+        return failed | {"bm-pending"}
+    for state, keyword in (
+        (State.PUBLISHED, "bm-sent"),
+        (State.NO_ACK_EXPECTED, "bm-noack"),
+        (State.ACKED, "bm-acked"),
+    ):
+        if state in others:
+            return failed | {keyword}
+    return failed | {"bm-cancelled"}
+
+
+def failure(reason: Reason) -> dict[str, Any]:
+    """The changes that go with an event leading to FAILED."""
+    return {"reason": reason, "payload": b"", "next_attempt": 0}

@@ -1,0 +1,144 @@
+"""Own pubkeys: published when an address is made, and again when somebody asks (P28, V11).
+
+A pubkey is signed and stored before its work begins, with the time of its publication, so neither a crash nor a jump
+of the clock publishes twice. Asked for, a new one is made only if the last is older than six hours, at most four in a
+day.
+"""
+
+import asyncio
+import math
+from enum import StrEnum
+
+from bmgate.bm.keys import Entropy, PrivateKeys
+from bmgate.bm.network import NetworkParameters
+from bmgate.bm.objects import read_object, with_nonce
+from bmgate.bm.plaintext import build_pubkey
+from bmgate.domain.identity import Identity, IdentityId, PubkeyWork
+from bmgate.domain.objects import StoredObject
+from bmgate.domain.ports.database import Database, Failpoints, Store
+from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency, WorkJob
+from bmgate.pow.target import initial_hash, target
+
+DAY = 86_400
+PUBKEY_TTL = 28 * DAY
+MIN_INTERVAL = 6 * 3_600
+MAX_PER_DAY = 4
+HEADROOM_SECONDS = 300
+
+
+class PublishPolicy(StrEnum):
+    """When own pubkeys go out."""
+
+    ON_CREATE = "on_create"
+    ON_REQUEST = "on_request"
+    NEVER = "never"
+
+
+class Pubkeys:
+    """Publishes the gateway's own pubkeys. `mean_delay` in seconds, already of this network."""
+
+    def __init__(
+        self,
+        database: Database,
+        solver: Solver,
+        announcer: Announcer,
+        clock: Clock,
+        entropy: Entropy,
+        network: NetworkParameters,
+        failpoints: Failpoints,
+        policy: PublishPolicy,
+        mean_delay: float,
+    ) -> None:
+        self._database, self._solver, self._announcer = database, solver, announcer
+        self._clock, self._entropy, self._network, self._failpoints = clock, entropy, network, failpoints
+        self._mean_delay, self._policy = mean_delay, policy
+        self._pending: set[IdentityId] = set()
+        self._new = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Finish work that was begun, then publish what is new or asked for, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for work in await self._database.read(lambda store: store.identities.pubkey_work()):
+                self._pending.add(work.identity)
+                tasks.create_task(self._finish(work))
+            while True:
+                await self._look_for_new()
+                await self._new.wait()
+                self._new.clear()
+
+    def identities_changed(self) -> None:
+        """There may be a new address."""
+        self._new.set()
+
+    def asked_for(self, identity: Identity) -> None:
+        """A getpubkey for an own address came in."""
+        if self._policy is not PublishPolicy.NEVER:
+            self._schedule(identity.id)
+
+    async def _look_for_new(self) -> None:
+        if self._policy is PublishPolicy.ON_CREATE:
+            for identity in await self._database.read(lambda store: store.identities.without_pubkey()):
+                self._schedule(identity.id)
+
+    def _schedule(self, identity: IdentityId) -> None:
+        if identity not in self._pending and self._tasks is not None:
+            self._pending.add(identity)
+            self._tasks.create_task(self._publish(identity))
+
+    async def _publish(self, identity: IdentityId) -> None:
+        await self._clock.sleep(self._delay())
+        work = await self._database.transact(lambda store: self._begin(store, identity))
+        if work is None:
+            self._pending.discard(identity)
+            return
+        await self._finish(work)
+
+    def _begin(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
+        now = self._clock.now()
+        pubkey = store.identities.public_record(identity)
+        owner = store.identities.by_address(pubkey.address)
+        if owner is None or not owner.enabled:
+            return None
+        too_soon = owner.pubkey_sent_at is not None and now - owner.pubkey_sent_at < MIN_INTERVAL
+        if too_soon or store.identities.publications_since(identity, now - DAY) >= MAX_PER_DAY:
+            return None
+        signing, encryption = store.account(owner.account).identities.private_keys(identity)
+        expires = now + PUBKEY_TTL - int.from_bytes(self._entropy(2), "big") % 600
+        payload = build_pubkey(pubkey, PrivateKeys(signing, encryption), expires, self._entropy)
+        store.identities.begin_pubkey(identity, payload, now)
+        self._failpoints.pass_("pubkey.begun")
+        return PubkeyWork(identity, payload, 0)
+
+    async def _finish(self, work: PubkeyWork) -> None:
+        try:
+            nonce = await self._solver.search(self._job(work), lambda nonce: self._save_nonce(work.identity, nonce))
+            published = StoredObject(read_object(with_nonce(work.payload, nonce)), own=True)
+
+            def publish(store: Store) -> None:
+                store.inventory.add([published])
+                store.identities.end_pubkey(work.identity)
+                self._failpoints.pass_("pubkey.published")
+
+            await self._database.transact(publish)
+            self._announcer.announce([published.object.vector])
+        finally:
+            self._pending.discard(work.identity)
+
+    def _job(self, work: PubkeyWork) -> WorkJob:
+        expires = read_object(work.payload).expires_time
+        ttl = max(expires - self._clock.now(), 0) + HEADROOM_SECONDS
+        limit = target(
+            len(work.payload), ttl, self._network.nonce_trials_per_byte, self._network.payload_length_extra_bytes
+        )
+        return WorkJob(initial_hash(work.payload), limit, work.saved_nonce, Urgency.PUBKEY, None)
+
+    def _save_nonce(self, identity: IdentityId, nonce: int) -> None:
+        if self._tasks is not None:
+            save = self._database.transact(lambda store: store.identities.save_pubkey_nonce(identity, nonce))
+            self._tasks.create_task(save)
+
+    def _delay(self) -> float:
+        fraction = (int.from_bytes(self._entropy(8), "big") + 1) / 2**64
+        return -math.log(fraction) * self._mean_delay

@@ -1,0 +1,171 @@
+"""How the gateway is: one report of sizes, counts and queues, for `bmgate status` and for tests.
+
+Figures only: no names of accounts, no addresses of users, nothing from messages.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bmgate.domain.ports.database import Database, Store
+from bmgate.domain.ports.world import Clock, Solver
+
+SAMPLE_SECONDS = 1.0
+
+
+class ListenerView(Protocol):
+    """A bound address: `name` is such as `imap` (TLS from the first octet), `imap starttls`, `bitmessage`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class PeerView(Protocol):
+    """One connection to another node; `since` in Unix seconds."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def inbound(self) -> bool: ...
+    @property
+    def established(self) -> bool: ...
+    @property
+    def tls(self) -> bool: ...
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def since(self) -> int: ...
+
+
+class NodeView(Protocol):
+    """The running node as people look at it."""
+
+    def peers(self) -> Sequence[PeerView]:
+        """Every connection, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What does not change while the process runs; `backend` is such as `pow=scalar`, `wal` the database's log."""
+
+    version: str
+    network: str
+    domain: str
+    backend: str
+    sqlite: str
+    data: Path
+    wal: Path
+
+
+class LoopLag:
+    """How late the loop runs what is due: the worst of the last minute, in seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._samples: list[float] = []
+
+    @property
+    def worst(self) -> float:
+        """0 until `watch` has run for a second."""
+        return max(self._samples, default=0.0)
+
+    async def watch(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            due = self._clock.monotonic() + SAMPLE_SECONDS
+            await self._clock.sleep(SAMPLE_SECONDS)
+            self._samples = [*self._samples[-59:], max(0.0, self._clock.monotonic() - due)]
+
+
+class Status:
+    """Collects the report. `node` is None and `listening` empty while nothing is served."""
+
+    def __init__(
+        self,
+        build: Build,
+        database: Database,
+        clock: Clock,
+        solver: Solver,
+        node: Callable[[], NodeView | None],
+        listening: Callable[[], Sequence[ListenerView]],
+        lag: LoopLag,
+    ) -> None:
+        self._build, self._database, self._clock, self._solver = build, database, clock, solver
+        self._node, self._listening, self._lag = node, listening, lag
+        self._started = clock.monotonic()
+
+    async def report(self) -> dict[str, Any]:
+        """Everything, as values for JSON."""
+        node = self._node()
+        return {
+            "version": self._build.version,
+            "running": node is not None,
+            "pid": os.getpid(),
+            "uptime_seconds": round(self._clock.monotonic() - self._started, 1),
+            "network": self._build.network,
+            "domain": self._build.domain,
+            "data": str(self._build.data),
+            "listening": [
+                {"name": listener.name, "host": listener.host, "port": listener.port} for listener in self._listening()
+            ],
+            "peers": _peer_counts(node.peers() if node is not None else ()),
+            **await self._database.read(_stored),
+            "work": {"backend": self._build.backend, "trials_per_second": round(self._solver.trials_per_second)},
+            "database": {"sqlite": self._build.sqlite, "wal_bytes": _size(self._build.wal)},
+            "process": {
+                "rss_bytes": _rss(),
+                "descriptors": len(os.listdir("/proc/self/fd")),
+                "tasks": len(asyncio.all_tasks()),
+                "threads": threading.active_count(),
+                "loop_lag_seconds": round(self._lag.worst, 4),
+            },
+        }
+
+
+def _stored(store: Store) -> dict[str, Any]:
+    stored, to_process = store.inventory.count()
+    outbox = {state.value: count for state, count in store.outbox.count_by_state().items() if count}
+    return {
+        "accounts": len(store.accounts.all()),
+        "objects": {"stored": stored, "to_process": to_process},
+        "outbox": dict(sorted(outbox.items())),
+    }
+
+
+def _peer_counts(peers: Sequence[PeerView]) -> dict[str, int]:
+    established = [peer for peer in peers if peer.established]
+    inbound = sum(peer.inbound for peer in established)
+    return {
+        "established": len(established),
+        "inbound": inbound,
+        "outbound": len(established) - inbound,
+        "connecting": len(peers) - len(established),
+    }
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
+def _rss() -> int:
+    """Resident memory in bytes, from the second figure of statm (pages)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
