@@ -1,0 +1,179 @@
+"""The commands of any state and of the login: CAPABILITY to AUTHENTICATE, ENABLE, NAMESPACE (RFC 9051 6.1 and 6.2)."""
+
+import asyncio
+import binascii
+import hmac
+from base64 import b64decode, b64encode
+
+from bmgate.errors import LoginFailed
+from bmgate.imap.replies import BAD, NO, Refusal, Reply
+from bmgate.imap.session import HangUp, Session, State, ok
+from bmgate.imap.values import (
+    Authenticate,
+    Capability,
+    Enable,
+    Id,
+    Idle,
+    Login,
+    Logout,
+    Namespace,
+    Noop,
+    Starttls,
+)
+
+_ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
+_MAILBOXES = b"NAMESPACE UNSELECT UIDPLUS MOVE SPECIAL-USE CHILDREN LIST-EXTENDED LIST-STATUS APPENDLIMIT=%d"
+
+
+def capabilities(session: Session) -> bytes:
+    """What is announced in the present state; announced anew after STARTTLS and login (I11)."""
+    words = [_ALWAYS, _MAILBOXES % session.limits.append_limit]
+    if session.state is State.NOT_AUTHENTICATED:
+        if session.channel.can_start_tls:
+            words.append(b"STARTTLS")
+        words.append(b"AUTH=PLAIN AUTH=LOGIN" if session.may_log_in else b"LOGINDISABLED")
+    return b" ".join(words)
+
+
+async def capability(session: Session, _: Capability) -> Reply:
+    """CAPABILITY."""
+    session.channel.write(b"* CAPABILITY " + capabilities(session) + b"\r\n")
+    return ok("Done")
+
+
+async def noop(session: Session, _: Noop) -> Reply:
+    """NOOP, CHECK: the moment to tell what others did."""
+    await session.catch_up(force=True)
+    return ok("Done")
+
+
+async def logout(session: Session, _: Logout) -> Reply:
+    """LOGOUT."""
+    session.deselect()
+    session.is_over = True
+    session.channel.write(b"* BYE Logging out\r\n")
+    return ok("Done")
+
+
+async def identify(session: Session, _: Id) -> Reply:
+    """ID: our name and no more (V23)."""
+    session.channel.write(b'* ID ("name" "bmgate")\r\n')
+    return ok("Done")
+
+
+async def starttls(session: Session, _: Starttls) -> Reply:
+    """STARTTLS; octets behind it in clear end the connection (F1). The connection does the rest after the answer."""
+    if not session.channel.can_start_tls:
+        raise Refusal(BAD, b"CLIENTBUG", "TLS cannot be started here")
+    if session.channel.has_input:
+        raise HangUp("Octets behind STARTTLS")
+    return ok("Begin TLS now")
+
+
+async def namespace(session: Session, _: Namespace) -> Reply:
+    """NAMESPACE: one personal namespace, nothing shared."""
+    session.channel.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    return ok("Done")
+
+
+async def enable(session: Session, _: Enable) -> Reply:
+    """ENABLE: nothing we announce needs it."""
+    session.channel.write(b"* ENABLED\r\n")
+    return ok("Done")
+
+
+async def login(session: Session, command: Login) -> Reply:
+    """LOGIN."""
+    if not session.may_log_in:
+        raise Refusal(NO, b"PRIVACYREQUIRED", "Use TLS first")
+    return await _log_in(session, command.user, command.password)
+
+
+async def authenticate(session: Session, command: Authenticate) -> Reply:
+    """AUTHENTICATE PLAIN and LOGIN, each with and without initial response (RFC 4616, RFC 4959)."""
+    if not session.may_log_in:
+        raise Refusal(NO, b"PRIVACYREQUIRED", "Use TLS first")
+    if command.mechanism == "PLAIN":
+        user, password = _plain(await _response(session, command.initial, b""))
+    elif command.mechanism == "LOGIN":
+        user = await _response(session, command.initial, b"Username:")
+        password = await _response(session, None, b"Password:")
+    else:
+        raise Refusal(NO, b"CANNOT", "Unknown mechanism")
+    return await _log_in(session, user, password)
+
+
+async def _response(session: Session, initial: bytes | None, prompt: bytes) -> bytes:
+    """What the client answers to `prompt`, or has answered already."""
+    if initial is None:
+        session.channel.write(b"+ " + b64encode(prompt) + b"\r\n")
+        await session.channel.drain()
+        line = await read_line(session)
+    else:
+        line = b"" if initial == b"=" else initial
+    if line == b"*":
+        raise Refusal(BAD, b"", "Authentication cancelled")
+    try:
+        return b64decode(line, validate=True)
+    except binascii.Error as error:
+        raise Refusal(BAD, b"CLIENTBUG", "Not base64") from error
+
+
+async def read_line(session: Session) -> bytes:
+    """The next continuation line."""
+    channel = session.channel
+    while (line := channel.take_line()) is None:
+        channel.stirred.clear()
+        await channel.stirred.wait()
+    return line
+
+
+def _plain(response: bytes) -> tuple[bytes, bytes]:
+    """User and password of SASL PLAIN; an authorization identity must be the user."""
+    parts = response.split(b"\0")
+    if len(parts) != 3:
+        raise Refusal(BAD, b"CLIENTBUG", "Not a PLAIN response")
+    identity, user, password = parts
+    if identity and not hmac.compare_digest(identity, user):
+        raise Refusal(NO, b"AUTHORIZATIONFAILED", "Only your own mail can be opened")
+    return user, password
+
+
+async def _log_in(session: Session, user: bytes, password: bytes) -> Reply:
+    try:
+        account = await session.services.accounts.login(
+            user.decode("utf-8", "replace"), password.decode("utf-8", "replace"), session.channel.source
+        )
+    except LoginFailed:
+        session.count_failed_login()
+        raise
+    session.log_in(account)
+    return ok("Logged in", b"CAPABILITY " + capabilities(session))
+
+
+async def idle(session: Session, _: Idle) -> Reply:
+    """IDLE: pushes until DONE (RFC 2177)."""
+    session.channel.write(b"+ idling\r\n")
+    await session.catch_up(force=True)
+    try:
+        async with asyncio.timeout(session.limits.idle_seconds):
+            await _push_until_done(session)
+    except TimeoutError as error:
+        raise HangUp("Idle for too long") from error
+    return ok("Done")
+
+
+async def _push_until_done(session: Session) -> None:
+    """Tell news as they come; lines that are not DONE are complained of and ignored."""
+    channel = session.channel
+    while True:
+        channel.stirred.clear()
+        await session.tell_news(expunge=True)
+        await channel.drain()
+        while (line := channel.take_line()) is not None:
+            if line.upper() == b"DONE":
+                return
+            channel.write(b"* BAD Expected DONE\r\n")
+            session.count_bad_command()
+        await channel.drain()
+        await channel.stirred.wait()

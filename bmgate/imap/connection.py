@@ -1,0 +1,358 @@
+"""One TCP connection to an IMAP client: bytes in and out, one command at a time (RFC 9051 section 5.5).
+
+Commands wait in a bounded queue; when it is full, or a command stands before it behind which nothing may be read, the
+transport is paused. Writes are joined, and a client that does not read is waited for, then dropped (I7).
+"""
+
+import asyncio
+from collections import deque
+from traceback import format_exception
+from typing import Protocol as TypingProtocol
+from typing import cast
+
+import structlog
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from bmgate.domain.account import AccountId
+from bmgate.errors import LimitReached
+from bmgate.imap.access_commands import capabilities
+from bmgate.imap.commands import BARRIERS, carry_out
+from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.grammar import read_command, read_tag
+from bmgate.imap.limits import ImapLimits, reader_limits
+from bmgate.imap.ports import ImapServices
+from bmgate.imap.reader import CommandReader, RawCommand, Rejected
+from bmgate.imap.replies import BAD, Reply, reply_to, tagged
+from bmgate.imap.search_keys import BadCharset
+from bmgate.imap.session import HangUp, Session
+from bmgate.imap.values import Starttls, Tagged
+
+_log = structlog.get_logger("imap")
+_READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
+CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
+
+
+class _Transport(TypingProtocol):
+    """What we use of Twisted's TCP transport, with and without TLS."""
+
+    def write(self, data: bytes) -> None: ...
+    def setTcpNoDelay(self, enabled: bool) -> None: ...  # noqa: N802
+    def getPeer(self) -> object: ...  # noqa: N802
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...  # noqa: N802
+    def unregisterProducer(self) -> None: ...  # noqa: N802
+    def pauseProducing(self) -> None: ...  # noqa: N802
+    def resumeProducing(self) -> None: ...  # noqa: N802
+    def loseConnection(self) -> None: ...  # noqa: N802
+    def abortConnection(self) -> None: ...  # noqa: N802
+    def startTLS(self, options: CertificateOptions) -> None: ...  # noqa: N802
+
+
+@implementer(IPushProducer)
+class WriteGate:
+    """Open while the transport takes more."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is room."""
+        return self._open.is_set()
+
+    async def wait(self) -> None:
+        """Until there is room."""
+        await self._open.wait()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """The send buffer is full."""
+        self._open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """It is empty again."""
+        self._open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The connection is gone: nobody shall wait for it."""
+        self._open.set()
+
+
+class Connections:
+    """Who is connected, and who may be (I8)."""
+
+    def __init__(self, limits: ImapLimits) -> None:
+        self._limits = limits
+        self.members: set[ImapConnection] = set()
+
+    def has_room(self, newcomer: "ImapConnection") -> bool:
+        """Whether one more may stay that has not logged in yet."""
+        same = sum(member.source == newcomer.source and member.account is None for member in self.members)
+        return same < self._limits.connections_per_source and len(self.members) < self._limits.connections
+
+    def has_room_for_login(self, account: AccountId) -> bool:
+        """Whether the account may have one more session."""
+        return sum(member.account == account for member in self.members) < self._limits.connections_per_user
+
+
+class ImapConnection(Protocol):
+    """Reader, queue and session of one client; the `Channel` of its session."""
+
+    def __init__(
+        self,
+        services: ImapServices,
+        limits: ImapLimits,
+        connections: Connections,
+        starttls: CertificateOptions | None,
+        allow_plaintext: bool,
+    ) -> None:
+        self._services, self._limits, self._connections = services, limits, connections
+        self._starttls, self._allow_plaintext = starttls, allow_plaintext
+        self.source = ""
+        self.stirred = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._reader = CommandReader(reader_limits(limits, logged_in=False), self._ask)
+        self._queue: deque[tuple[Tagged | Rejected, int]] = deque()
+        self._queued_octets = 0
+        self._is_barred = self._is_paused = self._is_closing = False
+        self._out: list[bytes] = []
+        self._gate = WriteGate()
+        self._task: asyncio.Task[None] | None = None
+        self._login_timer: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self.session = Session(self, services, limits, allow_plaintext)
+
+    # -- what Twisted calls
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Greet, or refuse one too many."""
+        transport = self._transport
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self._gate, True)
+        self.source = str(getattr(transport.getPeer(), "host", ""))
+        if not self._connections.has_room(self):
+            self.shut_down("Too many connections")
+            return
+        self._connections.members.add(self)
+        loop = asyncio.get_running_loop()
+        self._login_timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
+        self._task = loop.create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Bytes of the client."""
+        if self._is_closing:
+            return
+        self._reader.feed(data)
+        self._take_in()
+        self.stirred.set()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        """Nobody is there any more; a command that runs is not waited for."""
+        self._is_closing = True
+        self._forget()
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        self.closed.set()
+
+    # -- the channel of the session
+
+    @property
+    def account(self) -> AccountId | None:
+        """Who is logged in."""
+        return self.session.account_id
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is on."""
+        return ISSLTransport.providedBy(self.transport)
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS may be given."""
+        return self._starttls is not None and not self.is_secure
+
+    @property
+    def has_input(self) -> bool:
+        """Whether octets wait behind the command that runs."""
+        return self._reader.buffered > 0
+
+    def write(self, data: bytes) -> None:
+        """Keep `data` for the next `drain`."""
+        self._out.append(data)
+
+    async def drain(self) -> None:
+        """Send what was written and wait until there is room for more."""
+        self._flush()
+        if self._gate.is_open:
+            return
+        try:
+            async with asyncio.timeout(self._limits.stall_seconds):
+                await self._gate.wait()
+        except TimeoutError as error:
+            self._transport.abortConnection()
+            raise HangUp("Nothing is read") from error
+
+    def take_line(self) -> bytes | None:
+        """The next continuation line, None when it has not come."""
+        line = self._reader.next_line()
+        self._throttle()
+        if isinstance(line, Rejected):
+            raise HangUp("Line too long")
+        return line
+
+    def admit(self, account: AccountId) -> None:
+        """The client has logged in: it may send more at once, and has time."""
+        if not self._connections.has_room_for_login(account):
+            raise LimitReached("too many connections of this account")
+        self._reader.limits = reader_limits(self._limits, logged_in=True)
+        self._cancel_login_timer()
+
+    # -- taking in
+
+    def _ask(self) -> None:
+        self._transport.write(b"+ OK\r\n")
+
+    def _take_in(self) -> None:
+        """Move whole commands from the reader to the queue, as long as they may be read."""
+        while self._has_room:
+            raw = self._reader.next_command()
+            if raw is None:
+                break
+            item = raw if isinstance(raw, Rejected) else _read(raw)
+            size = raw.size if isinstance(raw, RawCommand) else 0
+            self._queue.append((item, size))
+            self._queued_octets += size
+            self._is_barred = isinstance(item, Tagged) and isinstance(item.command, BARRIERS)
+        self._throttle()
+
+    @property
+    def _has_room(self) -> bool:
+        limits = self._limits
+        is_full = len(self._queue) >= limits.queued_commands or self._queued_octets > limits.queued_octets
+        return not (self._is_barred or is_full or self._is_closing)
+
+    def _throttle(self) -> None:
+        """Pause a client that is ahead of us by more than a command or so."""
+        wanted = not self._has_room and self._reader.buffered > _READ_AHEAD
+        if wanted == self._is_paused or self._is_closing:
+            return
+        self._is_paused = wanted
+        if wanted:
+            self._transport.pauseProducing()
+        else:
+            self._transport.resumeProducing()
+
+    # -- carrying out
+
+    async def _run(self) -> None:
+        try:
+            self.write(b"* OK [CAPABILITY " + capabilities(self.session) + b"] IMAP4rev1 ready\r\n")
+            await self.drain()
+            while not self.session.is_over:
+                item, size = await self._next_item()
+                await self._answer(item)
+                await self.drain()
+                self._queued_octets -= size
+                self._take_in()
+            self._close()
+        except HangUp as bye:
+            self.shut_down(str(bye))
+
+    async def _next_item(self) -> tuple[Tagged | Rejected, int]:
+        try:
+            async with asyncio.timeout(self._limits.inactive_seconds):
+                while not self._queue:
+                    self.stirred.clear()
+                    await self.stirred.wait()
+        except TimeoutError as error:
+            raise HangUp("Inactive for too long") from error
+        return self._queue.popleft()
+
+    async def _answer(self, item: Tagged | Rejected) -> None:
+        if isinstance(item, Rejected):
+            self.write(tagged(item.tag, Reply(item.word, item.code, item.text.decode("ascii"))))
+            if item.fatal:
+                raise HangUp("Refused")
+            if item.word == BAD:
+                self.session.count_bad_command()
+            return
+        is_done = await carry_out(self.session, item)
+        if isinstance(item.command, BARRIERS):
+            if is_done and isinstance(item.command, Starttls):
+                await self._begin_tls()
+            self._is_barred = False
+
+    async def _begin_tls(self) -> None:
+        """Go over to TLS and forget what was known before; whatever came in clear meanwhile ends it (F1, I11)."""
+        await self.drain()
+        if self.has_input or self._starttls is None:
+            raise HangUp("Octets behind STARTTLS")
+        self._reader.clear()
+        self._queue.clear()
+        self._queued_octets = 0
+        self._transport.startTLS(self._starttls)
+
+    # -- the end
+
+    def shut_down(self, text: str) -> None:
+        """Say BYE and close."""
+        if not self._is_closing:
+            self.write(b"* BYE " + text.encode("ascii", "replace") + b"\r\n")
+            self._close()
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self._transport.abortConnection()
+
+    def _close(self) -> None:
+        """Let the last bytes go out, within a second."""
+        self._flush()
+        self._is_closing = True
+        self._forget()
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+        loop = asyncio.get_running_loop()
+        self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
+
+    def _forget(self) -> None:
+        self._connections.members.discard(self)
+        self._cancel_login_timer()
+        self.session.deselect()
+        self._gate.stopProducing()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def _cancel_login_timer(self) -> None:
+        if self._login_timer is not None:
+            self._login_timer.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A bug of ours ends the session, with its traceback in the log."""
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            _log.error("imap session failed", traceback="".join(format_exception(error)))  # no locals: they hold mail
+            self.shut_down("Internal error")
+
+    def _flush(self) -> None:
+        if self._out:
+            data, self._out = b"".join(self._out), []
+            self._transport.write(data)
+
+    @property
+    def _transport(self) -> _Transport:
+        return cast(_Transport, self.transport)
+
+
+def _read(raw: RawCommand) -> Tagged | Rejected:
+    """The command, or what to say of its grammar."""
+    try:
+        return read_command(raw)
+    except (BadSyntax, BadCharset) as error:
+        reply = reply_to(error)
+        return Rejected(read_tag(raw), reply.word, reply.code, reply.text.encode("ascii"), fatal=False)

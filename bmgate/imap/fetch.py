@@ -1,0 +1,173 @@
+"""FETCH responses: bytes that were made at delivery, copied together (mail-client measurements: no parsing here).
+
+Nothing is read that no item asks for: flags come from the view, headers and bodies from the store in batches.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from functools import lru_cache
+from time import gmtime
+
+from bmgate.domain.mailbox import Flags, MessageHead, MessageRow, StoredMessage
+from bmgate.imap.values import Attribute, BodySection, FetchItem
+from bmgate.imap.view import flag_list
+from bmgate.mail.dates import MONTHS
+from bmgate.mail.structure import MessageIndex, Section, decode_index, section_bytes, section_range
+
+OLDEST_DATE = 398044800  # 1982-08-13: an older INTERNALDATE crashed macOS Mail
+
+
+class Depth(IntEnum):
+    """How much of a message a command must see."""
+
+    ROW = 0
+    HEADER = 1
+    BODY = 2
+
+
+_ROW_ITEMS = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE})
+_WHOLE = frozenset({"", "HEADER", "TEXT"})  # of the mail itself: answered by what is stored, without its index
+
+
+def depth_of(items: Iterable[FetchItem]) -> Depth:
+    """What must be read for `items`."""
+    return max(map(_depth, items), default=Depth.ROW)
+
+
+def _depth(item: FetchItem) -> Depth:
+    if isinstance(item, Attribute):
+        return Depth.ROW if item in _ROW_ITEMS else Depth.HEADER
+    section = item.section
+    in_header = not section.path and section.kind.startswith("HEADER")
+    return Depth.HEADER if in_header else Depth.BODY
+
+
+def marks_seen(items: Iterable[FetchItem]) -> bool:
+    r"""Whether fetching `items` sets \Seen."""
+    return any(isinstance(item, BodySection) and not item.peek for item in items)
+
+
+def internal_date(seconds: int) -> bytes:
+    """INTERNALDATE, quoted, in UTC."""
+    day, rest = divmod(max(seconds, OLDEST_DATE), 86400)
+    return b'"%b %02d:%02d:%02d +0000"' % (_day_text(day), rest // 3600, rest // 60 % 60, rest % 60)
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: int) -> bytes:
+    moment = gmtime(day * 86400)
+    return f"{moment.tm_mday:2d}-{MONTHS[moment.tm_mon - 1]}-{moment.tm_year}".encode("ascii")
+
+
+class Content:
+    """What was read of one message; the index is decoded when an item wants it."""
+
+    __slots__ = ("_encoded", "_index", "body", "header")
+
+    def __init__(self, message: MessageHead | StoredMessage | None = None) -> None:
+        self.header = b"" if message is None else message.header
+        self.body = message.body if isinstance(message, StoredMessage) else b""
+        self._encoded = b"" if message is None else message.index
+        self._index: MessageIndex | None = None
+
+    @property
+    def index(self) -> MessageIndex:
+        """What `mail.structure` made of the message at delivery."""
+        if self._index is None:
+            self._index = decode_index(self._encoded)
+        return self._index
+
+
+Renderer = Callable[[MessageRow, Content, list[bytes]], None]
+"""Adds one data item to the pieces of a response, so that bodies are copied once only."""
+
+
+def render(
+    messages: Iterable[tuple[int, MessageRow, Content]], renderers: Sequence[Renderer], out: list[bytes]
+) -> None:
+    """Add the FETCH responses of `messages`, given with their sequence numbers."""
+    for number, row, content in messages:
+        separator = b"* %d FETCH (" % number
+        for renderer in renderers:
+            out.append(separator)
+            renderer(row, content, out)
+            separator = b" "
+        out.append(b")\r\n")
+
+
+def render_flags(messages: Iterable[tuple[int, MessageRow]]) -> bytes:
+    """The responses to a FETCH of UID and FLAGS alone, the most frequent of all."""
+    return b"".join(
+        [b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, row.uid, flag_list(row)) for number, row in messages]
+    )
+
+
+def renderer(item: FetchItem) -> Renderer:
+    """What renders `item`."""
+    return _section_renderer(item) if isinstance(item, BodySection) else _ATTRIBUTES[item]
+
+
+def _row(text: Callable[[MessageRow], bytes]) -> Renderer:
+    return lambda row, _, out: out.append(text(row))
+
+
+def _indexed(text: Callable[[MessageIndex], bytes]) -> Renderer:
+    return lambda _, content, out: out.append(text(content.index))
+
+
+_ATTRIBUTES: dict[Attribute, Renderer] = {
+    Attribute.UID: _row(lambda row: b"UID %d" % row.uid),
+    Attribute.FLAGS: _row(lambda row: b"FLAGS " + flag_list(row)),
+    Attribute.INTERNALDATE: _row(lambda row: b"INTERNALDATE " + internal_date(row.internaldate)),
+    Attribute.SIZE: _indexed(lambda index: b"RFC822.SIZE %d" % index.size),
+    Attribute.ENVELOPE: _indexed(lambda index: b"ENVELOPE " + index.envelope),
+    Attribute.BODY: _indexed(lambda index: b"BODY " + index.body),
+    Attribute.BODYSTRUCTURE: _indexed(lambda index: b"BODYSTRUCTURE " + index.bodystructure),
+}
+
+
+def _section_renderer(item: BodySection) -> Renderer:
+    """A section as a literal; NIL when the message has no such part."""
+
+    def add(_: MessageRow, content: Content, out: list[bytes]) -> None:
+        pieces = _section_pieces(item.section, content)
+        if pieces is None:
+            out.append(item.label + b" NIL")
+            return
+        if item.partial is not None:
+            pieces = _cut(pieces, *item.partial)
+        out.append(b"%b {%d}\r\n" % (item.label, sum(map(len, pieces))))
+        out += [piece.replace(b"\0", b" ") if b"\0" in piece else piece for piece in pieces]  # NUL: I13
+
+    return add
+
+
+def _section_pieces(section: Section, content: Content) -> list[bytes] | None:
+    """The octets of a section, as the stored pieces where it is one or both of them."""
+    header, body = content.header, content.body
+    if not section.path and section.kind in _WHOLE:
+        return [header, body] if section.kind == "" else [header if section.kind == "HEADER" else body]
+    if section.kind.startswith("HEADER.FIELDS"):
+        found = section_bytes(header if not section.path else header + body, content.index, section)
+        return None if found is None else [found]
+    span = section_range(content.index, section)
+    if span is None:
+        return None
+    split = len(header)
+    return [header[span[0] : span[1]], body[max(span[0] - split, 0) : max(span[1] - split, 0)]]
+
+
+def _cut(pieces: list[bytes], offset: int, count: int) -> list[bytes]:
+    """`count` octets from `offset` on; fewer, or none, at the end."""
+    out = []
+    for piece in pieces:
+        out.append(piece[offset : offset + count])
+        count -= len(out[-1])
+        offset = max(offset - len(piece), 0)
+    return out
+
+
+def unseen(rows: Iterable[tuple[int, MessageRow]]) -> list[int]:
+    r"""UIDs without \Seen."""
+    seen = Flags.SEEN.value
+    return [row.uid for _, row in rows if not int(row.flags) & seen]

@@ -1,0 +1,124 @@
+"""LIST: which mailboxes a pattern means, and what is said of each (RFC 9051 section 6.3.9, RFC 5258, RFC 6154).
+
+Patterns are matched by a set of states kept in one integer, one step per character of the name: linear, whatever the
+pattern (I4).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bmgate.domain.mailbox import DELIMITER, Mailbox, MailboxKind
+from bmgate.imap.values import ListCommand, Lsub
+
+SPECIAL_USE: dict[MailboxKind, bytes] = {
+    MailboxKind.SENT: b"\\Sent",
+    MailboxKind.DRAFTS: b"\\Drafts",
+    MailboxKind.TRASH: b"\\Trash",
+    MailboxKind.JUNK: b"\\Junk",
+    MailboxKind.ARCHIVE: b"\\Archive",
+}
+
+
+class Pattern:
+    """A LIST pattern: `*` stands for anything, `%` for anything but the delimiter."""
+
+    def __init__(self, pattern: str) -> None:
+        self._literals: dict[str, int] = {}
+        self._any = self._within = 0
+        state = 1
+        for char in pattern:
+            if char == "*":
+                self._any |= state
+            elif char == "%":
+                self._within |= state
+            else:
+                self._literals[char] = self._literals.get(char, 0) | state
+                state <<= 1
+        self._final = state
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole of `name` is meant."""
+        states = 1
+        for char in name:
+            stay = self._any if char == DELIMITER else self._any | self._within
+            states = (states & self._literals.get(char, 0)) << 1 | states & stay
+            if not states:
+                return False
+        return states & self._final != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One line of LIST or LSUB; `mailbox` is None for a name that only has children."""
+
+    name: str
+    attributes: tuple[bytes, ...]
+    mailbox: Mailbox | None
+    child_info: bool = False  # matched because of subscribed children alone (RECURSIVEMATCH)
+
+
+class _Matcher:
+    """Several patterns at once; INBOX is found in any case."""
+
+    def __init__(self, reference: str, patterns: Iterable[str]) -> None:
+        full = [reference + pattern for pattern in patterns]
+        self._patterns = [Pattern(pattern) for pattern in full]
+        self._inbox = [Pattern(pattern.upper()) for pattern in full]
+
+    def matches(self, name: str) -> bool:
+        chosen = self._inbox if name == "INBOX" else self._patterns
+        return any(pattern.matches(name) for pattern in chosen)
+
+
+def _parents(names: Iterable[str]) -> set[str]:
+    """All superior names of `names`."""
+    found = set()
+    for name in names:
+        while (cut := name.rfind(DELIMITER)) > 0:
+            name = name[:cut]
+            if name in found:
+                break
+            found.add(name)
+    return found
+
+
+def list_mailboxes(mailboxes: Iterable[Mailbox], command: ListCommand) -> Iterator[Listing]:
+    """The lines that answer `command`, INBOX first, then by name."""
+    known = {mailbox.name: mailbox for mailbox in mailboxes}
+    parents = _parents(known)
+    subscribed_parents = _parents(name for name, mailbox in known.items() if mailbox.subscribed)
+    matcher = _Matcher(command.reference, command.patterns)
+    for name in sorted(known.keys() | parents, key=lambda name: (name != "INBOX", name)):
+        if not matcher.matches(name):
+            continue
+        mailbox = known.get(name)
+        by_child = "RECURSIVEMATCH" in command.selection and name in subscribed_parents
+        if _is_selected(mailbox, command.selection) or by_child:
+            yield Listing(name, _attributes(mailbox, name in parents, command), mailbox, by_child)
+
+
+def _is_selected(mailbox: Mailbox | None, selection: frozenset[str]) -> bool:
+    if "SUBSCRIBED" in selection and not (mailbox and mailbox.subscribed):
+        return False
+    return "SPECIAL-USE" not in selection or (mailbox is not None and mailbox.kind in SPECIAL_USE)
+
+
+def _attributes(mailbox: Mailbox | None, has_children: bool, command: ListCommand) -> tuple[bytes, ...]:
+    out = [b"\\HasChildren" if has_children else b"\\HasNoChildren"]
+    if mailbox is None:
+        return (b"\\Noselect", *out)
+    if mailbox.subscribed and {"SUBSCRIBED"} & (command.returns | command.selection):
+        out.append(b"\\Subscribed")
+    if mailbox.kind in SPECIAL_USE:
+        out.append(SPECIAL_USE[mailbox.kind])
+    return tuple(out)
+
+
+def list_subscribed(mailboxes: Iterable[Mailbox], command: Lsub) -> Iterator[Listing]:
+    """The lines that answer LSUB; a parent that matches stands for its subscribed children (RFC 3501 6.3.9)."""
+    known = {mailbox.name: mailbox for mailbox in mailboxes if mailbox.subscribed}
+    matcher = _Matcher(command.reference, (command.pattern,))
+    parents = _parents(known) if "%" in command.pattern else set()
+    for name in sorted(known.keys() | parents, key=lambda name: (name != "INBOX", name)):
+        if matcher.matches(name):
+            yield Listing(name, () if name in known else (b"\\Noselect",), known.get(name))

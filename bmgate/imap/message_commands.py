@@ -1,0 +1,254 @@
+"""The commands on messages: FETCH, STORE, COPY, MOVE, SEARCH, EXPUNGE (RFC 9051 section 6.4)."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+
+from bmgate.domain.mailbox import FlagChange, Flags, MessageHead, MessageRow, StoredMessage
+from bmgate.errors import MailboxMissing
+from bmgate.imap.fetch import Content, Depth, depth_of, marks_seen, render, render_flags, renderer, unseen
+from bmgate.imap.mailbox_commands import try_create
+from bmgate.imap.replies import NO, Refusal, Reply
+from bmgate.imap.search import Judge, Subject, depth_needed
+from bmgate.imap.session import Session, ok
+from bmgate.imap.sets import write_set
+from bmgate.imap.values import Attribute, Copy, Expunge, Fetch, FetchItem, Search, Store
+
+_ROWS_AT_ONCE = 2000  # rows rendered or judged before others get a turn
+_FIRST_BODIES = 4  # whole messages read before their size is known
+
+StoredMail = MessageHead | StoredMessage
+
+
+class _Batches:
+    """Messages of the view read in batches, the next one while the present one is worked on.
+
+    A batch has as many messages as make about the octets one write should have, going by the batch before.
+    """
+
+    def __init__(self, session: Session, places: Sequence[int], depth: Depth) -> None:
+        self._session, self._places, self._depth, self._at = session, places, depth, 0
+        self._size = session.limits.fetch_messages if depth is Depth.HEADER else _FIRST_BODIES
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows = self._session.view.pairs(self._places[self._at : self._at + self._size])
+        self._at += len(self._rows)
+        uids = [row.uid for _, row in self._rows]
+        self._reading = asyncio.ensure_future(self._read(uids)) if uids else None
+
+    async def _read(self, uids: list[int]) -> dict[int, StoredMail]:
+        mailboxes = self._session.services.mailboxes
+        read = mailboxes.heads if self._depth is Depth.HEADER else mailboxes.messages
+        found: Sequence[StoredMail] = await read(self._session.account, self._session.view.id, uids)
+        return {message.uid: message for message in found}
+
+    async def next(self) -> tuple[list[tuple[int, MessageRow]], dict[int, StoredMail]] | None:
+        """Rows with their sequence numbers, and what was found of them by UID; None at the end."""
+        if self._reading is None:
+            return None
+        rows, found = self._rows, await self._reading
+        limits, octets = self._session.limits, sum(map(_octets, found.values()))
+        fitting = limits.fetch_octets * len(rows) // max(octets, 1)
+        self._size = max(1, min(fitting, self._size * 4, limits.fetch_messages))
+        self._begin()
+        return rows, found
+
+    async def stop(self) -> None:
+        """Read no further."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def _octets(message: StoredMail) -> int:
+    return len(message.header) + (len(message.body) if isinstance(message, StoredMessage) else 0)
+
+
+async def fetch(session: Session, command: Fetch) -> Reply:
+    """FETCH, UID FETCH: one write per batch, and the next batch is read when the client took that one."""
+    view, items = session.view, command.items
+    places = view.places(command.messages, command.uid)
+    marked: frozenset[int] = frozenset()
+    if marks_seen(items) and not view.read_only:
+        marked = await _mark_seen(session, places)
+    depth = depth_of(items)
+    if depth is Depth.ROW:
+        await _fetch_rows(session, places, items)
+        return ok("Done")
+    missing, batches = False, _Batches(session, places, depth)
+    try:
+        while (batch := await batches.next()) is not None:
+            rows, found = batch
+            session.channel.write(_render(rows, found, items, marked))
+            await session.channel.drain()
+            missing = missing or len(found) < len(rows)
+    finally:
+        await batches.stop()
+    return _outcome(missing, command.uid)
+
+
+def _outcome(missing: bool, uid: bool) -> Reply:
+    """The answer to a command on messages some of which another session has expunged (RFC 2180, RFC 5530)."""
+    if not missing:
+        return ok("Done")
+    if uid:
+        return ok("Some messages were expunged", b"EXPUNGEISSUED")
+    raise Refusal(NO, b"EXPUNGEISSUED", "Some messages were expunged")
+
+
+async def _mark_seen(session: Session, places: Sequence[int]) -> frozenset[int]:
+    r"""Set \Seen where it is not; the UIDs where it was not."""
+    uids = unseen(session.view.pairs(places))
+    if uids:
+        session.view.stored(
+            await session.services.mailboxes.set_flags(
+                session.account, session.view.id, uids, FlagChange.ADD, Flags.SEEN, ()
+            )
+        )
+    return frozenset(uids)
+
+
+async def _fetch_rows(session: Session, places: Sequence[int], items: tuple[FetchItem, ...]) -> None:
+    nothing, renderers = Content(), [renderer(item) for item in items]
+    for at in range(0, len(places), _ROWS_AT_ONCE):
+        rows = session.view.pairs(places[at : at + _ROWS_AT_ONCE])
+        if items == (Attribute.UID, Attribute.FLAGS):
+            session.channel.write(render_flags(rows))
+        else:
+            out: list[bytes] = []
+            render([(number, row, nothing) for number, row in rows], renderers, out)
+            session.channel.write(b"".join(out))
+        await session.channel.drain()
+        await asyncio.sleep(0)
+
+
+def _render(
+    rows: list[tuple[int, MessageRow]],
+    found: dict[int, StoredMail],
+    items: tuple[FetchItem, ...],
+    marked: frozenset[int],
+) -> bytes:
+    r"""One batch; where \Seen was set by this command the flags are told too."""
+    plain = [renderer(item) for item in items]
+    telling = plain if Attribute.FLAGS in items else [*plain, renderer(Attribute.FLAGS)]
+    out: list[bytes] = []
+    for number, row in rows:
+        if row.uid in found:
+            render([(number, row, Content(found[row.uid]))], telling if row.uid in marked else plain, out)
+    return b"".join(out)
+
+
+async def store(session: Session, command: Store) -> Reply:
+    """STORE, UID STORE."""
+    session.refuse_read_only()
+    view, flags = session.view, command.flags
+    uids = view.select_uids(command.messages, command.uid)
+    if not uids:
+        return ok("Nothing to do")
+    rows = await session.services.mailboxes.set_flags(
+        session.account, view.id, uids, command.change, flags.flags, flags.keywords
+    )
+    view.stored(rows)
+    if not command.silent:
+        session.channel.write(b"".join([view.flags_line(row.uid) for row in rows if row.uid in view.rows]))
+    return _outcome(len(rows) < len(uids), command.uid)
+
+
+async def copy(session: Session, command: Copy) -> Reply:
+    """COPY, MOVE and their UID forms; COPYUID is told after the commit (U2)."""
+    view, mailboxes = session.view, session.services.mailboxes
+    if command.move:
+        session.refuse_read_only()
+    uids = view.select_uids(command.messages, command.uid)
+    if not uids:
+        return ok("Nothing to do")
+    carry = mailboxes.move if command.move else mailboxes.copy
+    try:
+        transfer = await carry(session.account, view.id, uids, command.mailbox)
+    except MailboxMissing as error:
+        raise try_create() from error
+    missing = len(transfer.source_uids) < len(uids)
+    if not transfer.source_uids:
+        return _outcome(missing, command.uid)
+    sources, targets = write_set(transfer.source_uids), write_set(transfer.target_uids)
+    code = b"COPYUID %d %b %b" % (transfer.uidvalidity, sources, targets)
+    if not command.move:
+        return ok("Done", code)
+    view.removed(transfer.source_uids)
+    session.channel.write(b"* OK [" + code + b"] Moved\r\n")
+    return ok("Done")
+
+
+async def expunge(session: Session, command: Expunge) -> Reply:
+    """EXPUNGE, UID EXPUNGE; what went is told in the news of the command."""
+    session.refuse_read_only()
+    view = session.view
+    uids = None if command.uids is None else view.select_uids(command.uids, uid=True)
+    view.removed(await session.services.mailboxes.expunge(session.account, view.id, uids))
+    return ok("Done")
+
+
+async def search(session: Session, command: Search) -> Reply:
+    """SEARCH, UID SEARCH; there is an answer also when nothing is found."""
+    try:
+        async with asyncio.timeout(session.limits.search_seconds):
+            found = await _find(session, command)
+    except TimeoutError as error:
+        raise Refusal(NO, b"LIMIT", "The search took too long") from error
+    uids = session.view.uids
+    numbers = [uids[place] if command.uid else place + 1 for place in found]
+    session.channel.write(b"* SEARCH" + "".join(f" {number}" for number in numbers).encode("ascii") + b"\r\n")
+    return ok("Done")
+
+
+async def _find(session: Session, command: Search) -> list[int]:
+    """Places of what is found, ascending: by rows first, then by headers, then by bodies."""
+    view, judge = session.view, Judge(command.key, session.view)
+    found: list[int] = []
+    unknown: list[Subject] = []
+    for place, uid in enumerate(view.uids):
+        if place % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        subject = Subject(place, view.rows[uid])
+        _sort_out(subject, judge.verdict(subject), found, unknown)
+    needed = depth_needed(command.key)
+    for depth in (Depth.HEADER, Depth.BODY):
+        if unknown and depth <= needed:
+            unknown = await _look_deeper(session, judge, depth, unknown, found)
+    return sorted(found)
+
+
+def _sort_out(subject: Subject, verdict: bool | None, found: list[int], unknown: list[Subject]) -> None:
+    if verdict is None:
+        unknown.append(subject)
+    elif verdict:
+        found.append(subject.place)
+
+
+async def _look_deeper(
+    session: Session, judge: Judge, depth: Depth, subjects: list[Subject], found: list[int]
+) -> list[Subject]:
+    """Read more of `subjects` and judge them again, off the loop; what is still unknown comes back without content."""
+    unknown: list[Subject] = []
+    waiting = iter(subjects)
+    batches = _Batches(session, [subject.place for subject in subjects], depth)
+    try:
+        while (batch := await batches.next()) is not None:
+            rows, messages = batch
+            part = list(islice(waiting, len(rows)))
+            verdicts = await asyncio.to_thread(_judge_all, judge, part, messages)
+            for subject, verdict in zip(part, verdicts, strict=True):
+                _sort_out(subject, verdict, found, unknown)
+    finally:
+        await batches.stop()
+    return unknown
+
+
+def _judge_all(judge: Judge, subjects: list[Subject], messages: dict[int, StoredMail]) -> list[bool | None]:
+    """Verdicts in order; a message that is gone is not found."""
+    verdicts: list[bool | None] = []
+    for subject in subjects:
+        message = messages.get(subject.row.uid)
+        verdicts.append(False if message is None else judge.verdict(subject.with_content(message)))
+    return verdicts

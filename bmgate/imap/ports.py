@@ -1,0 +1,123 @@
+"""What the IMAP door asks of the services, in the domain's words.
+
+All methods raise the errors of `errors.py`; whoever changes something returns when it is committed (C1).
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import (
+    Changes,
+    FlagChange,
+    Flags,
+    Mailbox,
+    MailboxId,
+    MailboxSnapshot,
+    MailboxStatus,
+    MessageHead,
+    MessageRow,
+    StoredMessage,
+    Transfer,
+)
+
+
+class Accounts(Protocol):
+    """Who may log in."""
+
+    async def login(self, name: str, password: str, source: str) -> AccountId:
+        """The account of this name and password; raises LoginFailed, after a delay, or Unavailable."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """The mail of one account; mailbox names are Unicode. UIDs a mailbox does not have are passed over silently."""
+
+    async def all(self, account: AccountId) -> list[Mailbox]:
+        """All of them."""
+        ...
+
+    async def status(self, account: AccountId, name: str) -> MailboxStatus:
+        """Raises MailboxMissing."""
+        ...
+
+    async def open(self, account: AccountId, name: str) -> MailboxSnapshot:
+        """Raises MailboxMissing."""
+        ...
+
+    async def changes(self, account: AccountId, mailbox: MailboxId, since_modseq: int) -> Changes:
+        """What happened after that MODSEQ; raises MailboxMissing."""
+        ...
+
+    async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> Sequence[MessageHead]:
+        """Headers and indexes."""
+        ...
+
+    async def messages(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> Sequence[StoredMessage]:
+        """Whole messages."""
+        ...
+
+    def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called in the loop after every committed change, until the function returned is called."""
+        ...
+
+    async def create(self, account: AccountId, name: str) -> None:
+        """Raises MailboxExists, NotAllowed, LimitReached."""
+        ...
+
+    async def delete(self, account: AccountId, name: str) -> None:
+        """Raises MailboxMissing, NotAllowed."""
+        ...
+
+    async def rename(self, account: AccountId, name: str, new_name: str) -> None:
+        """Raises MailboxMissing, MailboxExists, NotAllowed."""
+        ...
+
+    async def set_subscribed(self, account: AccountId, name: str, subscribed: bool) -> None:
+        """Raises MailboxMissing."""
+        ...
+
+    async def append(
+        self,
+        account: AccountId,
+        name: str,
+        raw: bytes,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int | None,
+    ) -> Transfer:
+        """Store a mail; one target UID. Raises MailboxMissing, OverQuota, NotAllowed."""
+        ...
+
+    async def set_flags(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: Collection[int],
+        change: FlagChange,
+        flags: Flags,
+        keywords: Collection[str],
+    ) -> Sequence[MessageRow]:
+        """The rows as they are afterwards."""
+        ...
+
+    async def expunge(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> Sequence[int]:
+        r"""Remove what is \Deleted, of `uids` only when they are given; the UIDs that went."""
+        ...
+
+    async def copy(self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str) -> Transfer:
+        """Raises MailboxMissing when there is no `target`."""
+        ...
+
+    async def move(self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str) -> Transfer:
+        """As `copy`, and the messages leave their mailbox in the same transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImapServices:
+    """All that a session needs of the house."""
+
+    accounts: Accounts
+    mailboxes: Mailboxes

@@ -1,0 +1,231 @@
+"""SEARCH: which messages a key is true for, reading no more of a message than the answer takes.
+
+A key is judged with what is at hand: True, False, or None when that cannot be told without the header or the body.
+"""
+
+import binascii
+import quopri
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
+from bmgate.errors import UnsupportedMedia
+from bmgate.imap.fetch import Depth
+from bmgate.imap.sets import indices_of_numbers, indices_of_uids
+from bmgate.imap.values import (
+    Constant,
+    DayIs,
+    Either,
+    Every,
+    HasFlags,
+    HasKeyword,
+    HeaderHas,
+    InSet,
+    Not,
+    Relation,
+    SearchKey,
+    SizeIs,
+    TextHas,
+)
+from bmgate.imap.view import MailboxView
+from bmgate.mail.charsets import decode_text
+from bmgate.mail.fields import field_value, media_type, parameters, scan_header, token
+from bmgate.mail.headers import decode_header
+from bmgate.mail.structure import MessageIndex, PartRange, decode_index
+
+DAY = 86400
+MAX_DECODED = 16 * 1024 * 1024  # octets of one part that are searched
+_INDEXED = frozenset({"subject", "from", "to", "cc", "bcc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One message under judgement."""
+
+    place: int
+    row: MessageRow
+    head: MessageHead | StoredMessage | None = None
+    index: MessageIndex | None = None
+
+    def with_content(self, head: MessageHead | StoredMessage) -> "Subject":
+        """The same message with more of it read."""
+        return Subject(self.place, self.row, head, decode_index(head.index))
+
+
+class Judge:
+    """One SEARCH over one view; sets are cut with what exists before anything else (I3)."""
+
+    def __init__(self, key: SearchKey, view: MailboxView) -> None:
+        self._key = key
+        self._sets: dict[InSet, frozenset[int]] = {}
+        for found in _sets_of(key):
+            indices = (
+                indices_of_uids(found.messages, view.uids)
+                if found.uid
+                else indices_of_numbers(found.messages, view.count)
+            )
+            self._sets[found] = frozenset(indices)
+
+    def verdict(self, subject: Subject) -> bool | None:
+        """Whether the message is found; None when more of it must be read."""
+        return self._judge(self._key, subject)
+
+    def _judge(self, key: SearchKey, subject: Subject) -> bool | None:
+        match key:
+            case HasFlags(flags, wanted):
+                return bool(int(subject.row.flags) & flags.value) == wanted
+            case HasKeyword(keyword, wanted):
+                return (keyword in map(str.lower, subject.row.keywords)) == wanted
+            case Constant(value):
+                return value
+            case InSet():
+                return subject.place in self._sets[key]
+            case DayIs():
+                return _day(key, subject)
+            case Not(inner):
+                verdict = self._judge(inner, subject)
+                return None if verdict is None else not verdict
+            case Either(left, right):
+                return _any(self._judge(part, subject) for part in (left, right))
+            case Every(keys):
+                return _all(self._judge(part, subject) for part in keys)
+            case SizeIs(larger, octets):
+                if subject.index is None:
+                    return None
+                return subject.index.size > octets if larger else subject.index.size < octets
+            case HeaderHas():
+                return _header(key, subject)
+            case TextHas():
+                return _text(key, subject)
+
+
+def _sets_of(key: SearchKey) -> Iterable[InSet]:
+    match key:
+        case InSet():
+            yield key
+        case Not(inner):
+            yield from _sets_of(inner)
+        case Either(left, right):
+            yield from _sets_of(left)
+            yield from _sets_of(right)
+        case Every(keys):
+            for inner in keys:
+                yield from _sets_of(inner)
+
+
+def _any(verdicts: Iterable[bool | None]) -> bool | None:
+    unknown = False
+    for verdict in verdicts:
+        if verdict:
+            return True
+        unknown = unknown or verdict is None
+    return None if unknown else False
+
+
+def _all(verdicts: Iterable[bool | None]) -> bool | None:
+    unknown = False
+    for verdict in verdicts:
+        if verdict is False:
+            return False
+        unknown = unknown or verdict is None
+    return None if unknown else True
+
+
+def _day(key: DayIs, subject: Subject) -> bool | None:
+    if not key.sent:
+        return _compare(subject.row.internaldate // DAY, key)
+    if subject.index is None:
+        return None
+    sent = subject.index.sent_day
+    return sent is not None and _compare(sent, key)
+
+
+def _compare(day: int, key: DayIs) -> bool:
+    if key.relation is Relation.ON:
+        return day == key.day
+    return day < key.day if key.relation is Relation.BEFORE else day >= key.day
+
+
+def _header(key: HeaderHas, subject: Subject) -> bool | None:
+    index, head = subject.index, subject.head
+    if index is None or head is None:
+        return None
+    if key.name in _INDEXED and key.text and key.text in _indexed_text(index, key.name).casefold():
+        return True
+    raw = [field_value(head.header, field) for field in index.fields if field.name == key.name]
+    if not key.text:
+        return bool(raw)
+    return any(key.text in decode_header(value).casefold() for value in raw)
+
+
+def _indexed_text(index: MessageIndex, name: str) -> str:
+    return index.from_ if name == "from" else str(getattr(index, name))
+
+
+def _text(key: TextHas, subject: Subject) -> bool | None:
+    if subject.index is None or not isinstance(subject.head, StoredMessage):
+        return None
+    if not key.text:
+        return True
+    if key.header and key.text in decode_header(subject.head.header).casefold():
+        return True
+    raw = subject.head.header + subject.head.body
+    return any(key.text in text for text in _part_texts(raw, subject.index))
+
+
+def _part_texts(raw: bytes, index: MessageIndex) -> Iterable[str]:
+    """The case-folded texts of the message's text parts."""
+    if len(index.parts) == 1:
+        yield raw[index.header_size :].decode("utf-8", "replace").casefold()
+    for part in index.parts[1:]:
+        if part.text_start >= 0:
+            yield decode_header(raw[part.body_start : part.text_start]).casefold()
+            continue
+        text = _part_text(raw, part)
+        if text:
+            yield text.casefold()
+
+
+def _part_text(raw: bytes, part: PartRange) -> str:
+    """The decoded text of a part; empty when it is none."""
+    header = scan_header(raw, part.mime_start, part.body_start)
+    content_type = header.value(raw, "content-type")
+    kind, _ = media_type(content_type) or (b"text", b"plain")
+    if kind.lower() != b"text":
+        return ""
+    data = raw[part.body_start : min(part.body_end, part.body_start + MAX_DECODED)]
+    data = _transfer_decoded(data, token(header.value(raw, "content-transfer-encoding")).lower())
+    charset = next((value for name, value in parameters(content_type) if name.lower() == b"charset"), b"")
+    try:
+        return decode_text(data, charset.decode("ascii", "replace"))
+    except UnsupportedMedia:
+        return data.decode("utf-8", "replace")
+
+
+def _transfer_decoded(data: bytes, encoding: bytes) -> bytes:
+    if encoding == b"quoted-printable":
+        return quopri.decodestring(data)
+    if encoding != b"base64":
+        return data
+    try:
+        return binascii.a2b_base64(data)
+    except binascii.Error:
+        return data
+
+
+def depth_needed(key: SearchKey) -> Depth:
+    """How much of a message `key` may have to see."""
+    match key:
+        case TextHas():
+            return Depth.BODY
+        case HeaderHas() | SizeIs():
+            return Depth.HEADER
+        case DayIs(sent=sent):
+            return Depth.HEADER if sent else Depth.ROW
+        case Not(inner):
+            return depth_needed(inner)
+        case Either(left, right):
+            return max(depth_needed(left), depth_needed(right))
+        case Every(keys):
+            return max(map(depth_needed, keys))
+    return Depth.ROW

@@ -1,0 +1,80 @@
+"""The IMAP listeners: plain with STARTTLS, or TLS from the first octet (RFC 8314)."""
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSSL, IReactorTCP
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+
+from bmgate.imap.connection import CLOSE_SECONDS, Connections, ImapConnection
+from bmgate.imap.limits import ImapLimits
+from bmgate.imap.ports import ImapServices
+
+
+class ImapFactory(ServerFactory):
+    """Makes the connections of one or more listeners and ends them together.
+
+    `starttls` is what STARTTLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which is
+    for loopback.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        services: ImapServices,
+        limits: ImapLimits,
+        starttls: CertificateOptions | None = None,
+        allow_plaintext: bool = False,
+    ) -> None:
+        self._services, self._limits = services, limits
+        self._starttls, self._allow_plaintext = starttls, allow_plaintext
+        self.connections = Connections(limits)
+
+    def buildProtocol(self, addr: IAddress | None) -> ImapConnection:  # noqa: N802
+        """A connection for one client."""
+        return ImapConnection(self._services, self._limits, self.connections, self._starttls, self._allow_plaintext)
+
+    async def stop(self) -> None:
+        """Say BYE to everyone and wait until they are gone, a second at most."""
+        members = tuple(self.connections.members)
+        for member in members:
+            member.shut_down("Server shutting down")
+        waiting = [asyncio.ensure_future(member.closed.wait()) for member in members]
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=CLOSE_SECONDS + 1)
+        for task in late:
+            task.cancel()
+
+
+def listen(
+    reactor: object, interface: str, port: int, factory: ImapFactory, tls_context: CertificateOptions | None
+) -> IListeningPort:
+    """Listen on `interface`; with `tls_context` TLS begins at once. Port 0 takes a free one."""
+    if tls_context is None:
+        return IReactorTCP(reactor).listenTCP(port, factory, interface=interface)
+    return IReactorSSL(reactor).listenSSL(port, factory, tls_context, interface=interface)
+
+
+async def close(port: IListeningPort) -> None:
+    """Stop listening; connections stay."""
+    await maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+
+
+def tls_options(key_path: Path, chain_path: Path) -> CertificateOptions:
+    """TLS 1.2 and later with a PEM key and a PEM chain, own certificate first."""
+    key = load_pem_private_key(key_path.read_bytes(), password=None)
+    certificate, *chain = load_pem_x509_certificates(chain_path.read_bytes())
+    return CertificateOptions(  # Twisted's annotations still name the pyOpenSSL types that pyOpenSSL has deprecated
+        privateKey=cast(PKey, key),
+        certificate=cast(X509, certificate),
+        extraCertChain=cast(list[X509], chain),
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    )

@@ -1,0 +1,324 @@
+"""The services the IMAP door asks, in memory: stored counters, MODSEQ, and watchers told after the change."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import (
+    SPECIAL_MAILBOXES,
+    SYNONYMS,
+    Changes,
+    FlagChange,
+    Flags,
+    Mailbox,
+    MailboxId,
+    MailboxKind,
+    MailboxSnapshot,
+    MailboxStatus,
+    MessageHead,
+    MessageRow,
+    StoredMessage,
+    Transfer,
+)
+from bmgate.errors import LoginFailed, MailboxExists, MailboxMissing, NotAllowed
+from bmgate.imap.ports import ImapServices
+from bmgate.mail.structure import encode_index, index_message
+
+PASSWORD = 'p"a\\ss % {wörd} 1'
+NOW = 1_795_000_000
+ALICE, BOB = AccountId(1), AccountId(2)
+
+
+class FakeAccounts:
+    """Two accounts, alice and bob, with one password."""
+
+    def __init__(self) -> None:
+        self.names = {"alice": ALICE, "bob": BOB}
+        self.seen: list[tuple[str, str, str]] = []
+
+    async def login(self, name: str, password: str, source: str) -> AccountId:
+        self.seen.append((name, password, source))
+        await asyncio.sleep(0)
+        if password != PASSWORD or name not in self.names:
+            raise LoginFailed("wrong user name or password")
+        return self.names[name]
+
+
+@dataclass
+class FakeMailbox:
+    """One mailbox with its messages."""
+
+    mailbox: Mailbox
+    rows: dict[int, MessageRow] = field(default_factory=dict)
+    raws: dict[int, bytes] = field(default_factory=dict)
+    expunged: list[tuple[int, int]] = field(default_factory=list)  # uid, modseq
+
+    def next_modseq(self) -> int:
+        self.mailbox = replace(self.mailbox, modseq=self.mailbox.modseq + 1)
+        return self.mailbox.modseq
+
+    def add(self, raw: bytes, flags: Flags, keywords: Collection[str], internaldate: int) -> int:
+        uid = self.mailbox.uidnext
+        self.mailbox = replace(self.mailbox, uidnext=uid + 1)
+        self.rows[uid] = MessageRow(uid, self.next_modseq(), flags, tuple(keywords), internaldate)
+        self.raws[uid] = raw
+        return uid
+
+    def remove(self, uids: Iterable[int]) -> list[int]:
+        gone = [uid for uid in uids if uid in self.rows]
+        modseq = self.next_modseq()
+        for uid in gone:
+            del self.rows[uid], self.raws[uid]
+            self.expunged.append((uid, modseq))
+        return gone
+
+
+class FakeMailboxes:
+    """The mailboxes of all accounts."""
+
+    def __init__(self) -> None:
+        self._boxes: dict[AccountId, dict[str, FakeMailbox]] = {}
+        self._watchers: dict[MailboxId, set[Callable[[], None]]] = {}
+        self._last_id = self._last_uidvalidity = 0
+        self.reads = 0
+        self.turns = 1  # of the loop that every call takes
+
+    def of(self, account: AccountId) -> dict[str, FakeMailbox]:
+        """The account's mailboxes by name."""
+        if account not in self._boxes:
+            self._boxes[account] = {}
+            for kind, name in SPECIAL_MAILBOXES.items():
+                self._make(account, name, kind)
+        return self._boxes[account]
+
+    def fill(self, name: str, *raws: bytes, flags: Flags = Flags.NONE, account: AccountId = ALICE) -> list[int]:
+        """Deliver mail, and tell the watchers."""
+        box = self.of(account)[name]
+        uids = [box.add(raw, flags, (), NOW) for raw in raws]
+        self._tell(box)
+        return uids
+
+    def drop(self, name: str, *uids: int, account: AccountId = ALICE) -> None:
+        """Expunge, as another session would."""
+        box = self.of(account)[name]
+        box.remove(uids)
+        self._tell(box)
+
+    def mark(self, name: str, uid: int, flags: Flags, *keywords: str, account: AccountId = ALICE) -> None:
+        """Set flags, as another session would."""
+        box = self.of(account)[name]
+        box.rows[uid] = box.rows[uid]._replace(flags=flags, keywords=keywords, modseq=box.next_modseq())
+        self._tell(box)
+
+    def _make(self, account: AccountId, name: str, kind: MailboxKind) -> None:
+        self._last_id += 1
+        self._last_uidvalidity = max(self._last_uidvalidity + 1, NOW)
+        mailbox = Mailbox(
+            MailboxId(self._last_id),
+            name,
+            kind,
+            subscribed=True,
+            uidvalidity=self._last_uidvalidity,
+            uidnext=1,
+            modseq=1,
+        )
+        self._boxes[account][name] = FakeMailbox(mailbox)
+
+    def _named(self, account: AccountId, name: str) -> FakeMailbox:
+        boxes = self.of(account)
+        if name not in boxes and name.lower() in SYNONYMS:
+            name = SPECIAL_MAILBOXES[SYNONYMS[name.lower()]]
+        if name not in boxes:
+            raise MailboxMissing(f"no mailbox {name!r}")
+        return boxes[name]
+
+    def _by_id(self, account: AccountId, mailbox: MailboxId) -> FakeMailbox:
+        for box in self.of(account).values():
+            if box.mailbox.id == mailbox:
+                return box
+        raise MailboxMissing("no such mailbox")
+
+    def _tell(self, box: FakeMailbox) -> None:
+        for callback in tuple(self._watchers.get(box.mailbox.id, ())):
+            callback()
+
+    async def _pause(self) -> None:
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+
+    async def status(self, account: AccountId, name: str) -> MailboxStatus:
+        await self._pause()
+        box = self._named(account, name)
+        rows = box.rows.values()
+        unseen = sum(not row.flags & Flags.SEEN for row in rows)
+        deleted = sum(bool(row.flags & Flags.DELETED) for row in rows)
+        return MailboxStatus(box.mailbox, len(rows), unseen, deleted, sum(map(len, box.raws.values())))
+
+    async def open(self, account: AccountId, name: str) -> MailboxSnapshot:
+        await self._pause()
+        box = self._named(account, name)
+        return MailboxSnapshot(box.mailbox, [box.rows[uid] for uid in sorted(box.rows)])
+
+    async def changes(self, account: AccountId, mailbox: MailboxId, since_modseq: int) -> Changes:
+        await self._pause()
+        box = self._by_id(account, mailbox)
+        updated = [box.rows[uid] for uid in sorted(box.rows) if box.rows[uid].modseq > since_modseq]
+        expunged = [uid for uid, modseq in box.expunged if modseq > since_modseq]
+        return Changes(box.mailbox.modseq, box.mailbox.uidnext, updated, expunged)
+
+    async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
+        await self._pause()
+        self.reads += 1
+        stored = self._stored(account, mailbox, uids)
+        return [MessageHead(one.uid, one.internaldate, one.header, one.index) for one in stored]
+
+    async def messages(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
+        await self._pause()
+        self.reads += 1
+        return self._stored(account, mailbox, uids)
+
+    def _stored(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
+        box = self._by_id(account, mailbox)
+        out = []
+        for uid in sorted(set(uids) & box.rows.keys()):
+            raw, index = box.raws[uid], index_message(box.raws[uid])
+            split = index.header_size
+            date = box.rows[uid].internaldate
+            out.append(StoredMessage(uid, date, raw[:split], encode_index(index), raw[split:]))
+        return out
+
+    def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
+        watchers = self._watchers.setdefault(mailbox, set())
+        watchers.add(callback)
+        return lambda: watchers.discard(callback)
+
+    async def create(self, account: AccountId, name: str) -> None:
+        await self._pause()
+        if name.lower() in SYNONYMS:
+            return
+        if name in self.of(account):
+            raise MailboxExists(f"mailbox {name!r} exists already")
+        if not name or "//" in name or name.startswith(("/", "INBOX/")):
+            raise NotAllowed("no such name")
+        self._make(account, name, MailboxKind.USER)
+
+    async def delete(self, account: AccountId, name: str) -> None:
+        await self._pause()
+        box = self._named(account, name)
+        if box.mailbox.kind is not MailboxKind.USER:
+            raise NotAllowed(f"{name} is always there and cannot be deleted")
+        del self._boxes[account][name]
+        self._tell(box)
+
+    async def rename(self, account: AccountId, name: str, new_name: str) -> None:
+        await self._pause()
+        box = self._named(account, name)
+        if new_name in self.of(account):
+            raise MailboxExists(f"mailbox {new_name!r} exists already")
+        if new_name.startswith(name + "/"):
+            raise NotAllowed("a mailbox cannot be moved below itself")
+        boxes = self._boxes[account]
+        del boxes[name]
+        box.mailbox = replace(box.mailbox, name=new_name)
+        boxes[new_name] = box
+
+    async def set_subscribed(self, account: AccountId, name: str, subscribed: bool) -> None:
+        await self._pause()
+        box = self._named(account, name)
+        box.mailbox = replace(box.mailbox, subscribed=subscribed)
+
+    async def append(
+        self,
+        account: AccountId,
+        name: str,
+        raw: bytes,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int | None,
+    ) -> Transfer:
+        await self._pause()
+        box = self._named(account, name)
+        uid = box.add(raw, flags, keywords, NOW if internaldate is None else internaldate)
+        self._tell(box)
+        return Transfer(box.mailbox.uidvalidity, [], [uid])
+
+    async def set_flags(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: Collection[int],
+        change: FlagChange,
+        flags: Flags,
+        keywords: Collection[str],
+    ) -> list[MessageRow]:
+        await self._pause()
+        box = self._by_id(account, mailbox)
+        modseq = box.next_modseq()
+        out = []
+        for uid in sorted(set(uids) & box.rows.keys()):
+            row = box.rows[uid]
+            after = row._replace(
+                flags=_changed(row.flags, change, flags), keywords=_words(row.keywords, change, keywords)
+            )
+            box.rows[uid] = after if after == row else after._replace(modseq=modseq)
+            out.append(box.rows[uid])
+        self._tell(box)
+        return out
+
+    async def expunge(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> list[int]:
+        await self._pause()
+        box = self._by_id(account, mailbox)
+        doomed = [uid for uid, row in box.rows.items() if row.flags & Flags.DELETED and (uids is None or uid in uids)]
+        gone = box.remove(sorted(doomed))
+        self._tell(box)
+        return gone
+
+    async def copy(self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str) -> Transfer:
+        await self._pause()
+        box, there = self._by_id(account, mailbox), self._named(account, target)
+        sources = sorted(set(uids) & box.rows.keys())
+        targets = []
+        for uid in sources:
+            row = box.rows[uid]
+            targets.append(there.add(box.raws[uid], row.flags, row.keywords, row.internaldate))
+        self._tell(there)
+        return Transfer(there.mailbox.uidvalidity, sources, targets)
+
+    async def move(self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str) -> Transfer:
+        transfer = await self.copy(account, mailbox, uids, target)
+        box = self._by_id(account, mailbox)
+        box.remove(transfer.source_uids)
+        self._tell(box)
+        return transfer
+
+    async def all(self, account: AccountId) -> list[Mailbox]:
+        await self._pause()
+        return [box.mailbox for box in self.of(account).values()]
+
+
+def _changed(before: Flags, change: FlagChange, flags: Flags) -> Flags:
+    if change is FlagChange.ADD:
+        return before | flags
+    return before & ~flags if change is FlagChange.REMOVE else flags
+
+
+def _words(before: tuple[str, ...], change: FlagChange, words: Collection[str]) -> tuple[str, ...]:
+    folded = {word.lower() for word in words}
+    if change is FlagChange.REPLACE:
+        return tuple(words)
+    kept = tuple(word for word in before if word.lower() not in folded)
+    return kept if change is FlagChange.REMOVE else (*kept, *words)
+
+
+@dataclass
+class FakeServices:
+    """Both, with their own types."""
+
+    accounts: FakeAccounts = field(default_factory=FakeAccounts)
+    mailboxes: FakeMailboxes = field(default_factory=FakeMailboxes)
+
+    @property
+    def ports(self) -> ImapServices:
+        """As the door takes them."""
+        return ImapServices(self.accounts, self.mailboxes)

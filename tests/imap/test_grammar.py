@@ -1,0 +1,194 @@
+"""Commands as values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import chunkings
+
+from bmgate.domain.mailbox import FlagChange, Flags
+from bmgate.imap import values
+from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.grammar import read_command
+from bmgate.imap.limits import ImapLimits, reader_limits
+from bmgate.imap.reader import CommandReader, RawCommand
+from bmgate.imap.search_keys import BadCharset
+from bmgate.imap.values import Attribute, BodySection, FlagList
+from bmgate.mail.structure import Section
+
+EVERY_COMMAND = [
+    b"CAPABILITY",
+    b"noop",
+    b'LOGIN "a\\"b\\\\c" {3+}\r\np w',
+    b"AUTHENTICATE PLAIN =",
+    b'ID ("name" "x" "os" NIL)',
+    b"ENABLE CONDSTORE UTF8=ACCEPT",
+    b'SELECT "inbox"',
+    b"EXAMINE {6+}\r\nArchiv",
+    b"CREATE a/b/",
+    b"RENAME a &AOQ-",
+    b"SUBSCRIBE x",
+    b'LIST (SUBSCRIBED RECURSIVEMATCH) "" ("a*" %) RETURN (SPECIAL-USE STATUS (MESSAGES UNSEEN) CHILDREN)',
+    b'LSUB "" *',
+    b"STATUS INBOX (MESSAGES UIDNEXT)",
+    b'APPEND Sent (\\Seen $Label1) " 1-Feb-2026 01:02:03 +0100" {5+}\r\nhello',
+    b"UID EXPUNGE 1:*",
+    b"FETCH 1,3:*,7 (UID FLAGS BODY.PEEK[HEADER.FIELDS (From {2+}\r\nTo)]<0.10> BODY[1.2.MIME])",
+    b"UID STORE 1 +FLAGS.SILENT (\\Deleted)",
+    b"STORE 1 -flags \\seen $x",
+    b"UID MOVE 3 Archive",
+    b"SEARCH CHARSET UTF-8 OR SUBJECT {3+}\r\na b (NOT 1:5 UID 3) SENTSINCE 1-Feb-2026",
+]
+
+
+def command(text: bytes) -> values.Command:
+    reader = CommandReader(reader_limits(ImapLimits(), logged_in=True), lambda: None)
+    reader.feed(b"tag " + text + b"\r\n")
+    raw = reader.next_command()
+    assert isinstance(raw, RawCommand)
+    tagged = read_command(raw)
+    assert tagged.tag == b"tag"
+    return tagged.command
+
+
+@given(st.sampled_from(EVERY_COMMAND), st.data())
+def test_every_command_is_the_same_for_every_split_of_its_bytes(text: bytes, data: st.DataObject) -> None:
+    reader = CommandReader(reader_limits(ImapLimits(), logged_in=True), lambda: None)
+    out = []
+    for chunk in data.draw(chunkings(b"tag " + text + b"\r\n")):
+        reader.feed(chunk)
+        out += list(iter(reader.next_command, None))
+    assert [read_command(raw).command for raw in out if isinstance(raw, RawCommand)] == [command(text)]
+
+
+def test_quoted_strings_know_their_escapes() -> None:
+    assert command(b'LOGIN "a\\"b" "c\\\\d"') == values.Login(b'a"b', b"c\\d")
+    with pytest.raises(BadSyntax):
+        command(b'LOGIN "a\\b" c')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (b"{2+}\r\nhi", values.Append("Sent", FlagList(), None, b"hi")),
+        (b"(\\Seen) {2+}\r\nhi", values.Append("Sent", FlagList(Flags.SEEN), None, b"hi")),
+        (b'"01-Jan-2026 00:00:00 +0100" {2+}\r\nhi', values.Append("Sent", FlagList(), 1767222000, b"hi")),
+        (
+            b'(\\Draft $X) " 1-Jan-2026 00:00:00 -0030" {2+}\r\nhi',
+            values.Append("Sent", FlagList(Flags.DRAFT, ("$X",)), 1767227400, b"hi"),
+        ),
+    ],
+)
+def test_append_takes_flags_and_date_or_neither(arguments: bytes, expected: values.Append) -> None:
+    assert command(b"APPEND Sent " + arguments) == expected
+
+
+def test_inbox_is_found_in_any_case_and_other_names_keep_theirs() -> None:
+    assert command(b"SELECT iNbOx") == values.Select("INBOX", read_only=False)
+    assert command(b"SELECT Inboxes") == values.Select("Inboxes", read_only=False)
+    assert command(b"CREATE inbox/x") == values.Create("INBOX/x")
+    assert command(b"SELECT &U,BTFw-/x") == values.Select("\u53f0\u5317/x", read_only=False)
+
+
+def test_fetch_items_become_sections() -> None:
+    fetch = command(b"UID FETCH 999:* (BODY[]<2.5> body.peek[header.fields (From)] BODY[1.2.HEADER] RFC822)")
+    assert fetch == values.Fetch(
+        ((999, None),),
+        (
+            Attribute.UID,
+            BodySection(b"BODY[]<2>", Section(), peek=False, partial=(2, 5)),
+            BodySection(b"BODY[HEADER.FIELDS (From)]", Section((), "HEADER.FIELDS", frozenset({"from"})), peek=True),
+            BodySection(b"BODY[1.2.HEADER]", Section((1, 2), "HEADER"), peek=False),
+            BodySection(b"RFC822", Section(), peek=False),
+        ),
+        uid=True,
+    )
+
+
+def test_macros_are_their_items() -> None:
+    fetch = command(b"FETCH 1 FULL")
+    assert isinstance(fetch, values.Fetch)
+    assert fetch.items == (
+        Attribute.FLAGS,
+        Attribute.INTERNALDATE,
+        Attribute.SIZE,
+        Attribute.ENVELOPE,
+        Attribute.BODY,
+    )
+
+
+def test_store_has_three_forms() -> None:
+    expected = values.Store(((1, 1),), FlagChange.ADD, True, FlagList(Flags.SEEN), uid=False)
+    assert command(b"STORE 1 +FLAGS.SILENT \\Seen") == expected
+    replaced = command(b"STORE 1 FLAGS ()")
+    assert replaced == values.Store(((1, 1),), FlagChange.REPLACE, False, FlagList(), uid=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b" NOOP",
+        b"NOOP ",
+        b"NOOP x",
+        b"UID NOOP",
+        b"FETCH 0 FLAGS",
+        b"FETCH 1:0 FLAGS",
+        b"FETCH 1_0 FLAGS",
+        b"FETCH +5 FLAGS",
+        b"FETCH 4294967296 FLAGS",
+        b"FETCH 100000000000000000000 FLAGS",
+        b"FETCH 1,,2 FLAGS",
+        b"FETCH 1 (FLAGS",
+        b"FETCH 1 ()",
+        b"FETCH 1 BODY[MIME]",
+        b"FETCH 1 BODY[1.]",
+        b"FETCH 1 BODY[0]",
+        b"FETCH 1 BODY[]<1>",
+        b"FETCH 1 BODY[]<1.0>",
+        b"FETCH 1 BODY[HEADER.FIELDS ()]",
+        b"FETCH 1 ENVELOPES",
+        b"STORE 1 FLAGS (\\Unknown)",
+        b"STORE 1 FLAGS (" + b"k" * 65 + b")",
+        b"STATUS INBOX (MESSAGES NONSENSE)",
+        b"STATUS INBOX ()",
+        b"APPEND x (\\Seen)",
+        b'APPEND x "32-Jan-2026 00:00:00 +0000" {1+}\r\nx',
+        b"APPEND x {1+}\r\nx {1+}\r\ny",
+        b'CREATE "a\x01b"',
+        b"CREATE &AB",
+        b"CREATE &A!-",
+        b'CREATE "\xff"',
+        b"SEARCH",
+        b"SEARCH NONSENSE",
+        b"SEARCH ON 30-Feb-2026",
+        b"SEARCH " + b"(" * 1000 + b"ALL" + b")" * 1000,
+        b"SEARCH " + b"NOT " * 2000 + b"ALL",
+        b"SEARCH " + b"OR ALL " * 2000 + b"ALL",
+        b"SEARCH " + b"BODY x " * 100 + b"BODY x",
+        b'LIST (REMOTELY) "" *',
+        b'ID ("a")',
+    ],
+)
+def test_what_is_not_grammar_is_bad(text: bytes) -> None:
+    with pytest.raises(BadSyntax):
+        command(text)
+
+
+def test_a_literal_is_no_tag_and_no_command() -> None:
+    for pieces in [(b"", b"a", b" NOOP"), (b"a ", b"NOOP", b"")]:
+        with pytest.raises(BadSyntax):
+            read_command(RawCommand(pieces))
+
+
+def test_other_charsets_are_refused() -> None:
+    with pytest.raises(BadCharset):
+        command(b"SEARCH CHARSET KOI8-R ALL")
+    with pytest.raises(BadCharset):
+        command(b'SEARCH SUBJECT "\xff"')
+
+
+def test_one_hundred_search_keys_are_read() -> None:
+    search = command(b"SEARCH " + b" ".join([b"SEEN"] * 100))
+    assert isinstance(search, values.Search)
+    assert isinstance(search.key, values.Every)
+    assert len(search.key.keys) == 100

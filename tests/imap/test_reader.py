@@ -1,0 +1,155 @@
+"""Bytes into commands: any portions, every limit, and nothing refused is ever run."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import chunkings
+
+from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.grammar import read_command
+from bmgate.imap.limits import ImapLimits, ReaderLimits, reader_limits
+from bmgate.imap.reader import CommandReader, RawCommand, Rejected
+from bmgate.imap.search_keys import BadCharset
+
+SMALL = ReaderLimits(
+    line=200, swallow=500, literal=50, append_literal=100, literals=5, literal_sum=150, refusal_is_fatal=False
+)
+
+
+@dataclass
+class Reading:
+    """A reader with what it asked and read."""
+
+    limits: ReaderLimits = SMALL
+    asked: int = 0
+    out: list[RawCommand | Rejected] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.reader = CommandReader(self.limits, self._ask)
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+    def feed(self, *chunks: bytes) -> "Reading":
+        for chunk in chunks:
+            self.reader.feed(chunk)
+            while (item := self.reader.next_command()) is not None:
+                self.out.append(item)
+                if isinstance(item, Rejected) and item.fatal:
+                    return self
+        return self
+
+
+def read(data: bytes, limits: ReaderLimits = SMALL) -> Reading:
+    return Reading(limits).feed(data)
+
+
+def test_lines_and_literals_become_pieces() -> None:
+    reading = read(b"a LOGIN {5}\r\nalice {3+}\r\np w\r\nb NOOP\n")
+    assert reading.out == [RawCommand((b"a LOGIN ", b"alice", b" ", b"p w", b"")), RawCommand((b"b NOOP",))]
+    assert reading.asked == 1
+
+
+def test_an_empty_literal_is_a_literal() -> None:
+    assert read(b"a LOGIN {0}\r\n {0+}\r\n\r\n").out == [RawCommand((b"a LOGIN ", b"", b" ", b"", b""))]
+
+
+def test_a_huge_literal_is_refused_before_the_continuation() -> None:
+    reading = read(b"a APPEND x {999999999999}\r\nb NOOP\r\n")
+    assert reading.asked == 0
+    assert reading.out == [Rejected(b"a", b"NO", b"TOOBIG", b"Literal too long", False), RawCommand((b"b NOOP",))]
+
+
+def test_a_negative_literal_is_text() -> None:
+    reading = read(b"a LOGIN {-5}\r\n")
+    assert reading.out == [RawCommand((b"a LOGIN {-5}",))]
+    with pytest.raises(BadSyntax):
+        read_command(RawCommand((b"a LOGIN {-5}",)))
+
+
+@pytest.mark.parametrize("size", [51, 101, 400])
+def test_a_refused_literal_never_becomes_a_command(size: int) -> None:
+    evil = b"x DELETE INBOX\r\n".ljust(size, b"\n")
+    reading = read(b"a LOGIN {%d+}\r\n%b pw {7+}\r\nb NOOP\n\r\nc NOOP\r\n" % (size, evil))
+    assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Literal too long", False), RawCommand((b"c NOOP",))]
+
+
+@pytest.mark.parametrize("size", [501, 10**11, 10**25, 10**80])
+def test_too_much_to_swallow_ends_the_connection(size: int) -> None:
+    reading = read(b"a APPEND x {%d+}\r\nb NOOP\r\n" % size)
+    assert [(item.fatal, item.tag) for item in reading.out if isinstance(item, Rejected)] == [(True, b"a")]
+
+
+def test_too_many_literals_are_refused() -> None:
+    assert read(b"a SEARCH" + b" {1+}\r\nx" * 6 + b"\r\n").out == [
+        Rejected(b"a", b"BAD", b"TOOBIG", b"Too many literals", False)
+    ]
+    assert read(b"a SEARCH" + b" {40+}\r\n" + b"x" * 40 + b" {40+}\r\n" + b"x" * 40 + b"\r\n").out != []
+
+
+def test_a_long_line_is_refused_with_its_tag_and_the_next_is_read() -> None:
+    reading = read(b"a " + b"x" * 300 + b"\r\nb NOOP\r\n")
+    assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Command line too long", False), RawCommand((b"b NOOP",))]
+
+
+def test_a_line_without_end_is_not_held() -> None:
+    reading = Reading().feed(*[b"x" * 100] * 20)
+    assert reading.reader.buffered < 300
+    assert [item.fatal for item in reading.out if isinstance(item, Rejected)] == [True]
+
+
+@pytest.mark.parametrize("literal", [b"{4294967295}", b"{1025}", b"{4096+}", b"{99999999999999999999}"])
+def test_before_login_a_large_literal_is_fatal(literal: bytes) -> None:
+    reading = read(b"a LOGIN " + literal + b"\r\n", reader_limits(ImapLimits(), logged_in=False))
+    assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Literal too long", True)]
+
+
+def test_before_login_the_sum_of_literals_is_bounded() -> None:
+    reading = read(b"a X" + b" {1000+}\r\n" * 1 + b"x" * 1000, reader_limits(ImapLimits(), logged_in=False))
+    for _ in range(9):
+        reading.feed(b" {1000+}\r\n" + b"x" * 1000)
+    assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Too many literals", True)]
+
+
+_WORDS = st.sampled_from(
+    [b"a NOOP", b"b X", b"", b"c APPEND x ", b"d " + b"y" * 198, b"e " + b"z" * 250, b"{", b"}", b"{5", b"x" * 64]
+)
+_LITERALS = st.one_of(
+    st.just(b""),
+    st.binary(max_size=130).map(lambda data: b"{%d+}\r\n%b" % (len(data), data)),
+    st.binary(max_size=130).map(lambda data: b"{%d}\r\n%b" % (len(data), data)),
+    st.sampled_from([b"{600+}", b"{" + b"0" * 70 + b"1+}", b"{-1}", b"{1}}"]),
+)
+
+
+@given(
+    st.lists(st.tuples(_WORDS, _LITERALS, st.sampled_from([b"\r\n", b"\n", b""]))).map(
+        lambda parts: b"".join(b"".join(part) for part in parts)
+    ),
+    st.data(),
+)
+def test_the_outcome_does_not_depend_on_the_portions(data: bytes, draw: st.DataObject) -> None:
+    whole = read(data)
+    split = Reading().feed(*draw.draw(chunkings(data)))
+    assert split.out == whole.out
+    assert split.asked == whole.asked
+
+
+@given(st.lists(st.binary(max_size=40)).map(b" ".join), st.data())
+def test_grammar_gives_the_same_for_every_split_and_only_its_own_errors(data: bytes, draw: st.DataObject) -> None:
+    def outcomes(reading: Reading) -> list[object]:
+        out: list[object] = []
+        for item in reading.out:
+            if isinstance(item, Rejected):
+                out.append(item)
+                continue
+            try:
+                out.append(read_command(item))
+            except (BadSyntax, BadCharset) as error:
+                out.append(str(error))
+        return out
+
+    data += b"\r\n"
+    assert outcomes(read(data)) == outcomes(Reading().feed(*draw.draw(chunkings(data))))

@@ -1,0 +1,103 @@
+"""TLS from the first octet, and STARTTLS that nobody can inject into (F1, I11)."""
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import Callable
+
+import pytest
+from imap.fake_services import PASSWORD
+from imap.wire import House, Wire
+from twisted.internet.ssl import CertificateOptions
+
+LOGIN = b"AUTHENTICATE PLAIN " + b64encode(b"\0alice\0" + PASSWORD.encode())
+
+
+@pytest.fixture
+def guarded(make_house: Callable[..., House], server_tls: CertificateOptions) -> House:
+    """A listener with STARTTLS that takes no password in clear."""
+    return make_house(starttls=server_tls, allow_plaintext=False)
+
+
+async def upgrade(wire: Wire, context: ssl.SSLContext) -> None:
+    await wire.ok(b"STARTTLS")
+    await wire.writer.start_tls(context, server_hostname="localhost")
+
+
+async def test_implicit_tls_carries_a_whole_session(
+    make_house: Callable[..., House], server_tls: CertificateOptions, client_tls: ssl.SSLContext
+) -> None:
+    house = make_house(tls=server_tls, allow_plaintext=False)
+    house.services.mailboxes.fill("INBOX", *[b"Subject: x\r\n\r\n" + b"y" * 50_000] * 100)
+    wire = await house.logged_in(tls=client_tls)
+    await wire.ok(b"SELECT INBOX")
+    assert sum(map(len, await wire.ok(b"FETCH 1:* BODY.PEEK[]"))) > 5_000_000
+    await wire.ok(b"LOGOUT")
+    assert await wire.rest() == b""
+
+
+async def test_login_is_disabled_until_tls(guarded: House, client_tls: ssl.SSLContext) -> None:
+    wire = await guarded.connect()
+    before = (await wire.ok(b"CAPABILITY"))[0]
+    assert b" LOGINDISABLED" in before
+    assert b" STARTTLS" in before
+    assert b"AUTH=" not in before
+    assert (await wire.refused(b'LOGIN alice "x"')).startswith(b"NO [PRIVACYREQUIRED] ")
+    assert (await wire.refused(LOGIN)).startswith(b"NO [PRIVACYREQUIRED] ")
+    assert guarded.services.accounts.seen == []
+    await upgrade(wire, client_tls)
+    after = (await wire.ok(b"CAPABILITY"))[0]
+    assert b"LOGINDISABLED" not in after
+    assert b"STARTTLS" not in after
+    assert b" AUTH=PLAIN AUTH=LOGIN" in after
+    await wire.ok(LOGIN)
+    assert (await wire.refused(b"STARTTLS")).startswith(b"BAD ")
+
+
+async def test_starttls_without_a_certificate_is_bad(house: House) -> None:
+    wire = await house.connect()
+    assert b"STARTTLS" not in (await wire.ok(b"CAPABILITY"))[0]
+    assert (await wire.refused(b"STARTTLS")).startswith(b"BAD ")
+
+
+@pytest.mark.parametrize("behind", [b"b " + LOGIN + b"\r\n", b"b NOOP\r\nc NOOP\r\n", b"b", b"b LOGIN {100+}\r\n"])
+async def test_octets_behind_starttls_in_one_segment_end_the_connection(guarded: House, behind: bytes) -> None:
+    wire = await guarded.connect()
+    await wire.send(b"a STARTTLS\r\n" + behind)
+    assert await wire.rest() == b"* BYE Octets behind STARTTLS\r\n"
+    assert guarded.services.accounts.seen == []
+
+
+async def test_commands_before_starttls_are_answered_and_those_behind_are_not(guarded: House) -> None:
+    wire = await guarded.connect()
+    await wire.send(b"x NOOP\r\na STARTTLS\r\nb NOOP\r\n")
+    assert await wire.rest() == b"x OK Done\r\n* BYE Octets behind STARTTLS\r\n"
+
+
+async def test_octets_in_clear_behind_the_answer_never_become_commands(guarded: House) -> None:
+    wire = await guarded.connect()
+    await wire.ok(b"STARTTLS")
+    await wire.send(b"b " + LOGIN + b"\r\n")
+    assert b"OK" not in await wire.rest()
+    assert guarded.services.accounts.seen == []
+
+
+async def test_a_literal_begun_before_starttls_is_forgotten(guarded: House, client_tls: ssl.SSLContext) -> None:
+    wire = await guarded.connect()
+    await wire.send(b"a STARTTLS {3}\r\n")
+    assert await wire.line() == b"+ OK\r\n"
+    await wire.send(b"abc\r\n")
+    assert (await wire.line()).startswith(b"a BAD ")
+    await upgrade(wire, client_tls)
+    await wire.ok(LOGIN)
+
+
+async def test_stopping_ends_tls_sessions_too(
+    make_house: Callable[..., House], server_tls: CertificateOptions, client_tls: ssl.SSLContext
+) -> None:
+    house = make_house(tls=server_tls)
+    wire = await house.logged_in(tls=client_tls)
+    stopping = asyncio.create_task(house.factory.stop())
+    assert await wire.rest() == b"* BYE Server shutting down\r\n"
+    await wire.close()
+    await stopping
