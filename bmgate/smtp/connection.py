@@ -1,0 +1,247 @@
+"""One SMTP connection: lines in, replies out, time limits, and how it ends.
+
+Built on aiosmtpd's protocol, of which it uses the stream, the STARTTLS and the timer. The command loop is our own:
+aiosmtpd's takes bare LFs for line ends, shows exception texts to clients and logs what they say (F10). Commands are
+carried out in `session`.
+"""
+
+import asyncio
+import ssl
+from abc import abstractmethod
+
+from aiosmtpd.smtp import SMTP, TLSSetupException
+
+from bmgate.domain.account import AccountId
+from bmgate.smtp.connections import Connections
+from bmgate.smtp.data import DataReader
+from bmgate.smtp.limits import SmtpLimits
+from bmgate.smtp.replies import SHUTTING_DOWN, Reply
+
+READ_ALL = 1 << 24  # more than the stream reader ever holds
+BAD_COMMAND_CODES = (500, 501, 502, 504)  # 503 is what a pipelined group gets whose first command was refused
+SWALLOWED_LINE = 1 << 20  # octets of a command line before we hang up
+
+BARE_LINE_END = Reply(500, "5.5.2", "lines end in CRLF")
+GO_AHEAD_TLS = Reply(220, "2.0.0", "ready to start TLS")
+LINE_TOO_LONG = Reply(500, "5.5.2", "line too long")
+NUL_IN_COMMAND = Reply(500, "5.5.2", "NUL in a command")
+TOO_MANY_BAD_COMMANDS = Reply(421, "4.7.0", "too many bad commands")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "too many commands without a mail")
+TOO_SLOW = Reply(421, "4.4.2", "too slow")
+
+
+class ClientGone(Exception):
+    """The other side hung up, or is to be hung up on: there is nobody to reply to."""
+
+
+class SmtpConnection(SMTP):
+    """Carries the dialogue of one client; a subclass answers its commands."""
+
+    line_length_limit = 65_536  # octets the stream reader looks through for a line end
+
+    def __init__(
+        self, limits: SmtpLimits, connections: Connections, hostname: str, tls_context: ssl.SSLContext | None
+    ) -> None:
+        self._limits, self._connections = limits, connections
+        self.account: AccountId | None = None
+        self.source = ""
+        self._bad_commands = self._bare_line_ends = self._commands = 0
+        self._is_replying_to_data = self._is_leaving = self._is_shaking_hands = False
+        self._closed_event = asyncio.Event()
+        self._abort_handle: asyncio.TimerHandle | None = None
+        super().__init__(
+            None,
+            data_size_limit=limits.submission,
+            enable_SMTPUTF8=True,
+            hostname=hostname,
+            ident="ESMTP bmgate",
+            tls_context=tls_context,
+            timeout=limits.command_seconds,
+            loop=asyncio.get_running_loop(),
+        )
+
+    def leave(self) -> None:
+        """The gateway stops: hang up, but behind the reply to a mail that is being stored."""
+        if self._is_replying_to_data:
+            self._is_leaving = True
+        else:
+            self.leave_now()
+
+    def leave_now(self) -> None:
+        """The gateway stops: hang up."""
+        self._break_off(SHUTTING_DOWN)
+
+    async def wait_closed(self) -> None:
+        """Returns when nothing of this connection is left."""
+        await self._closed_event.wait()
+        if self._handler_coroutine is not None:
+            await asyncio.wait({self._handler_coroutine})
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """However it ended."""
+        if self._abort_handle is not None:
+            self._abort_handle.cancel()
+        self._closed_event.set()
+        self._connections.forget(self)
+        super().connection_lost(error)
+
+    # -- the dialogue ----------------------------------------------------------------------------------------------
+
+    async def _handle_client(self) -> None:
+        """The whole life of the connection; what aiosmtpd starts once it is there."""
+        peer = self._writer.get_extra_info("peername")
+        self.source = peer[0] if isinstance(peer, tuple) else ""
+        try:
+            refusal = self._connections.admit(self)
+            if refusal is None:
+                await self._send(Reply(220, "", f"{self.hostname} {self.__ident__}"))
+                await self._converse()
+            else:
+                self._hang_up(refusal)
+        except (ClientGone, TLSSetupException):
+            return
+        finally:
+            self._writer.close()
+            if self._is_shaking_hands:  # then nobody else tells us that the connection is lost
+                self._abort()
+                self.connection_lost(None)
+
+    async def _converse(self) -> None:
+        while True:
+            line = await self._read_line(self._limits.command)
+            self._commands += 1
+            reply = line if isinstance(line, Reply) else await self._reply_to(line)
+            reply = self._counted(reply)
+            if reply is not None and reply.code in (221, 421):
+                self._hang_up(reply)
+                return
+            if reply is not None:
+                await self._send(reply)
+            self._is_replying_to_data = False
+            if self._is_leaving:
+                self._hang_up(SHUTTING_DOWN)
+                return
+
+    @abstractmethod
+    async def _reply_to(self, line: bytes) -> Reply | None:
+        """Carry out one command line, given without its CRLF; None when all is said. 221 and 421 end the connection."""
+
+    def _counted(self, reply: Reply | None) -> Reply | None:
+        """The reply, or the last one when there were too many commands of some kind (S2, S16)."""
+        self._bad_commands += reply is not None and reply.code in BAD_COMMAND_CODES
+        self._bare_line_ends += reply is BARE_LINE_END
+        if self._bad_commands >= self._limits.bad_commands or self._bare_line_ends >= self._limits.bare_line_ends:
+            return TOO_MANY_BAD_COMMANDS
+        return TOO_MANY_COMMANDS if self._commands > self._limits.commands else reply
+
+    # -- octets ----------------------------------------------------------------------------------------------------
+
+    async def _read_line(self, limit: int) -> bytes | Reply:
+        """A line of at most `limit` octets without its CRLF, or the reply to what is no such line."""
+        self._reset_timeout(self._limits.command_seconds)
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError as error:
+            await self._swallow_line(error.consumed)
+            return LINE_TOO_LONG
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            raise ClientGone from error
+        if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+            return BARE_LINE_END
+        if len(line) > limit:
+            return LINE_TOO_LONG
+        return NUL_IN_COMMAND if b"\0" in line else line[:-2]
+
+    async def _swallow_line(self, consumed: int) -> None:
+        """Read to the end of an endless line; hangs up and raises ClientGone when it does not come soon."""
+        swallowed = 0
+        try:
+            while swallowed < SWALLOWED_LINE:
+                swallowed += len(await self._reader.readexactly(consumed))
+                try:
+                    await self._reader.readuntil(b"\n")
+                except asyncio.LimitOverrunError as error:
+                    consumed = error.consumed
+                else:
+                    return
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            raise ClientGone from error
+        self._hang_up(TOO_MANY_BAD_COMMANDS)
+        raise ClientGone
+
+    async def _receive(self, reader: DataReader) -> None:
+        """Read a mail to its end; hangs up and raises ClientGone when far too much comes."""
+        began = self.loop.time()
+        rest = None
+        while rest is None:
+            allowed = self._limits.data_seconds + reader.received / self._limits.data_rate
+            left = began + allowed - self.loop.time()
+            self._reset_timeout(max(0.001, min(self._limits.stall_seconds, left)))
+            data = await self._read_some()
+            rest = reader.feed(data)
+            if not self._connections.hold(self, reader.held):
+                reader.give_up_room()
+            if reader.received > self._limits.swallow:
+                self._hang_up(Reply(421, "5.3.4", f"more than {self._limits.swallow} octets"))
+                raise ClientGone
+        if rest:
+            self._reader.feed_data(rest)
+
+    async def _read_some(self) -> bytes:
+        try:
+            data = await self._reader.read(READ_ALL)
+        except ConnectionError as error:
+            raise ClientGone from error
+        if not data:
+            raise ClientGone
+        return data
+
+    async def _send(self, reply: Reply | bytes) -> None:
+        self._reset_timeout(self._limits.command_seconds)
+        self._writer.write(reply if isinstance(reply, bytes) else reply.encode())
+        try:
+            await self._writer.drain()
+        except ConnectionError as error:
+            raise ClientGone from error
+
+    async def push(self, status: str | bytes) -> None:
+        """What aiosmtpd itself says; of all that only its reply to STARTTLS is left, which lacks the status."""
+        await self._send(GO_AHEAD_TLS)
+
+    # -- time and the end ------------------------------------------------------------------------------------------
+
+    def _stop_timer(self) -> None:
+        """The client need not hurry while we work; reading and sending start the timer again."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+
+    def _timeout_cb(self) -> None:
+        self._break_off(TOO_SLOW)
+
+    def _break_off(self, reply: Reply) -> None:
+        """Hang up whatever is going on."""
+        self._hang_up(reply)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+
+    def _hang_up(self, reply: Reply) -> None:
+        """Close after a last word; a client that does not take it is cut off."""
+        if self._is_shaking_hands:
+            self._abort()
+            return
+        self._writer.write(reply.encode())
+        self._writer.close()
+        self._abort_handle = self.loop.call_later(self._limits.close_seconds, self._abort)
+
+    def _abort(self) -> None:
+        for transport in (self._original_transport, self._writer.transport):
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+
+    async def _start_tls(self) -> None:
+        """TLS from the next octet on; `connection_made` comes again and forgets. Raises TLSSetupException."""
+        self._is_shaking_hands = True
+        await self.smtp_STARTTLS("")
+        if self.session is None or self.session.ssl is None:  # the client went away in mid-handshake
+            raise TLSSetupException
+        self._is_shaking_hands = False

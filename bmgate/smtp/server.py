@@ -1,0 +1,88 @@
+"""The SMTP door: its listeners, and how it closes.
+
+465 speaks TLS from the start, 587 after STARTTLS. The listeners share their limits; a certificate loaded anew into the
+TLS context holds for the connections that come after.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from pathlib import Path
+
+from bmgate.errors import ConfigError
+from bmgate.smtp.connections import Connections
+from bmgate.smtp.limits import SmtpLimits
+from bmgate.smtp.ports import SmtpServices
+from bmgate.smtp.session import Plaintext, SessionSettings, Submission
+from bmgate.smtp.submitting import Submitting
+
+
+def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+    """TLS 1.2 and later from PEM files: the chain, and the key unless it is in the same file. Raises ConfigError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"the certificate {certificate} cannot be used: {error.strerror or error}") from error
+    return context
+
+
+class SmtpServer:
+    """Takes submissions on any number of listeners."""
+
+    def __init__(
+        self,
+        services: SmtpServices,
+        limits: SmtpLimits,
+        domain: str,
+        hostname: str,
+        tls_context: ssl.SSLContext | None,
+    ) -> None:
+        self._services, self._limits, self._domain, self._hostname = services, limits, domain, hostname
+        self._tls_context = tls_context
+        self._connections = Connections(limits)
+        self._submitting = Submitting(services.submissions, limits.connections)
+        self._listeners: list[asyncio.Server] = []
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addresses and mail there (E3, V27)
+
+    async def start(self, host: str, port: int, *, implicit_tls: bool, plaintext: Plaintext = Plaintext.NOBODY) -> int:
+        """Listen there and return the port, which is chosen by the system when 0 is given. Raises ConfigError."""
+        if implicit_tls and self._tls_context is None:
+            raise ConfigError("[smtp] TLS needs a certificate")
+        settings = SessionSettings(self._domain, self._hostname, self._limits, plaintext)
+        offered = None if implicit_tls else self._tls_context
+
+        def session() -> Submission:
+            return Submission(self._services, self._submitting, self._connections, settings, offered)
+
+        try:
+            listener = await asyncio.get_running_loop().create_server(
+                session,
+                host,
+                port,
+                ssl=self._tls_context if implicit_tls else None,
+                ssl_handshake_timeout=self._limits.handshake_seconds if implicit_tls else None,
+            )
+        except OSError as error:
+            raise ConfigError(f"[smtp] cannot listen on {host}, port {port}: {error.strerror or error}") from error
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop listening, let submissions in flight finish, tell every client 421, and see them off."""
+        for listener in self._listeners:
+            listener.close()
+        self._connections.close()
+        clients = self._connections.all()
+        for client in clients:
+            client.leave()
+        await self._submitting.finish(self._limits.finish_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.close_seconds):
+                await asyncio.gather(*(client.wait_closed() for client in clients))
+        for client in self._connections.all():
+            client.leave_now()
+        await self._submitting.cancel()
+        await asyncio.gather(*(client.wait_closed() for client in clients))

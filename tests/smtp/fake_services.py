@@ -1,0 +1,103 @@
+"""The services behind the SMTP door, in memory and as strict as the real ones about addresses."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bmgate.bm.addresses import Address, parse_address
+from bmgate.domain.account import AccountId
+from bmgate.errors import BadMail, LoginFailed, NotAllowed, RecipientMissing
+from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient
+from bmgate.services.submission import Envelope, Receipt
+from bmgate.smtp.ports import SmtpServices
+
+ALICE = "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z"
+BOB = "BM-2cUQDtsUrv3WTKcFedRDit6n75w1WtsKuQ"
+CHAN = "BM-2cW67GEKkHGonXKZLCzouLLxnLym3azS8r"
+DOMAIN = "bm.internal"
+PASSWORD = "correct horse"
+
+
+@dataclass
+class FakeDirectory:
+    """What alice's account knows."""
+
+    def alias(self, name: str) -> Address | None:
+        text = {"bob": BOB, "alice": ALICE}.get(name)
+        return None if text is None else parse_address(text)
+
+    def nickname(self, name: str) -> Address | None:
+        return None
+
+    def candidates(self) -> list[Address]:
+        return [parse_address(ALICE), parse_address(BOB)]
+
+
+@dataclass
+class FakeAccounts:
+    """One account, alice; her address logs in too."""
+
+    failure: Exception | None = None
+    sources: list[str] = field(default_factory=list)
+
+    async def login(self, name: str, password: str, source: str) -> AccountId:
+        self.sources.append(source)
+        if self.failure is not None:
+            raise self.failure
+        if name.lower().removesuffix(f"@{DOMAIN}") not in ("alice", ALICE.lower()) or password != PASSWORD:
+            raise LoginFailed("wrong user name or password")
+        return AccountId(1)
+
+
+@dataclass
+class FakeSubmissions:
+    """Keeps what was submitted. `gate` holds submissions up while it is not set; `failure` ends them."""
+
+    domains: Domains = field(default_factory=Domains)
+    mails: list[tuple[Envelope, bytes]] = field(default_factory=list)
+    failure: Exception | None = None
+    receipt: Receipt = field(default_factory=lambda: Receipt("7KQ2AB", 20.2, (), repeated=False))
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def check_sender(self, account: AccountId, addr_spec: str) -> None:
+        try:
+            resolved = resolve_recipient(addr_spec, self.domains, FakeDirectory())
+        except RecipientMissing:
+            resolved = Resolved(RecipientKind.RANDOM)
+        if str(resolved.address) != ALICE:
+            raise NotAllowed(f"you cannot send as <{addr_spec}>; your addresses: <{ALICE}@{DOMAIN}>")
+
+    async def resolve(self, account: AccountId, addr_spec: str) -> Resolved:
+        return resolve_recipient(addr_spec, self.domains, FakeDirectory())
+
+    async def submit(self, envelope: Envelope, raw: bytes) -> Receipt:
+        self.begun.set()
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        if b"\0" in raw:
+            raise BadMail("the mail contains NUL")
+        self.mails.append((envelope, raw))
+        self.stored.set()
+        return self.receipt
+
+
+@dataclass
+class House:
+    """Both services, and what a server is made with."""
+
+    accounts: FakeAccounts = field(default_factory=FakeAccounts)
+    submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
+
+    @property
+    def services(self) -> SmtpServices:
+        return SmtpServices(self.accounts, self.submissions)
+
+    @property
+    def raw(self) -> list[bytes]:
+        """The mails as they were handed over."""
+        return [raw for _, raw in self.submissions.mails]
