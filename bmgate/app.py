@@ -1,0 +1,252 @@
+"""The composition of a gateway, in one place: what each part needs, it is given here.
+
+`open_gateway` makes the services over a data folder, which is all that a command needs; `Gateway.serve` adds what
+lives: solver, node, doors, control socket.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+
+from bmgate.bm.network import NetworkParameters
+from bmgate.bm.node.dialing import PeerTarget
+from bmgate.bm.node.exchange import ExchangeSettings
+from bmgate.bm.node.node import Node, NodeSettings
+from bmgate.bm.node.pool import PoolLimits
+from bmgate.clock import SystemClock
+from bmgate.config import Config
+from bmgate.control.server import ControlServer
+from bmgate.datafolder import DataFolder
+from bmgate.domain.ports.database import Failpoints
+from bmgate.doors import Doors, Listener
+from bmgate.errors import ConfigError
+from bmgate.mail.addresses import Domains
+from bmgate.native import choose_backend
+from bmgate.pow.local import LocalEngine
+from bmgate.pow.solver import LocalSolver
+from bmgate.services.accounts import AccountDefaults, Accounts
+from bmgate.services.acks import AckPolicy, AckSender, AckWatch
+from bmgate.services.delivery import Deliverer
+from bmgate.services.events import MailboxEvents
+from bmgate.services.identities import Identities
+from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.notices import NoticeWriter
+from bmgate.services.outbox import OutboxRecorder
+from bmgate.services.pubkeys import Pubkeys, PublishPolicy
+from bmgate.services.queue import Queue
+from bmgate.services.receiving import Receiving
+from bmgate.services.sending import Sending, SendingOptions
+from bmgate.services.submission import SubmissionOptions, Submissions
+from bmgate.storage.database import SealedDatabase, open_database
+from bmgate.storage.failpoints import NoFailpoints, read_failpoint
+from bmgate.storage.masterkey import read_master_key
+from bmgate.storage.passwords import Argon2Cost, PasswordSlots
+from bmgate.storage.vault import Vault
+
+log = logging.getLogger("bmgate")
+
+STOP_SECONDS = 5.0
+LOW_MEMORY_BYTES = 19 * 1024 * 1024
+
+
+class Gateway:
+    """A gateway over its data folder. The attributes are what the command line and the doors work with."""
+
+    def __init__(
+        self, folder: DataFolder, config: Config, database: SealedDatabase, vault: Vault, failpoints: Failpoints
+    ) -> None:
+        self.folder, self.config, self.database = folder, config, database
+        self.network: NetworkParameters = config.node.parameters
+        self.clock = SystemClock()
+        self.started_at = self.clock.now()
+        self.listeners: tuple[Listener, ...] = ()
+        clock, entropy, network = self.clock, os.urandom, self.network
+        domains = Domains(
+            config.gateway.domain, frozenset(config.gateway.extra_domains), frozenset(config.gateway.synonym_domains)
+        )
+        events = MailboxEvents()
+        self.backend = choose_backend()
+        lanes = (os.cpu_count() or 1) if config.pow.threads == "auto" else config.pow.threads
+        self.solver = LocalSolver(LocalEngine(self.backend, lanes, config.pow.nice), clock)
+        self.node = Node(_node_settings(config), database, clock, entropy, random.SystemRandom(), self._stored)
+        recorder = OutboxRecorder(NoticeWriter(domains.own, entropy), network, failpoints)
+        acks = AckSender(network, entropy, AckPolicy(config.accounts.ack), network.delay(config.node.ack_delay))
+        deliverer = Deliverer(domains.own, acks, failpoints)
+        watch = AckWatch()
+        self.pubkeys = Pubkeys(
+            database,
+            self.solver,
+            self.node,
+            clock,
+            entropy,
+            network,
+            failpoints,
+            PublishPolicy(config.node.publish_pubkeys),
+            network.delay(config.node.pubkey_delay),
+        )
+        self.sending = Sending(
+            database,
+            self.solver,
+            self.node,
+            clock,
+            entropy,
+            network,
+            recorder,
+            deliverer,
+            watch,
+            events,
+            SendingOptions(max_difficulty=config.pow.max_difficulty),
+        )
+        self.receiving = Receiving(
+            database,
+            self.node,
+            clock,
+            network,
+            watch,
+            deliverer,
+            recorder,
+            self.sending,
+            self.pubkeys,
+            events,
+            failpoints,
+        )
+        self.accounts = Accounts(
+            database,
+            PasswordSlots(vault, _argon2_cost(config)),
+            clock,
+            entropy,
+            domains,
+            AccountDefaults(config.level, config.quota_bytes),
+        )
+        self.identities = Identities(database, clock, entropy, network, self._identities_changed)
+        self.mailboxes = Mailboxes(database, events, clock, failpoints)
+        self.queue = Queue(database, self.sending, self.solver, clock, network)
+        self.submissions = Submissions(
+            database,
+            self.sending,
+            self.solver,
+            clock,
+            entropy,
+            network,
+            domains,
+            recorder,
+            events,
+            SubmissionOptions(
+                ttl_seconds=config.accounts.ttl,
+                ack_stealth=config.accounts.ack_stealth,
+                notify=tuple(word.upper() for word in config.accounts.notify),
+                sent_copy=config.accounts.sent_copy == "auto",
+                max_queued=config.smtp.queue_limit,
+            ),
+            failpoints,
+        )
+        self._resources = ExitStack()
+
+    async def serve(self, control: ControlServer | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        """Be a gateway until `stop` is set; `ready` is called once everything listens.
+
+        Stops within five seconds: doors first, so that nobody is promised anything any more.
+        """
+        await self.receiving.load()
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
+            await self.solver.start()
+            running.push_async_callback(self.solver.close)
+            workers = [tasks.create_task(part.run()) for part in (self.receiving, self.sending, self.pubkeys)]
+            running.push_async_callback(_cancel, workers)
+            await self.node.start(tasks)
+            running.push_async_callback(self.node.stop)
+            doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.submissions)
+            running.push_async_callback(doors.close)
+            self.listeners = (*await doors.open(), *self._node_listeners())
+            if control is not None:
+                await control.start(self.folder.socket)
+                running.push_async_callback(control.close)
+            ready()
+            await stop.wait()
+            log.info("stopping")
+
+    async def close(self) -> None:
+        """Leave the database in good order and the folder free."""
+        self.accounts.close()
+        await self.database.close()
+        self._resources.close()
+
+    def hold(self, resources: ExitStack) -> None:
+        """Keep what must be released last: the lock of the folder."""
+        self._resources = resources
+
+    def _stored(self, _objects: object) -> None:
+        self.receiving.wake()
+
+    def _identities_changed(self) -> None:
+        self.receiving.identities_changed()
+        self.pubkeys.identities_changed()
+
+    def _node_listeners(self) -> tuple[Listener, ...]:
+        listening = self.node.listening
+        return () if listening is None else (Listener("bitmessage", listening.host, listening.port),)
+
+
+def open_gateway(folder: DataFolder, config: Config, purpose: str) -> Gateway:
+    """The services over `folder`, which is locked for `purpose` until `close`. Blocks; needs a running loop.
+
+    Raises ConfigError, and FolderHeld (Unavailable) when another process works there.
+    """
+    folder.check()
+    with ExitStack() as resources:
+        resources.enter_context(folder.locked(purpose))
+        vault = Vault(read_master_key(folder.master_key), os.urandom)
+        failpoints = _failpoints(config)
+        database = open_database(folder.database, vault, config.node.network, failpoints, _storage_failed)
+        gateway = Gateway(folder, config, database, vault, failpoints)
+        gateway.hold(resources.pop_all())
+    return gateway
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and Ctrl-C set `stop`; one is enough."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _failpoints(config: Config) -> Failpoints:
+    text = os.environ.get("BMGATE_FAILPOINT", "")
+    if not text:
+        return NoFailpoints()
+    if config.node.network == "main":
+        raise ConfigError("BMGATE_FAILPOINT is set: failpoints are refused on the main network")
+    return read_failpoint(text)
+
+
+def _argon2_cost(config: Config) -> Argon2Cost:
+    return Argon2Cost() if config.security.argon2 == "normal" else Argon2Cost(memory_bytes=LOW_MEMORY_BYTES)
+
+
+def _storage_failed(failure: Exception) -> None:
+    """Fail-stop: what the disk did not take was not promised, and a clean start looks at what is there (D2)."""
+    log.critical("%s; the gateway ends here, start it again when the disk is well", failure)
+    os._exit(1)
+
+
+async def _cancel(workers: list[asyncio.Task[None]]) -> None:
+    for worker in workers:
+        worker.cancel()
+    await asyncio.wait(workers, timeout=STOP_SECONDS)
+
+
+def _node_settings(config: Config) -> NodeSettings:
+    listeners = config.node.listeners
+    return NodeSettings(
+        network=config.node.parameters,
+        listen=PeerTarget(*listeners[0]) if listeners else None,
+        peers=tuple(PeerTarget(host, port) for host, port in config.node.fixed_peers),
+        lan=config.node.lan,
+        tls_inbound=config.node.tls_inbound,
+        exchange=ExchangeSettings(first_getdata=config.node.first_getdata),
+        pool=PoolLimits(inbound=config.node.inbound),
+    )

@@ -1,0 +1,32 @@
+"""How a command reaches the methods: through the socket of the running gateway, else in this process under the lock."""
+
+import asyncio
+from typing import Any
+
+from bmgate.cli.options import Place, place
+from bmgate.control.client import ControlClient
+from bmgate.errors import Unavailable
+
+
+def call(method: str, **params: Any) -> Any:
+    """The result of `method` of the gateway that the command line names."""
+    where = place()
+    where.folder.check()
+    try:
+        client = ControlClient(where.folder.socket)
+    except Unavailable:
+        return asyncio.run(_call_here(where, method, params))
+    with client:
+        return client.call(method, params, lambda _: None)
+
+
+async def _call_here(where: Place, method: str, params: dict[str, Any]) -> Any:
+    from bmgate.app import open_gateway
+    from bmgate.cli.composition import methods_of
+    from bmgate.services.status import LoopLag
+
+    gateway = open_gateway(where.folder, where.config(), f"bmgate {method.replace('.', ' ')}")
+    try:
+        return await methods_of(gateway, LoopLag(gateway.clock), serving=False).call(method, params, lambda _: None)
+    finally:
+        await gateway.close()

@@ -1,0 +1,163 @@
+"""What `bmgate check` looks at: each check yields findings and changes nothing."""
+
+import math
+import os
+import platform
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cryptography import x509
+
+from bmgate.bm.tls import tls_works
+from bmgate.cli.options import Place
+from bmgate.config import Config, DoorSection
+from bmgate.control.client import ControlClient
+from bmgate.doors import can_bind, certificate_files, chosen_port
+from bmgate.errors import ConfigError, GatewayError, Unavailable
+from bmgate.native import choose_backend
+from bmgate.storage.masterkey import read_master_key
+
+Kind = Literal["ok", "warning", "error", "configuration"]
+
+RENEW_DAYS = 30
+FIRST_AFFECTED, FIRST_FIXED = (3, 7, 0), (3, 51, 3)
+BACKPORTS = {(3, 44): 6, (3, 50): 7}  # release series: first patch with the fix
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result; `text` says what to do, where something is to be done."""
+
+    kind: Kind
+    what: str
+    text: str
+
+
+def all_findings(where: Place) -> Iterator[Finding]:
+    """Of machine, data folder and configuration, as far as they can be read."""
+    yield from machine_findings()
+    try:
+        where.folder.check()
+    except ConfigError as error:
+        yield Finding("configuration", "data folder", str(error))
+    else:
+        yield from folder_findings(where)
+    try:
+        config = where.config()
+    except ConfigError as error:
+        yield Finding("configuration", "settings", str(error))
+        return
+    yield Finding("ok", "settings", str(where.config_file))
+    yield from config_findings(where, config)
+
+
+def machine_findings() -> Iterator[Finding]:
+    """Python, SQLite, OpenSSL, the native kernel, the user."""
+    yield Finding("ok", "Python", platform.python_version())
+    version = sqlite3.sqlite_version_info
+    if has_wal_reset_bug(version):
+        yield Finding(
+            "warning",
+            "SQLite",
+            f"{sqlite3.sqlite_version} has the WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6); bmgate avoids what "
+            "triggers it, and no other program may open bmgate.db while the gateway runs",
+        )
+    else:
+        yield Finding("ok", "SQLite", sqlite3.sqlite_version)
+    if tls_works():
+        yield Finding("ok", "TLS between nodes", "works")
+    else:
+        yield Finding("warning", "TLS between nodes", "this OpenSSL lacks it: connections to peers are in clear")
+    backend = choose_backend()
+    if backend.lacking:
+        yield Finding("warning", "proof of work", f"{backend.name}, slower than it could be: {backend.lacking}")
+    else:
+        yield Finding("ok", "proof of work", backend.name)
+    if os.geteuid() == 0:
+        yield Finding("warning", "user", "root; a user of its own is safer")
+
+
+def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite can corrupt a WAL database when two connections write or checkpoint at once (F3)."""
+    fixed_patch = BACKPORTS.get((version[0], version[1]))
+    if fixed_patch is not None:
+        return version[2] < fixed_patch
+    return FIRST_AFFECTED <= version < FIRST_FIXED
+
+
+def folder_findings(where: Place) -> Iterator[Finding]:
+    """Modes and the master key (E1)."""
+    folder = where.folder
+    yield Finding("ok", "data folder", str(folder.path))
+    try:
+        read_master_key(folder.master_key)
+    except ConfigError as error:
+        yield Finding("configuration", "master key", str(error))
+    else:
+        yield Finding("ok", "master key", str(folder.master_key))
+    for path in sorted(folder.path.rglob("*")):
+        if _is_open(path):
+            yield Finding("error", "permissions", f"others can read {path}; run: chmod go= '{path}'")
+
+
+def config_findings(where: Place, config: Config) -> Iterator[Finding]:
+    """What the settings ask of this machine: certificate and ports."""
+    if config.gateway.profile == "service" and os.geteuid() == 0:
+        yield Finding("configuration", "user", "profile = service does not run as root; start it as another user")
+    try:
+        files = certificate_files(config, where.folder)
+        left = _days_left(files.chain)
+    except (GatewayError, OSError, ValueError) as error:
+        yield Finding("configuration", "certificate", str(error))
+    else:
+        kind: Kind = "error" if left < 0 else "warning" if left < RENEW_DAYS else "ok"
+        yield Finding(kind, "certificate", f"{files.chain}, {'expired' if left < 0 else f'valid for {left} days'}")
+    yield from _port_findings(where, config)
+
+
+def _days_left(chain: Path) -> int:
+    """How long the server's certificate is still valid; negative when it is not."""
+    certificate = x509.load_pem_x509_certificate(chain.read_bytes())
+    return math.floor((certificate.not_valid_after_utc.timestamp() - time.time()) / 86_400)
+
+
+def _port_findings(where: Place, config: Config) -> Iterator[Finding]:
+    try:
+        ControlClient(where.folder.socket).close()
+    except Unavailable:
+        pass
+    else:
+        yield Finding("ok", "ports", "a gateway runs here and has them")
+        return
+    taken = [f"{host}:{port}" for host, port in _wanted(config) if not can_bind(host, port)]
+    for place in taken:
+        yield Finding("error", "ports", f"{place} cannot be bound: stop what uses it, or set another port")
+    if not taken:
+        yield Finding("ok", "ports", "can be bound")
+
+
+def _wanted(config: Config) -> Iterator[tuple[str, int]]:
+    yield from config.node.listeners
+    imap, smtp = config.imap, config.smtp
+    doors: list[tuple[DoorSection, int, int | str]] = [
+        (imap, 993, imap.tls_port),
+        (imap, 143, imap.starttls_port),
+        (smtp, 465, smtp.tls_port),
+        (smtp, 587, smtp.starttls_port),
+    ]
+    for section, usual, port in doors:
+        for host in section.listen:
+            chosen = chosen_port(host, port, usual)
+            if chosen is not None:
+                yield host, chosen
+
+
+def _is_open(path: Path) -> bool:
+    """Whether group or others may look inside; the socket checks its callers itself."""
+    mode = path.lstat().st_mode
+    return not stat.S_ISSOCK(mode) and not stat.S_ISLNK(mode) and bool(stat.S_IMODE(mode) & 0o077)

@@ -1,0 +1,44 @@
+"""`bmgate fsck`: whether the stored mail keeps its promises."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from bmgate.cli.options import Place, json_option, place, place_options
+
+if TYPE_CHECKING:
+    from bmgate.storage.fsck import Problem
+
+
+@click.command()
+@json_option
+@place_options
+def fsck(as_json: bool) -> None:
+    """Check the stored mail for damage; repairs nothing.
+
+    Works while no gateway runs, and reads all mail. Exit code 0 when all is well, 1 when not.
+    """
+    from bmgate.cli.output import print_json
+
+    where = place()
+    where.folder.check()
+    problems = asyncio.run(_check(where))
+    if as_json:
+        print_json([{"rule": problem.rule, "detail": problem.detail} for problem in problems])
+    else:
+        for problem in problems:
+            click.echo(f"{problem.rule}: {problem.detail}")
+        click.echo(f"{len(problems)} problems found." if problems else "All is well.")
+    click.get_current_context().exit(1 if problems else 0)
+
+
+async def _check(where: Place) -> "list[Problem]":
+    from bmgate.app import open_gateway
+    from bmgate.storage.fsck import check
+
+    gateway = open_gateway(where.folder, where.config(), "bmgate fsck")
+    try:
+        return await gateway.database.read(check)
+    finally:
+        await gateway.close()

@@ -1,0 +1,127 @@
+"""The command line: one group whose commands are imported when called, so that help is there at once.
+
+Exit codes: 0 done, 1 refused or failed, 2 usage or configuration, 75 later perhaps.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from bmgate.cli.options import place_options
+from bmgate.errors import ConfigError, GatewayError, Unavailable
+
+EXIT_FAILED, EXIT_CONFIG, EXIT_LATER = 1, 2, 75
+
+COMMANDS: dict[str, str] = {
+    "quickstart": "Set everything up for a mail program, then run.",
+    "serve": "Run the gateway in the foreground.",
+    "status": "Tell how the gateway is.",
+    "check": "Look over configuration, machine and data folder.",
+    "account": "Accounts: who logs in with a mail program.",
+    "address": "Bitmessage addresses of an account.",
+    "queue": "Outgoing mail: what became of it, cancel, retry.",
+    "peers": "Connections to other Bitmessage nodes.",
+    "inspect": "Explain a packet, object, address or key.",
+    "fsck": "Check the stored mail for damage.",
+    "failpoints": "List the places where a test can kill the gateway.",
+    "localnet": "Run several gateways on this machine, to try things out.",
+}
+"""Each command and its first help line; `bmgate.cli.NAME` has it under its name."""
+
+
+class Failure(click.ClickException):
+    """An error of ours as click shows it: one line that says what to do, no traceback."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        vars(self)["exit_code"] = exit_code(error)  # a constant of the class elsewhere
+
+    def show(self, file: Any = None) -> None:
+        """On standard error."""
+        click.echo(f"bmgate: {self.format_message()}", file=file, err=file is None)
+
+
+def exit_code(error: Exception) -> int:
+    """What a script learns from an error."""
+    match error:
+        case ConfigError():
+            return EXIT_CONFIG
+        case Unavailable():
+            return EXIT_LATER
+        case _:
+            return EXIT_FAILED
+
+
+class CommandLine(click.Group):
+    """Imports a command when it is called, and turns our errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table: what comes first is needed first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; None when there is no such one."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"bmgate.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command), "each module has its command under its own name"
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table as it stands: help imports no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (GatewayError, OSError) as error:
+            raise _failure(error) from error
+        except BaseExceptionGroup as group:
+            cause = _only_cause(group)
+            if cause is None:
+                raise
+            raise Failure(cause) from group
+
+
+def _failure(error: GatewayError | OSError) -> Exception:
+    """Broken pipes are click's own business."""
+    return error if isinstance(error, BrokenPipeError) else Failure(error)
+
+
+def _only_cause(group: BaseExceptionGroup[BaseException]) -> GatewayError | OSError | None:
+    """What a group of tasks ended for, where it was one fact and no bug."""
+    leaves = list(_leaves(group))
+    return leaves[0] if len(leaves) == 1 and isinstance(leaves[0], GatewayError | OSError) else None
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in _leaves(each)]
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        from bmgate import __version__
+
+        click.echo(f"bmgate {__version__}")
+        ctx.exit()
+
+
+_SETTINGS: Mapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(cls=CommandLine, context_settings=dict(_SETTINGS))
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Tell the version.")
+@place_options
+def cli() -> None:
+    """A Bitmessage node with IMAP and SMTP in front: mail programs read and write Bitmessages.
+
+    Begin with: bmgate quickstart
+
+    Commands work while the gateway runs (through its control socket) and while it does not.
+    """

@@ -1,0 +1,79 @@
+"""What a gateway needs before its first start: data folder, settings, master key, certificate.
+
+Does what is missing and leaves alone what is there, so that it can be repeated.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+
+from bmgate import certificates
+from bmgate.cli.options import Place
+from bmgate.config import parse_config, render_ini
+from bmgate.errors import ConfigError
+from bmgate.storage.masterkey import create_master_key
+
+Changes = Mapping[tuple[str, str], str]
+
+MAIL_PORTS = {
+    ("imap", "tls_port"): 993,
+    ("smtp", "tls_port"): 465,
+    ("smtp", "starttls_port"): 587,
+    ("imap", "starttls_port"): 143,
+}
+OFFSETS = range(0, 70_000 - 10_000, 10_000)
+
+
+def prepare(where: Place, changes: Callable[[], Changes], now: int) -> None:
+    """Make what is missing; `changes` is asked for section, key and value where the settings are new.
+
+    Raises ConfigError; `now` in Unix seconds.
+    """
+    folder = where.folder
+    folder.create()
+    if not where.config_file.exists():
+        _write_settings(where, changes())
+    config = where.config()
+    if not folder.master_key.exists():
+        if folder.database.exists():
+            raise ConfigError(f"{folder.master_key} is gone, and {folder.database} opens with no other; restore it")
+        create_master_key(folder.master_key)
+    if not config.tls.certificate and not certificates.own_files(folder.tls).exist:
+        certificates.create(folder.tls, config.gateway.domain, now)
+
+
+def usable_ports(is_free: Callable[[int], bool]) -> Changes:
+    """The ports for mail programs: the usual ones where they may be bound, otherwise each + 10,000.
+
+    Where another gateway has those, the next 10,000.
+    """
+    for offset in OFFSETS:
+        if all(is_free(port + offset) for port in MAIL_PORTS.values()):
+            return {place: str(port + offset) for place, port in MAIL_PORTS.items()}
+    raise ConfigError("no ports for mail programs can be bound on this machine; see: bmgate check")
+
+
+def with_settings(text: str, changes: Changes) -> str:
+    """The text of a `gateway.ini` with these settings in place of their commented defaults; raises ConfigError."""
+    lines, section, left = [], "", dict(changes)
+    for line in text.splitlines():
+        if header := re.fullmatch(r"\[(.+)\]", line):
+            section = header[1]
+        key = re.match(r"(?:# )?([a-z0-9_]+) =", line)
+        value = left.pop((section, key[1]), None) if key else None
+        lines.append(line if value is None or key is None else f"{key[1]} = {value}")
+    if left:
+        raise ConfigError(f"no such setting: {', '.join(f'[{section}] {key}' for section, key in left)}")
+    return "\n".join(lines) + "\n"
+
+
+def _write_settings(where: Place, changes: Changes) -> None:
+    """All of them or none: a half-written file would be read at the next start."""
+    text = with_settings(render_ini(), changes)
+    parse_config(text, str(where.config_file))
+    draft = where.config_file.with_name(where.config_file.name + ".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(where.config_file)

@@ -1,0 +1,78 @@
+"""A gateway in the foreground of this process, until SIGTERM or Ctrl-C."""
+
+import asyncio
+import importlib.util
+import os
+from collections.abc import Awaitable, Callable
+
+import click
+import sdnotify
+
+from bmgate import __version__
+from bmgate.app import Gateway, open_gateway, stop_on_signals
+from bmgate.cli.composition import methods_of
+from bmgate.cli.logs import set_up_logs
+from bmgate.config import Config
+from bmgate.control.server import ControlServer
+from bmgate.datafolder import DataFolder
+from bmgate.errors import ConfigError
+from bmgate.services.status import LoopLag
+
+Preparation = Callable[[Gateway], Awaitable[bool]]
+
+
+def run_gateway(folder: DataFolder, config: Config, prepare: Preparation) -> None:
+    """Open the gateway, let `prepare` look at it, and where that says so, serve. Returns when told to stop."""
+    _check_user(config)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(folder, config, prepare))
+
+
+async def _run(folder: DataFolder, config: Config, prepare: Preparation) -> None:
+    gateway = open_gateway(folder, config, "bmgate serve")
+    try:
+        if await prepare(gateway):
+            await _serve(gateway)
+    finally:
+        await gateway.close()
+
+
+async def _serve(gateway: Gateway) -> None:
+    section = gateway.config.log
+    set_up_logs(section.level, section.format, section.file)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    lag = LoopLag(gateway.clock)
+    watching = asyncio.create_task(lag.watch())
+    control = ControlServer(methods_of(gateway, lag, serving=True).call, __version__)
+    try:
+        await gateway.serve(control, lambda: _tell_ready(gateway), stop)
+    finally:
+        watching.cancel()
+        sdnotify.SystemdNotifier().notify("STOPPING=1")
+
+
+def _tell_ready(gateway: Gateway) -> None:
+    click.echo(f"bmgate {__version__} runs; stop it with Ctrl-C.")
+    for listener in gateway.listeners:
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        click.echo(f"  {listener.name:<13} {host}:{listener.port}")
+    sdnotify.SystemdNotifier().notify("READY=1")
+
+
+def _check_user(config: Config) -> None:
+    """E9: root may, at home, after a warning."""
+    if os.geteuid() != 0:
+        return
+    if config.gateway.profile == "service":
+        raise ConfigError("a service does not run as root; start it as a user of its own")
+    click.echo("bmgate: warning: running as root; a user of its own is safer", err=True)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster loop, where the extra `fast` is installed."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,105 @@
+"""The data folder: private to its user, and held by one process at a time.
+
+`gateway.ini`, `master.key`, `bmgate.db`, `tls/`, `lock`, `control.sock`, `spool/`, `backups/`.
+"""
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bmgate.control.paths import SOCKET_NAME
+from bmgate.errors import ConfigError, Unavailable
+
+LOCK_WAIT_SECONDS = 1.0
+LOCK_RETRY_SECONDS = 0.05
+
+
+class FolderHeld(Unavailable):
+    """Another process has the data folder; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Where everything of one gateway lies."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings, unless `--config` names others."""
+        return self.path / "gateway.ini"
+
+    @property
+    def master_key(self) -> Path:
+        """32 bytes, mode 0600."""
+        return self.path / "master.key"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database."""
+        return self.path / "bmgate.db"
+
+    @property
+    def tls(self) -> Path:
+        """CA, certificate and key for mail programs."""
+        return self.path / "tls"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.path / SOCKET_NAME
+
+    @property
+    def backups(self) -> Path:
+        """Automatic backups."""
+        return self.path / "backups"
+
+    def create(self) -> None:
+        """Make the folder and those inside it, mode 0700; what exists is checked."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.check()
+        for folder in (self.tls, self.backups):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def check(self) -> None:
+        """Raises ConfigError, with the command that helps, when others could look inside (E1)."""
+        try:
+            status = self.path.lstat()
+        except FileNotFoundError:
+            raise ConfigError(f"{self.path} does not exist; run: bmgate quickstart") from None
+        if not stat.S_ISDIR(status.st_mode):
+            raise ConfigError(f"{self.path} is not a folder")
+        if status.st_uid != os.geteuid():
+            raise ConfigError(f"{self.path} belongs to another user; run: chown {os.geteuid()} '{self.path}'")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise ConfigError(f"others can read {self.path}; run: chmod 700 '{self.path}'")
+
+    @contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """Hold the folder for `purpose` (shown to whoever comes next); raises FolderHeld after a second (D9)."""
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._acquire(descriptor)
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{purpose}, process {os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self, descriptor: int) -> None:
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "an unknown process"
+                    raise FolderHeld(f"{self.path} is in use by {holder}") from None
+                time.sleep(LOCK_RETRY_SECONDS)
+            else:
+                return

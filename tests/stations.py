@@ -1,0 +1,326 @@
+"""All services of a gateway over a real database, without doors and without a network; and a wire between two."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fakes import Failpoints, FakeAnnouncer, FakeClock, FakeSolver, Killed, WatchedDatabase, WatchedThreads, settle
+from storage_fixtures import add_account, make_database, make_passwords, make_vault, new_identity
+
+from bmgate.bm.acceptance import Verdict, judge
+from bmgate.bm.hashes import InventoryVector
+from bmgate.bm.network import TESTNET, NetworkParameters
+from bmgate.domain.account import Account, AccountId
+from bmgate.domain.identity import Identity, NewIdentity
+from bmgate.domain.mailbox import MailboxKind, StoredMessage
+from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import OutgoingMessage
+from bmgate.domain.ports.database import Store
+from bmgate.mail.addresses import Domains, RecipientKind, Resolved
+from bmgate.services.acks import AckPolicy, AckSender, AckWatch
+from bmgate.services.delivery import Deliverer
+from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.notices import NoticeWriter
+from bmgate.services.outbox import OutboxRecorder
+from bmgate.services.pubkeys import Pubkeys, PublishPolicy
+from bmgate.services.queue import Queue
+from bmgate.services.receiving import Receiving
+from bmgate.services.sending import Sending, SendingOptions
+from bmgate.services.submission import Envelope, Receipt, Recipient, SubmissionOptions, Submissions
+from bmgate.storage.database import SealedDatabase
+
+DOMAIN = "bm.internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What tests vary."""
+
+    network: NetworkParameters = TESTNET
+    submission: SubmissionOptions = field(default_factory=SubmissionOptions)
+    sending: SendingOptions = field(default_factory=SendingOptions)
+    ack_policy: AckPolicy = AckPolicy.ALL
+    ack_delay: float = 0.0
+    publish: PublishPolicy = PublishPolicy.ON_REQUEST
+    pubkey_delay: float = 0.0
+
+
+class Services:
+    """What a restart makes anew."""
+
+    def __init__(self, station: "Station", failpoints: Failpoints) -> None:
+        settings, database, clock = station.settings, station.database, station.clock
+        network, solver, announcer = settings.network, station.solver, station.announcer
+        self.failpoints = failpoints
+        self.events = MailboxEvents()
+        self.watch = AckWatch()
+        recorder = OutboxRecorder(NoticeWriter(DOMAIN, os.urandom), network, failpoints)
+        acks = AckSender(network, os.urandom, settings.ack_policy, settings.ack_delay)
+        deliverer = Deliverer(DOMAIN, acks, failpoints)
+        self.pubkeys = Pubkeys(
+            database,
+            solver,
+            announcer,
+            clock,
+            os.urandom,
+            network,
+            failpoints,
+            settings.publish,
+            settings.pubkey_delay,
+        )
+        self.sending = Sending(
+            database,
+            solver,
+            announcer,
+            clock,
+            os.urandom,
+            network,
+            recorder,
+            deliverer,
+            self.watch,
+            self.events,
+            settings.sending,
+        )
+        self.receiving = Receiving(
+            database,
+            announcer,
+            clock,
+            network,
+            self.watch,
+            deliverer,
+            recorder,
+            self.sending,
+            self.pubkeys,
+            self.events,
+            failpoints,
+        )
+        self.submissions = Submissions(
+            database,
+            self.sending,
+            solver,
+            clock,
+            os.urandom,
+            network,
+            Domains(),
+            recorder,
+            self.events,
+            settings.submission,
+            failpoints,
+        )
+        self.mailboxes = Mailboxes(database, self.events, clock, failpoints)
+        self.queue = Queue(database, self.sending, solver, clock, network)
+
+
+class Station:
+    """One gateway's services. `crash` forgets everything but the database; `start` takes it up again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: FakeClock,
+        threads: WatchedThreads,
+        settings: Settings | None = None,
+        solver: FakeSolver | None = None,
+    ) -> None:
+        self.clock, self.threads, self.settings = clock, threads, settings or Settings()
+        self._vault = make_vault()
+        self._sealed: SealedDatabase = make_database(folder, self._vault)
+        self.database = WatchedDatabase(self._sealed)
+        self.solver = solver or FakeSolver()
+        self.announcer = FakeAnnouncer()
+        self.services: Services
+        self._life: asyncio.Task[None] | None = None
+
+    async def start(self, failpoints: Failpoints | None = None) -> "Station":
+        """As the gateway does: acks first, then everything that runs."""
+        self.services = Services(self, failpoints or Failpoints())
+        await self.services.receiving.load()
+        stored = await self.database.read(lambda store: store.inventory.vectors())
+        self.announcer.announce([vector for vector, _, _ in stored])
+        self._life = asyncio.create_task(self._live())
+        await self.settle()
+        return self
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for part in (self.services.receiving, self.services.sending, self.services.pubkeys):
+                tasks.create_task(part.run())
+
+    async def settle(self) -> None:
+        """Wait until this gateway waits."""
+        await settle([self.database], self.threads)
+
+    @property
+    def died(self) -> bool:
+        """Whether something ended what should run for ever."""
+        return self._life is not None and self._life.done()
+
+    async def crash(self) -> None:
+        """End all tasks where they are."""
+        if self._life is not None:
+            self._life.cancel()
+            with suppress(asyncio.CancelledError, Killed, BaseExceptionGroup):
+                await self._life
+            self._life = None
+        await self.settle()
+
+    async def close(self) -> None:
+        """End, and show an error that ended the services before."""
+        died = self.died
+        life, self._life = self._life, None
+        if life is not None:
+            life.cancel()
+            with suppress(asyncio.CancelledError):
+                await life
+        await self.settle()
+        await self._sealed.close()
+        assert not died, "the services ended on their own"
+
+    # -- what tests do ---------------------------------------------------------------------------------------------
+
+    async def add_account(self, name: str) -> Account:
+        """An account without an address."""
+        passwords = make_passwords(self._vault)
+        return await self.database.transact(lambda store: add_account(store, passwords, name))
+
+    async def add_identity(self, account: Account, identity: NewIdentity | None = None) -> Identity:
+        """With random keys unless they are given."""
+        new = identity or new_identity()
+        added = await self.database.transact(lambda store: store.account(account.id).identities.add(new))
+        self.services.receiving.identities_changed()
+        return added
+
+    async def add_user(self, name: str) -> "User":
+        """An account with an address."""
+        account = await self.add_account(name)
+        return User(self, account, await self.add_identity(account))
+
+    async def add_objects(self, encoded: Iterable[bytes], now: int | None = None) -> list[Verdict]:
+        """As the node does with what peers bring: judged, stored, and receiving is told."""
+        verdicts, kept = [], []
+        for each in encoded:
+            verdict, obj = judge(each, self.clock.now() if now is None else now, self.settings.network)
+            verdicts.append(verdict)
+            if obj is not None and verdict in (Verdict.ACCEPT, Verdict.ACCEPT_UNPROCESSED):
+                kept.append(StoredObject(obj, to_process=verdict is Verdict.ACCEPT))
+        if kept:
+            await self.database.transact(lambda store: store.inventory.add(kept))
+            self.services.receiving.wake()
+        return verdicts
+
+    async def rows(self) -> list[OutgoingMessage]:
+        """Every outgoing message of every account, oldest first."""
+
+        def every(store: Store) -> list[OutgoingMessage]:
+            return [row for account in store.accounts.all() for row in store.account(account.id).outbox.rows()]
+
+        return sorted(await self.database.read(every), key=lambda row: row.id)
+
+
+MakeStation = Callable[..., Awaitable[Station]]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account at a station, with an address."""
+
+    station: Station
+    account: Account
+    identity: Identity
+
+    @property
+    def id(self) -> AccountId:
+        return self.account.id
+
+    @property
+    def mail_address(self) -> str:
+        return f"{self.identity.address}@{DOMAIN}"
+
+    async def send(self, *recipients: "User", raw: bytes | None = None, **parameters: object) -> Receipt:
+        """Submit a mail, as the SMTP door does."""
+        envelope = Envelope(
+            self.id,
+            self.mail_address,
+            tuple(Recipient(Resolved(RecipientKind.ADDRESS, user.identity.address)) for user in recipients),
+        )
+        message = mail(self, *recipients, **parameters) if raw is None else raw
+        return await self.station.services.submissions.submit(envelope, message)
+
+    async def messages(self, kind: MailboxKind = MailboxKind.INBOX) -> list[StoredMessage]:
+        """All mails of one mailbox."""
+
+        def every(store: Store) -> list[StoredMessage]:
+            mine = store.account(self.id)
+            mailbox = mine.mailboxes.by_kind(kind).id
+            return mine.messages.messages(mailbox, [row.uid for row in mine.messages.rows(mailbox)])
+
+        return await self.station.database.read(every)
+
+    async def bodies(self, kind: MailboxKind = MailboxKind.INBOX) -> list[str]:
+        """The texts of one mailbox's mails without line ends around them."""
+        return [message.body.decode().strip() for message in await self.messages(kind)]
+
+    async def keywords(self, kind: MailboxKind = MailboxKind.SENT) -> list[tuple[str, ...]]:
+        """The keywords of each mail in a mailbox."""
+
+        def every(store: Store) -> list[tuple[str, ...]]:
+            mine = store.account(self.id)
+            return [row.keywords for row in mine.messages.rows(mine.mailboxes.by_kind(kind).id)]
+
+        return await self.station.database.read(every)
+
+    async def rows(self) -> list[OutgoingMessage]:
+        """This account's outgoing messages, oldest first."""
+        rows = await self.station.database.read(lambda store: store.account(self.id).outbox.rows())
+        return rows[::-1]
+
+
+def mail(sender: User, *recipients: User, subject: object = "Hello", body: object = "a text", message_id: object = "") -> bytes:
+    """A plain mail; without a Message-ID unless it is given."""
+    lines = [f"From: <{sender.mail_address}>", f"To: {', '.join(f'<{user.mail_address}>' for user in recipients)}"]
+    lines += [f"Subject: {subject}"] + ([f"Message-ID: {message_id}"] if message_id else [])
+    return "\r\n".join([*lines, "", str(body), ""]).encode()
+
+
+class Wire:
+    """Carries what each station announced to all the others, every object once."""
+
+    def __init__(self, *stations: Station) -> None:
+        self.stations = stations
+        self.carried: list[bytes] = []
+        self.lose: Callable[[bytes], bool] = lambda encoded: False
+        self._known: set[InventoryVector] = set()
+
+    async def carry(self, rounds: int = 20) -> None:
+        """Until nobody has anything new to say."""
+        for _ in range(rounds):
+            await self._settle()
+            if not await self._carry_once():
+                return
+        raise AssertionError("the stations never fall silent")
+
+    async def _settle(self) -> None:
+        await settle([station.database for station in self.stations], self.stations[0].threads)
+
+    async def _carry_once(self) -> bool:
+        busy = False
+        for station in self.stations:
+            for encoded in await self._news(station):
+                busy = True
+                if self.lose(encoded):
+                    continue
+                self.carried.append(encoded)
+                for other in self.stations:
+                    if other is not station:
+                        assert await other.add_objects([encoded]) == [Verdict.ACCEPT]
+        return busy
+
+    async def _news(self, station: Station) -> list[bytes]:
+        vectors = [vector for vector in dict.fromkeys(station.announcer.announced) if vector not in self._known]
+        self._known.update(vectors)
+        found = await station.database.read(lambda store: store.inventory.get(vectors))
+        return [found[vector] for vector in vectors]
