@@ -33,6 +33,7 @@ from bmgate.services.acks import AckPolicy, AckSender, AckWatch
 from bmgate.services.delivery import Deliverer
 from bmgate.services.events import MailboxEvents
 from bmgate.services.identities import Identities
+from bmgate.services.limiter import LoginLimits
 from bmgate.services.mailboxes import Mailboxes
 from bmgate.services.notices import NoticeWriter
 from bmgate.services.outbox import OutboxRecorder
@@ -73,7 +74,7 @@ class Gateway:
         lanes = (os.cpu_count() or 1) if config.pow.threads == "auto" else config.pow.threads
         self.solver = LocalSolver(LocalEngine(self.backend, lanes, config.pow.nice), clock)
         self.node = Node(_node_settings(config), database, clock, entropy, random.SystemRandom(), self._stored)
-        recorder = OutboxRecorder(NoticeWriter(domains.own, entropy), network, failpoints)
+        recorder = OutboxRecorder(NoticeWriter(domains.own, entropy, config.accounts.give_up), network, failpoints)
         acks = AckSender(network, entropy, AckPolicy(config.accounts.ack), network.delay(config.node.ack_delay))
         deliverer = Deliverer(domains.own, acks, failpoints)
         watch = AckWatch()
@@ -99,7 +100,7 @@ class Gateway:
             deliverer,
             watch,
             events,
-            SendingOptions(max_difficulty=config.pow.max_difficulty),
+            SendingOptions(config.pow.max_difficulty, config.accounts.give_up),
         )
         self.receiving = Receiving(
             database,
@@ -121,9 +122,10 @@ class Gateway:
             entropy,
             domains,
             AccountDefaults(config.level, config.quota_bytes),
+            LoginLimits(config.security.failures_per_minute, config.security.failures_per_day),
         )
         self.identities = Identities(database, clock, entropy, network, self._identities_changed)
-        self.mailboxes = Mailboxes(database, events, clock, failpoints)
+        self.mailboxes = Mailboxes(database, events, clock, failpoints, config.imap.mailbox_limit)
         self.queue = Queue(database, self.sending, self.solver, clock, network)
         self.submissions = Submissions(
             database,
@@ -141,6 +143,7 @@ class Gateway:
                 notify=tuple(word.upper() for word in config.accounts.notify),
                 sent_copy=config.accounts.sent_copy == "auto",
                 max_queued=config.smtp.queue_limit,
+                max_work_seconds=config.pow.max_work,
             ),
             failpoints,
         )
@@ -187,8 +190,7 @@ class Gateway:
         self.pubkeys.identities_changed()
 
     def _node_listeners(self) -> tuple[Listener, ...]:
-        listening = self.node.listening
-        return () if listening is None else (Listener("bitmessage", listening.host, listening.port),)
+        return tuple(Listener("bitmessage", bound.host, bound.port) for bound in self.node.listening)
 
 
 def open_gateway(folder: DataFolder, config: Config, purpose: str) -> Gateway:
@@ -240,10 +242,9 @@ async def _cancel(workers: list[asyncio.Task[None]]) -> None:
 
 
 def _node_settings(config: Config) -> NodeSettings:
-    listeners = config.node.listeners
     return NodeSettings(
         network=config.node.parameters,
-        listen=PeerTarget(*listeners[0]) if listeners else None,
+        listen=tuple(PeerTarget(host, port) for host, port in config.node.listeners),
         peers=tuple(PeerTarget(host, port) for host, port in config.node.fixed_peers),
         lan=config.node.lan,
         tls_inbound=config.node.tls_inbound,

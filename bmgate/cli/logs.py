@@ -30,7 +30,12 @@ def set_up_logs(level: str, style: Literal["console", "json"], file: str) -> Non
     render: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=not file and sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=not file and sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the others show variables, passwords among them
+            )
+        ]
     )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

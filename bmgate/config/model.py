@@ -62,20 +62,23 @@ class GatewaySection(Section):
         "account",
         "account: only mail between identities of one account skips the network. gateway: mail between accounts does "
         "too; it arrives at once, but tells senders who lives here.",
+        later=True,
     )
     roles: Listed[Role] = setting(
         "node, receive, send, solve, smtp, imap, pop3, web, api",
         "What this process does. With SQLite one process does it all.",
         later=True,
     )
-    user: str = setting("", "User to become once the ports are bound, when started as root.")
+    user: str = setting("", "User to become once the ports are bound, when started as root.", later=True)
 
 
 class StorageSection(Section):
     """Where accounts, mail and the inventory are kept."""
 
     url: Literal["sqlite"] = setting("sqlite", "sqlite: bmgate.db in the data folder. PostgreSQL: in a later version.")
-    inventory_limit: Size = setting("2 GiB", "Room for objects of the network; when full, those expiring first go.")
+    inventory_limit: Size = setting(
+        "2 GiB", "Room for objects of the network; when full, those expiring first go.", later=True
+    )
     backups: Count = setting("3", "How many automatic backups are kept.", later=True)
 
 
@@ -101,13 +104,19 @@ class NodeSection(Section):
         "127.0.0.1 on port 18444 (test).",
     )
     peers: HostPorts = setting("", "Nodes to stay connected with: host or host:port. Filters and limits spare them.")
-    only_peers: bool = setting("off", "Connect to no other nodes than these.")
-    bootstrap: bool = setting("on", "Ask the well-known names and addresses of the main network for first peers.")
-    outbound: Count = setting("8", "Connections this node makes.")
+    only_peers: bool = setting("off", "Connect to no other nodes than these.", later=True)
+    bootstrap: bool = setting(
+        "on", "Ask the well-known names and addresses of the main network for first peers.", later=True
+    )
+    outbound: Count = setting("8", "Connections this node makes by itself.", later=True)
     inbound: Count = setting("128", "Connections it accepts.")
-    dandelion: bool = setting("on", "Send own objects over a few hops first, so that nobody sees where they began.")
+    dandelion: bool = setting(
+        "on", "Send own objects over a few hops first, so that nobody sees where they began.", later=True
+    )
     socks: OptionalHostPort = setting("off", "SOCKS5 proxy (such as Tor's) for all connections: host:port.", later=True)
-    tls_inbound: bool = setting("on", "Offer TLS to peers that connect to us.")
+    tls_inbound: bool = setting(
+        "off", "Offer TLS to peers that connect to us. Many cannot complete it and would go away."
+    )
     publish_pubkeys: Literal["on_create", "on_request", "never"] = setting(
         "on_create", "When the key of a new address goes out, so that others can write to it."
     )
@@ -264,7 +273,7 @@ class AccountsSection(Section):
         "refuse", "What to do with attachments for readers not known to take them.", later=True
     )
     identity_guard: Literal["refuse", "off"] = setting(
-        "refuse", "refuse: no answer to mail for one of your addresses is sent under another."
+        "refuse", "refuse: no answer to mail for one of your addresses is sent under another.", later=True
     )
     disclose_recipients: bool = setting("off", "Tell recipients who else got the mail.", later=True)
     subaddress_identities: bool = setting("off", "name+tag as sender is an address of its own.", later=True)

@@ -1,15 +1,13 @@
 """The control socket of a running gateway: other programs of the same user, one request at a time each (E7)."""
 
 import asyncio
-import contextlib
+import logging
 import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 from bmgate.control.paths import bind_unix, remove
 from bmgate.control.protocol import (
@@ -28,7 +26,7 @@ IDLE_SECONDS = 60
 
 Call = Callable[[str, dict[str, Any], Progress], Awaitable[Any]]
 
-log = structlog.get_logger("control")
+log = logging.getLogger(__name__)
 
 
 class ControlServer:
@@ -104,10 +102,9 @@ class ControlServer:
             writer.write(_reply(request.id, work))
             await writer.drain()
         finally:
-            for future in (work, hung_up):
-                future.cancel()
-                with contextlib.suppress(asyncio.CancelledError, GatewayError, ConnectionError):
-                    await future
+            work.cancel()
+            hung_up.cancel()
+            await asyncio.gather(work, hung_up, return_exceptions=True)
 
 
 def _refusal(error: GatewayError) -> bytes:
@@ -129,7 +126,7 @@ def _outcome(work: "asyncio.Future[Any]") -> dict[str, Any]:
         return {"result": work.result()}
     if isinstance(error, GatewayError):
         return {"error": error_value(error)}
-    log.error("command failed", exc_info=error)
+    log.error("a command failed", exc_info=error)
     return {"error": error_value(GatewayError("an internal error; the log of the gateway has the details"))}
 
 

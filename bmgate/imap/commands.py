@@ -62,6 +62,19 @@ COMMANDS: dict[type[values.Command], Entry] = {
 BARRIERS = (values.Login, values.Authenticate, values.Starttls, values.Idle, values.Logout)
 """Commands behind which nothing is read before they are done: they take lines, or change what may be read."""
 
+CHANGING = (
+    values.Append,
+    values.Store,
+    values.Copy,
+    values.Expunge,
+    values.Close,
+    values.Create,
+    values.Delete,
+    values.Rename,
+    values.Subscribe,
+)
+"""Commands that are not broken off when the client goes away: what they began is finished, and others hear of it."""
+
 
 async def carry_out(session: Session, command: values.Tagged) -> bool:
     """Run one command and write its answer; whether it ended in OK. Raises HangUp."""

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from bmgate.domain.account import AccountId
 from bmgate.errors import LimitReached
 from bmgate.imap.access_commands import capabilities
-from bmgate.imap.commands import BARRIERS, carry_out
+from bmgate.imap.commands import BARRIERS, CHANGING, carry_out
 from bmgate.imap.cursor import BadSyntax
 from bmgate.imap.grammar import read_command, read_tag
 from bmgate.imap.limits import ImapLimits, reader_limits
@@ -117,7 +117,8 @@ class ImapConnection(Protocol):
         self._reader = CommandReader(reader_limits(limits, logged_in=False), self._ask)
         self._queue: deque[tuple[Tagged | Rejected, int]] = deque()
         self._queued_octets = 0
-        self._is_barred = self._is_paused = self._is_closing = False
+        self._is_connected = True
+        self._is_barred = self._is_paused = self._is_changing = self._is_closing = False
         self._out: list[bytes] = []
         self._gate = WriteGate()
         self._task: asyncio.Task[None] | None = None
@@ -151,12 +152,13 @@ class ImapConnection(Protocol):
         self.stirred.set()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        """Nobody is there any more; a command that runs is not waited for."""
+        """Nobody is there any more; only a command that changes something is finished."""
         self._is_closing = True
         self._forget()
         if self._abort_timer is not None:
             self._abort_timer.cancel()
-        self.closed.set()
+        self._is_connected = False
+        self._leave()
 
     # -- the channel of the session
 
@@ -252,7 +254,7 @@ class ImapConnection(Protocol):
         try:
             self.write(b"* OK [CAPABILITY " + capabilities(self.session) + b"] IMAP4rev1 ready\r\n")
             await self.drain()
-            while not self.session.is_over:
+            while not (self.session.is_over or self._is_closing):
                 item, size = await self._next_item()
                 await self._answer(item)
                 await self.drain()
@@ -280,7 +282,9 @@ class ImapConnection(Protocol):
             if item.word == BAD:
                 self.session.count_bad_command()
             return
+        self._is_changing = isinstance(item.command, CHANGING)
         is_done = await carry_out(self.session, item)
+        self._is_changing = False
         if isinstance(item.command, BARRIERS):
             if is_done and isinstance(item.command, Starttls):
                 await self._begin_tls()
@@ -300,9 +304,8 @@ class ImapConnection(Protocol):
 
     def shut_down(self, text: str) -> None:
         """Say BYE and close."""
-        if not self._is_closing:
-            self.write(b"* BYE " + text.encode("ascii", "replace") + b"\r\n")
-            self._close()
+        self.write(b"* BYE " + text.encode("ascii", "replace") + b"\r\n")
+        self._close()
 
     def abort(self) -> None:
         """Close without a word."""
@@ -310,6 +313,8 @@ class ImapConnection(Protocol):
 
     def _close(self) -> None:
         """Let the last bytes go out, within a second."""
+        if self._is_closing:
+            return
         self._flush()
         self._is_closing = True
         self._forget()
@@ -319,12 +324,17 @@ class ImapConnection(Protocol):
         self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
 
     def _forget(self) -> None:
-        self._connections.members.discard(self)
         self._cancel_login_timer()
         self.session.deselect()
         self._gate.stopProducing()
-        if self._task is not None and self._task is not asyncio.current_task():
+        if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
             self._task.cancel()
+
+    def _leave(self) -> None:
+        """Nothing is left when the transport is gone and the last command has ended."""
+        if not self._is_connected and (self._task is None or self._task.done()):
+            self._connections.members.discard(self)
+            self.closed.set()
 
     def _cancel_login_timer(self) -> None:
         if self._login_timer is not None:
@@ -332,12 +342,11 @@ class ImapConnection(Protocol):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A bug of ours ends the session, with its traceback in the log."""
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("imap session failed", traceback="".join(format_exception(error)))  # no locals: they hold mail
             self.shut_down("Internal error")
+        self._leave()
 
     def _flush(self) -> None:
         if self._out:

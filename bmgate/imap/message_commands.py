@@ -21,44 +21,29 @@ StoredMail = MessageHead | StoredMessage
 
 
 class _Batches:
-    """Messages of the view read in batches, the next one while the present one is worked on.
-
-    A batch has as many messages as make about the octets one write should have, going by the batch before.
-    """
+    """Messages of the view, read in batches that make about the octets one write should have."""
 
     def __init__(self, session: Session, places: Sequence[int], depth: Depth) -> None:
         self._session, self._places, self._depth, self._at = session, places, depth, 0
         self._size = session.limits.fetch_messages if depth is Depth.HEADER else _FIRST_BODIES
-        self._begin()
 
-    def _begin(self) -> None:
-        self._rows = self._session.view.pairs(self._places[self._at : self._at + self._size])
-        self._at += len(self._rows)
-        uids = [row.uid for _, row in self._rows]
-        self._reading = asyncio.ensure_future(self._read(uids)) if uids else None
+    async def next(self) -> tuple[list[tuple[int, MessageRow]], dict[int, StoredMail]] | None:
+        """Rows with their sequence numbers, and what was found of them by UID; None at the end."""
+        rows = self._session.view.pairs(self._places[self._at : self._at + self._size])
+        if not rows:
+            return None
+        self._at += len(rows)
+        found = await self._read([row.uid for _, row in rows])
+        limits, octets = self._session.limits, sum(map(_octets, found.values()))
+        fitting = limits.fetch_octets * len(rows) // max(octets, 1)
+        self._size = max(1, min(fitting, self._size * 4, limits.fetch_messages))
+        return rows, found
 
     async def _read(self, uids: list[int]) -> dict[int, StoredMail]:
         mailboxes = self._session.services.mailboxes
         read = mailboxes.heads if self._depth is Depth.HEADER else mailboxes.messages
         found: Sequence[StoredMail] = await read(self._session.account, self._session.view.id, uids)
         return {message.uid: message for message in found}
-
-    async def next(self) -> tuple[list[tuple[int, MessageRow]], dict[int, StoredMail]] | None:
-        """Rows with their sequence numbers, and what was found of them by UID; None at the end."""
-        if self._reading is None:
-            return None
-        rows, found = self._rows, await self._reading
-        limits, octets = self._session.limits, sum(map(_octets, found.values()))
-        fitting = limits.fetch_octets * len(rows) // max(octets, 1)
-        self._size = max(1, min(fitting, self._size * 4, limits.fetch_messages))
-        self._begin()
-        return rows, found
-
-    async def stop(self) -> None:
-        """Read no further."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
 
 
 def _octets(message: StoredMail) -> int:
@@ -77,14 +62,11 @@ async def fetch(session: Session, command: Fetch) -> Reply:
         await _fetch_rows(session, places, items)
         return ok("Done")
     missing, batches = False, _Batches(session, places, depth)
-    try:
-        while (batch := await batches.next()) is not None:
-            rows, found = batch
-            session.channel.write(_render(rows, found, items, marked))
-            await session.channel.drain()
-            missing = missing or len(found) < len(rows)
-    finally:
-        await batches.stop()
+    while (batch := await batches.next()) is not None:
+        rows, found = batch
+        session.channel.write(_render(rows, found, items, marked))
+        await session.channel.drain()
+        missing = missing or len(found) < len(rows)
     return _outcome(missing, command.uid)
 
 
@@ -231,17 +213,13 @@ async def _look_deeper(
 ) -> list[Subject]:
     """Read more of `subjects` and judge them again, off the loop; what is still unknown comes back without content."""
     unknown: list[Subject] = []
-    waiting = iter(subjects)
-    batches = _Batches(session, [subject.place for subject in subjects], depth)
-    try:
-        while (batch := await batches.next()) is not None:
-            rows, messages = batch
-            part = list(islice(waiting, len(rows)))
-            verdicts = await asyncio.to_thread(_judge_all, judge, part, messages)
-            for subject, verdict in zip(part, verdicts, strict=True):
-                _sort_out(subject, verdict, found, unknown)
-    finally:
-        await batches.stop()
+    waiting, batches = iter(subjects), _Batches(session, [subject.place for subject in subjects], depth)
+    while (batch := await batches.next()) is not None:
+        rows, messages = batch
+        part = list(islice(waiting, len(rows)))
+        verdicts = await asyncio.to_thread(_judge_all, judge, part, messages)
+        for subject, verdict in zip(part, verdicts, strict=True):
+            _sort_out(subject, verdict, found, unknown)
     return unknown
 
 

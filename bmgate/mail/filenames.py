@@ -1,6 +1,5 @@
 """Names of files in mails: what a sender wrote, wherever his program put it, made safe to show and to store (O13)."""
 
-import mimetypes
 import unicodedata
 
 from bmgate.mail.headers import decode_header, raw_field
@@ -9,8 +8,35 @@ from bmgate.mail.text import clean_line, truncate_utf8
 
 MAX_NAME = 120  # bytes of UTF-8
 MAX_EXTENSION = 20  # bytes, the dot included
-_EXTENSIONS = {"text/calendar": ".ics", "text/vcard": ".vcf"}  # that the standard library lacks
-_TYPES = mimetypes.MimeTypes()  # the standard library's own table, not the machine's
+_EXTENSIONS = {  # `mimetypes` would read the machine's files
+    "application/gzip": ".gz",
+    "application/json": ".json",
+    "application/msword": ".doc",
+    "application/pdf": ".pdf",
+    "application/pgp-keys": ".asc",
+    "application/pgp-signature": ".asc",
+    "application/pkcs7-signature": ".p7s",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/x-pkcs7-signature": ".p7s",
+    "application/zip": ".zip",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "image/gif": ".gif",
+    "image/heic": ".heic",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/svg+xml": ".svg",
+    "image/webp": ".webp",
+    "message/rfc822": ".eml",
+    "text/calendar": ".ics",
+    "text/css": ".css",
+    "text/csv": ".csv",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "text/vcard": ".vcf",
+    "video/mp4": ".mp4",
+}
 
 
 def given_name(part: Part) -> str:
@@ -24,8 +50,8 @@ def file_name(part: Part, number: int) -> str:
     name = clean_file_name(given_name(part))
     if not name and media == "message/rfc822":
         subject = decode_header(raw_field(parse_header(raw_body(part)), "Subject"))
-        name = clean_file_name(f"{subject.replace('/', '-')}.eml")
-    return name or f"attachment-{number}{_EXTENSIONS.get(media) or _TYPES.guess_extension(media) or ''}"
+        name = clean_file_name(f"{subject.replace('/', '-')}.eml") if subject else ""
+    return name or f"attachment-{number}{_EXTENSIONS.get(media, '')}"
 
 
 def clean_file_name(name: str) -> str:

@@ -28,7 +28,7 @@ _CELL = re.compile(r"<t[dh][\s>/]", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r]{2,}")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufdd0\ufffe\uffff]")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML's rule, which lxml enforces
 _NBSP = "\xa0"
 _KEPT_SPACE = "\ufdd0"  # stands for NBSP, which inscriptis would take for a blank it may drop
 _DROPPED = ("head", "script", "style", "title", "template")
@@ -73,7 +73,7 @@ def _rendered(markup: str) -> str:
 
 def _read_tree(markup: str) -> lxml.html.HtmlElement | None:
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
-    data = _ILLEGAL.sub("", markup).encode("utf-8")
+    data = _legal(markup).replace(_KEPT_SPACE, " ").encode("utf-8")
     try:
         return lxml.html.document_fromstring(data, parser=parser, ensure_head_body=True)
     except etree.LxmlError:  # nothing in it, or nothing libxml2 can make sense of
@@ -100,14 +100,14 @@ def _prepare(tree: lxml.html.HtmlElement) -> None:
         elif element.tag == "img":
             _put_text(element, _picture(element))
         elif element.tag == "a":
-            element.tail = _target(element) + (element.tail or "")
+            element.tail = _legal(_target(element) + (element.tail or ""))
         elif element.tag == "hr":
             _put_text(element, "---")
             element.tag = "div"
     for element in tree.iter():
         element.attrib.clear()
-        element.text = (element.text or "").replace(_NBSP, _KEPT_SPACE)
-        element.tail = (element.tail or "").replace(_NBSP, _KEPT_SPACE)
+        element.text = _legal(element.text or "").replace(_NBSP, _KEPT_SPACE)
+        element.tail = _legal(element.tail or "").replace(_NBSP, _KEPT_SPACE)
 
 
 def _picture(image: lxml.html.HtmlElement) -> str:
@@ -135,7 +135,12 @@ def _target(link: lxml.html.HtmlElement) -> str:
 def _put_text(element: lxml.html.HtmlElement, text: str) -> None:
     """Make an empty element an inline one that holds `text`."""
     element.tag = "span"
-    element.text = text
+    element.text = _legal(text)
+
+
+def _legal(text: str) -> str:
+    """What may stand in a tree: character references bring in what the parser would not take as it is."""
+    return _ILLEGAL.sub("", text)
 
 
 def _quote(tree: lxml.html.HtmlElement) -> None:

@@ -155,19 +155,14 @@ def text_of(part: Part, quick: bool = False) -> str:
 
 
 def _best(parts: list[Part]) -> Part:
-    """The last text/plain with visible text, else the HTML, else the last rendering (O6)."""
+    """The last text/plain with visible text, else the HTML, else the last multipart, else the last part (O6)."""
     for child in reversed(parts):
-        if (
-            not children(child)
-            and content_type(child).value in _TEXT
-            and is_body_text(child)
-            and text_of(child).strip()
-        ):
+        if content_type(child).value in _TEXT and is_body_text(child) and text_of(child).strip():
             return child
     for child in reversed(parts):
         if content_type(child).value == "text/html" and is_body_text(child):
             return child
-    return parts[-1]
+    return next((child for child in reversed(parts) if children(child)), parts[-1])
 
 
 def _is_other_rendering(part: Part, media: str) -> bool:

@@ -20,7 +20,7 @@ from bmgate.domain.ports.database import Database, PasswordSlot, Store
 from bmgate.domain.ports.world import Clock, Passwords
 from bmgate.errors import BadAddress, LoginFailed, Missing, NotAllowed, Unavailable
 from bmgate.mail.addresses import Domains, is_alias
-from bmgate.services.limiter import LoginLimiter
+from bmgate.services.limiter import LoginLimiter, LoginLimits
 
 T = TypeVar("T")
 
@@ -49,10 +49,11 @@ class Accounts:
         entropy: Entropy,
         domains: Domains,
         defaults: AccountDefaults,
+        limits: LoginLimits,
     ) -> None:
         self._database, self._passwords, self._clock = database, passwords, clock
         self._domains, self._defaults = domains, defaults
-        self._limiter = LoginLimiter(clock)
+        self._limiter = LoginLimiter(clock, limits)
         self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="argon2id")
         self._waiting = 0
         self._fingerprint_key = entropy(32)
@@ -139,7 +140,9 @@ class Accounts:
             return None
         account, candidates = found
         for slot in candidates:
-            if await self._in_pool(partial(self._passwords.open_slot, slot.parameters, slot.wrapped, secret)):
+            user_key = await self._in_pool(partial(self._passwords.open_slot, slot.parameters, slot.wrapped, secret))
+            if user_key is not None:
+                self._passwords.unlock(user_key)
                 return account.id
         return None
 
@@ -170,7 +173,9 @@ def find_account(store: Store, login: str, domains: Domains) -> Account | None:
     local, at, domain = login.strip().rpartition("@")
     if not at:
         local = login.strip()
-    elif not domains.is_own(domain):
+    elif not domains.is_own(domain.lower()):
+        return None
+    if not local.isascii():
         return None
     account = store.accounts.find(local.lower())
     if account is not None:

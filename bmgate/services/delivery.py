@@ -15,6 +15,7 @@ from bmgate.domain.identity import ReceivingKey
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.ports.database import AccountStore, Failpoints, Store
+from bmgate.errors import OverQuota
 from bmgate.mail.incoming import IncomingMail, Kind, content_id, message_id, render
 from bmgate.pow.target import is_work_sufficient
 from bmgate.services.acks import AckSender
@@ -67,13 +68,15 @@ class Deliverer:
             return Delivered()
         ack = self.acks.prepared(arrival.msg.ack, now) if self._confirms(arrival, is_contact=is_contact) else None
         mail = self._incoming(mine, arrival, sender, now)
-        keep_until = arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS
-        known = mine.duplicates.seen(mail.content_id)
-        mine.duplicates.remember(mail.content_id, keep_until)
-        if known:
-            return Delivered(ack=ack)
-        self.failpoints.pass_("delivery.store")
-        return Delivered(self._store_mail(mine, mail), ack)
+        mailbox = None
+        if not mine.duplicates.seen(mail.content_id):
+            self.failpoints.pass_("delivery.store")
+            try:
+                mailbox = self._store_mail(mine, mail)
+            except OverQuota:  # not confirmed, so its sender sends it again later
+                return Delivered()
+        mine.duplicates.remember(mail.content_id, arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS)
+        return Delivered(mailbox, ack)
 
     def deliver_local(self, store: Store, mail: LocalMail, now: int) -> MailboxId:
         """Mail that needs no network (M9)."""

@@ -13,8 +13,16 @@ from bmgate.errors import LimitReached
 
 DELAYS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 LOOPBACK_DELAY = 2.0
-PER_MINUTE, PER_DAY, AGGREGATE = 10, 50, 3
+AGGREGATE = 3
 MAX_SOURCES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLimits:
+    """Failures that one source may give; its network may give three times as many."""
+
+    per_minute: int = 10
+    per_day: int = 50
 
 
 @dataclass(slots=True)
@@ -28,8 +36,8 @@ class _Record:
 class LoginLimiter:
     """Counts failures by source; remembers the 10,000 most recent sources."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, limits: LoginLimits) -> None:
+        self._clock, self._limits = clock, limits
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def check(self, source: str) -> None:
@@ -42,7 +50,7 @@ class LoginLimiter:
             while times and times[0] < now - 86_400:
                 times.popleft()
             recent = sum(1 for moment in times if moment > now - 60)
-            if recent >= PER_MINUTE * factor or len(times) >= PER_DAY * factor:
+            if recent >= self._limits.per_minute * factor or len(times) >= self._limits.per_day * factor:
                 raise LimitReached("too many failed logins from here; wait a minute")
 
     def failed(self, source: str, guess: bytes) -> float:
@@ -53,9 +61,11 @@ class LoginLimiter:
             record = self._record(key)
             if guess not in record.guesses:
                 record.times.append(now)
-                record.guesses = {guess} if len(record.guesses) >= PER_DAY * AGGREGATE else record.guesses | {guess}
+                if len(record.guesses) >= self._limits.per_day * AGGREGATE:
+                    record.guesses.clear()
+                record.guesses.add(guess)
             if factor == 1:
-                delay = DELAYS[min(len(record.times), len(DELAYS)) - 1]
+                delay = DELAYS[min(max(len(record.times), 1), len(DELAYS)) - 1]
         return min(delay, LOOPBACK_DELAY) if _is_loopback(source) else delay
 
     def succeeded(self, source: str) -> None:

@@ -65,8 +65,16 @@ def indexed(raw: bytes) -> Indexed:
 class Mailboxes:
     """The mailboxes of all accounts, one account at a time."""
 
-    def __init__(self, database: Database, events: MailboxEvents, clock: Clock, failpoints: Failpoints) -> None:
+    def __init__(
+        self,
+        database: Database,
+        events: MailboxEvents,
+        clock: Clock,
+        failpoints: Failpoints,
+        limit: int = MAX_MAILBOXES,
+    ) -> None:
         self._database, self._events, self._clock, self._failpoints = database, events, clock, failpoints
+        self._limit = limit
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -131,8 +139,8 @@ class Mailboxes:
             mailboxes = store.account(account).mailboxes
             if mailboxes.find(wanted) is not None:
                 raise MailboxExists(f"mailbox {wanted!r} exists already")
-            if len(mailboxes.all()) >= MAX_MAILBOXES:
-                raise LimitReached(f"an account has at most {MAX_MAILBOXES} mailboxes")
+            if len(mailboxes.all()) >= self._limit:
+                raise LimitReached(f"an account has at most {self._limit} mailboxes")
             _make_with_parents(mailboxes, wanted, now)
 
         await self._database.transact(make)

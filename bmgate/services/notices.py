@@ -42,6 +42,7 @@ class NoticeWriter:
 
     domain: str
     entropy: Entropy
+    give_up_seconds: int = GIVE_UP_SECONDS
 
     def notice(
         self,
@@ -56,7 +57,7 @@ class NoticeWriter:
 
         `difficulty` says how many times the usual work the recipient demands, where that is what it is about.
         """
-        cause = _cause(before, after, difficulty, self.domain, now)
+        cause = self._cause(before, after, difficulty, now)
         if cause is None:
             return None
         sender = mine.identities.get(submission.identity).address
@@ -73,26 +74,25 @@ class NoticeWriter:
         to = Mailbox(mail_address(sender, self.domain))
         return render_notice(Notice(cause, (recipient,), mail, to, message_id, now), self.domain)
 
-
-def _cause(before: OutgoingMessage, after: OutgoingMessage, difficulty: int, domain: str, now: int) -> Cause | None:
-    days = max(1, round((now - after.created_at) / DAY))
-    give_up_at = after.created_at + GIVE_UP_SECONDS
-    match before.state, after.state:
-        case State.FAILED, State.ACKED:
-            return Confirmed(now)
-        case _, State.ACKED if "SUCCESS" in after.notify:
-            return Confirmed(now)
-        case _, State.NO_ACK_EXPECTED if "SUCCESS" in after.notify:
-            return Published(now, to_many=False)
-        case _, State.FAILED if "FAILURE" in after.notify:
-            return _failure(after, difficulty, days)
-        case _, State.TOO_DIFFICULT if "DELAY" in after.notify:
-            command = f"force {after.name}"
-            return DemandTooHigh(difficulty, 0, command, f"bmgate@{domain}", after.next_attempt)
-        case State.PUBLISHED, State.READY if "DELAY" in after.notify:
-            return NotConfirmed(before.updated_at, after.attempt, MAX_ATTEMPTS, give_up_at)
-        case _:
-            return None
+    def _cause(self, before: OutgoingMessage, after: OutgoingMessage, difficulty: int, now: int) -> Cause | None:
+        days = max(1, round((now - after.created_at) / DAY))
+        give_up_at = after.created_at + self.give_up_seconds
+        match before.state, after.state:
+            case State.FAILED, State.ACKED:
+                return Confirmed(now)
+            case _, State.ACKED if "SUCCESS" in after.notify:
+                return Confirmed(now)
+            case _, State.NO_ACK_EXPECTED if "SUCCESS" in after.notify:
+                return Published(now, to_many=False)
+            case _, State.FAILED if "FAILURE" in after.notify:
+                return _failure(after, difficulty, days)
+            case _, State.TOO_DIFFICULT if "DELAY" in after.notify:
+                command = f"force {after.name}"
+                return DemandTooHigh(difficulty, 0, command, f"bmgate@{self.domain}", after.next_attempt)
+            case State.PUBLISHED, State.READY if "DELAY" in after.notify:
+                return NotConfirmed(before.updated_at, after.attempt, MAX_ATTEMPTS, give_up_at)
+            case _:
+                return None
 
 
 def _failure(after: OutgoingMessage, difficulty: int, days: int) -> Cause:

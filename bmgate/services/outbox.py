@@ -23,6 +23,7 @@ from bmgate.domain.outbox import (
     advance,
 )
 from bmgate.domain.ports.database import Failpoints, Store
+from bmgate.errors import OverQuota
 from bmgate.services.keys import demand_of, find_pubkey
 from bmgate.services.mailboxes import indexed
 from bmgate.services.notices import NoticeWriter
@@ -86,7 +87,10 @@ class OutboxRecorder:
         if raw is None:
             return ()
         inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
-        content = mine.messages.add_content(indexed(raw).content())
+        try:
+            content = mine.messages.add_content(indexed(raw).content())
+        except OverQuota:  # the keywords in Sent still tell
+            return ()
         mine.messages.append(inbox.id, content, Flags.NONE, (), now)
         return (inbox.id,)
 

@@ -2,11 +2,13 @@
 
 A pubkey is signed and stored before its work begins, with the time of its publication, so neither a crash nor a jump
 of the clock publishes twice. Asked for, a new one is made only if the last is older than six hours, at most four in a
-day.
+day; it is stored in the transaction that processes the question, and waits for its random delay after that.
 """
 
 import asyncio
+import logging
 import math
+from contextlib import suppress
 from enum import StrEnum
 
 from bmgate.bm.keys import Entropy, PrivateKeys
@@ -17,6 +19,7 @@ from bmgate.domain.identity import Identity, IdentityId, PubkeyWork
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency, WorkJob
+from bmgate.errors import AccountLocked, ShuttingDown, Unavailable
 from bmgate.pow.target import initial_hash, target
 
 DAY = 86_400
@@ -24,6 +27,10 @@ PUBKEY_TTL = 28 * DAY
 MIN_INTERVAL = 6 * 3_600
 MAX_PER_DAY = 4
 HEADROOM_SECONDS = 300
+STEM_SECONDS = 60  # a restart in mid-stem must not show the object to everybody at once
+RETRY_SECONDS = 20.0
+
+log = logging.getLogger("bmgate.pubkeys")
 
 
 class PublishPolicy(StrEnum):
@@ -61,8 +68,7 @@ class Pubkeys:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for work in await self._database.read(lambda store: store.identities.pubkey_work()):
-                self._pending.add(work.identity)
-                tasks.create_task(self._finish(work))
+                self.begun(work)
             while True:
                 await self._look_for_new()
                 await self._new.wait()
@@ -72,28 +78,56 @@ class Pubkeys:
         """There may be a new address."""
         self._new.set()
 
-    def asked_for(self, identity: Identity) -> None:
-        """A getpubkey for an own address came in."""
-        if self._policy is not PublishPolicy.NEVER:
-            self._schedule(identity.id)
+    def begin(self, store: Store, identity: Identity) -> PubkeyWork | None:
+        """A getpubkey for an own address came in: sign and store the answer, unless policy or P28 forbids one.
+
+        Tell `begun` of it after the commit.
+        """
+        if self._policy is PublishPolicy.NEVER:
+            return None
+        return self._begin(store, identity.id)
+
+    def begun(self, work: PubkeyWork) -> None:
+        """A pubkey is stored: do its work after the random delay."""
+        self._start(work.identity, work)
 
     async def _look_for_new(self) -> None:
         if self._policy is PublishPolicy.ON_CREATE:
             for identity in await self._database.read(lambda store: store.identities.without_pubkey()):
-                self._schedule(identity.id)
+                self._start(identity.id, None)
 
-    def _schedule(self, identity: IdentityId) -> None:
+    def _start(self, identity: IdentityId, work: PubkeyWork | None) -> None:
         if identity not in self._pending and self._tasks is not None:
             self._pending.add(identity)
-            self._tasks.create_task(self._publish(identity))
+            self._tasks.create_task(self._publish(identity, work))
 
-    async def _publish(self, identity: IdentityId) -> None:
-        await self._clock.sleep(self._delay())
-        work = await self._database.transact(lambda store: self._begin(store, identity))
-        if work is None:
+    async def _publish(self, identity: IdentityId, work: PubkeyWork | None) -> None:
+        """Publish after the random delay; trouble that may pass is waited out."""
+        delay = self._delay()
+        try:
+            while True:
+                await self._clock.sleep(delay)
+                try:
+                    work = await self._current(identity, work)
+                    return None if work is None else await self._finish(work)
+                except ShuttingDown:
+                    return None
+                except Unavailable as error:
+                    log.warning("a pubkey waits: %s", error)
+                    delay = RETRY_SECONDS
+        finally:
             self._pending.discard(identity)
-            return
-        await self._finish(work)
+
+    async def _current(self, identity: IdentityId, work: PubkeyWork | None) -> PubkeyWork | None:
+        """`work` if there is time left for it, else new work."""
+        if work is not None and read_object(work.payload).expires_time > self._clock.now() + DAY:
+            return work
+
+        def renew(store: Store) -> PubkeyWork | None:
+            store.identities.end_pubkey(identity)
+            return self._begin(store, identity)
+
+        return await self._database.transact(renew)
 
     def _begin(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
         now = self._clock.now()
@@ -104,7 +138,10 @@ class Pubkeys:
         too_soon = owner.pubkey_sent_at is not None and now - owner.pubkey_sent_at < MIN_INTERVAL
         if too_soon or store.identities.publications_since(identity, now - DAY) >= MAX_PER_DAY:
             return None
-        signing, encryption = store.account(owner.account).identities.private_keys(identity)
+        try:
+            signing, encryption = store.account(owner.account).identities.private_keys(identity)
+        except AccountLocked:
+            return None
         expires = now + PUBKEY_TTL - int.from_bytes(self._entropy(2), "big") % 600
         payload = build_pubkey(pubkey, PrivateKeys(signing, encryption), expires, self._entropy)
         store.identities.begin_pubkey(identity, payload, now)
@@ -112,19 +149,17 @@ class Pubkeys:
         return PubkeyWork(identity, payload, 0)
 
     async def _finish(self, work: PubkeyWork) -> None:
-        try:
-            nonce = await self._solver.search(self._job(work), lambda nonce: self._save_nonce(work.identity, nonce))
-            published = StoredObject(read_object(with_nonce(work.payload, nonce)), own=True)
+        nonce = await self._solver.search(self._job(work), lambda nonce: self._save_nonce(work.identity, nonce))
+        hidden = self._clock.now() + int(self._network.stem_time(STEM_SECONDS))
+        published = StoredObject(read_object(with_nonce(work.payload, nonce)), own=True, stem_until=hidden)
 
-            def publish(store: Store) -> None:
-                store.inventory.add([published])
-                store.identities.end_pubkey(work.identity)
-                self._failpoints.pass_("pubkey.published")
+        def publish(store: Store) -> None:
+            store.inventory.add([published])
+            store.identities.end_pubkey(work.identity)
+            self._failpoints.pass_("pubkey.published")
 
-            await self._database.transact(publish)
-            self._announcer.announce([published.object.vector])
-        finally:
-            self._pending.discard(work.identity)
+        await self._database.transact(publish)
+        self._announcer.announce([published.object.vector])
 
     def _job(self, work: PubkeyWork) -> WorkJob:
         expires = read_object(work.payload).expires_time
@@ -136,8 +171,11 @@ class Pubkeys:
 
     def _save_nonce(self, identity: IdentityId, nonce: int) -> None:
         if self._tasks is not None:
-            save = self._database.transact(lambda store: store.identities.save_pubkey_nonce(identity, nonce))
-            self._tasks.create_task(save)
+            self._tasks.create_task(self._keep_nonce(identity, nonce))
+
+    async def _keep_nonce(self, identity: IdentityId, nonce: int) -> None:
+        with suppress(Unavailable):  # then a restart works a little longer
+            await self._database.transact(lambda store: store.identities.save_pubkey_nonce(identity, nonce))
 
     def _delay(self) -> float:
         fraction = (int.from_bytes(self._entropy(8), "big") + 1) / 2**64

@@ -7,19 +7,20 @@ a match.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from bmgate.bm.crypto import read_ciphertext
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import BitmessageObject, ObjectType, read_getpubkey
 from bmgate.bm.plaintext import Msg, Pubkey, open_pubkey, read_msg
-from bmgate.domain.identity import Identity, ReceivingKey
+from bmgate.domain.identity import PubkeyWork, ReceivingKey
 from bmgate.domain.mailbox import MailboxId
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import Event, OutboxId, may
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Announcer, Clock
-from bmgate.errors import BadObject
+from bmgate.errors import BadObject, ShuttingDown, Unavailable
 from bmgate.services.acks import AckWatch
 from bmgate.services.delivery import Arrival, Deliverer
 from bmgate.services.events import MailboxEvents
@@ -28,6 +29,9 @@ from bmgate.services.pubkeys import Pubkeys
 from bmgate.services.sending import Sending
 
 BATCH = 500
+RETRY_SECONDS = 20.0
+
+log = logging.getLogger("bmgate.receiving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class _Outcome:
     mailboxes: list[MailboxId] = field(default_factory=list)
     recorded: list[Recorded] = field(default_factory=list)
     acks: list[StoredObject] = field(default_factory=list)
-    asked_for: list[Identity] = field(default_factory=list)
+    pubkeys: list[PubkeyWork] = field(default_factory=list)
 
 
 class Receiving:
@@ -73,6 +77,7 @@ class Receiving:
         self._keys_changed = True
         self._work = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
+        sending.when_stored(self.wake)
 
     async def load(self) -> None:
         """Read the acks we wait for; to be done before the node opens its port (O5)."""
@@ -93,8 +98,15 @@ class Receiving:
             self._tasks = tasks
             while True:
                 self._work.clear()
-                while await self.process_batch():
-                    pass
+                try:
+                    while await self.process_batch():
+                        pass
+                except ShuttingDown:
+                    return
+                except Unavailable as error:  # objects stay marked until the disk has room again (D1)
+                    log.warning("receiving waits: %s", error)
+                    await self._clock.sleep(RETRY_SECONDS)
+                    continue
                 await self._work.wait()
 
     async def process_batch(self) -> int:
@@ -114,8 +126,8 @@ class Receiving:
             self._later(ack)
         if outcome.acks:
             self.wake()
-        for identity in outcome.asked_for:
-            self._pubkeys.asked_for(identity)
+        for work in outcome.pubkeys:
+            self._pubkeys.begun(work)
         return len(objects)
 
     def _later(self, ack: StoredObject) -> None:
@@ -215,8 +227,11 @@ class Receiving:
         except BadObject:
             return
         identity = store.identities.by_lookup(wanted.address_version, wanted.lookup)
-        if identity is not None and identity.enabled and identity.address.stream == wanted.stream:
-            outcome.asked_for.append(identity)
+        if identity is None or not identity.enabled or identity.address.stream != wanted.stream:
+            return
+        work = self._pubkeys.begin(store, identity)
+        if work is not None:
+            outcome.pubkeys.append(work)
 
 
 def _read_or_none(obj: BitmessageObject, plaintext: bytes, key: ReceivingKey) -> Msg | None:

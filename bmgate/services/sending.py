@@ -9,6 +9,7 @@ attempt (O2, O3).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +50,7 @@ GETPUBKEY_TTL = 216_000
 FORCE_SECONDS = 7 * DAY
 HEADROOM_SECONDS = 300
 TIMER_SECONDS = 2.0
+STEM_SECONDS = 60  # a restart in mid-stem must not show the object to everybody at once
 RETRY_SECONDS = 20.0  # after trouble that may pass: a full disk, a locked account
 BATCH = 100
 
@@ -59,9 +61,10 @@ EffectWork = Callable[["Sending", OutgoingMessage], Awaitable[Recorded | None]]
 
 @dataclass(frozen=True, slots=True)
 class SendingOptions:
-    """How much work a recipient may demand, in multiples of the network's minimum."""
+    """`max_difficulty`: the work a recipient may demand, in multiples of the network's minimum."""
 
     max_difficulty: float = 10.0
+    give_up_seconds: int = GIVE_UP_SECONDS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,7 +155,7 @@ class Sending:
     # -- tasks -----------------------------------------------------------------------------------------------------
 
     def _begin(self, row: OutgoingMessage, effects: Iterable[Effect]) -> None:
-        work = [effect for effect in effects if effect in _WORK]
+        work = _work_of(effects)
         if work and self._tasks is not None:
             self._running[row.id] = self._tasks.create_task(self._follow(row, work[0]), name=f"outbox {row.name}")
 
@@ -163,38 +166,42 @@ class Sending:
 
     async def _follow(self, row: OutgoingMessage, effect: Effect) -> None:
         """Carry out one effect after the other until the row has to wait; trouble that may pass is waited out."""
+        pending: tuple[Effect, ...] = (effect,)
         try:
-            while not await self._carried_out(row, effect):
-                await self._clock.sleep(RETRY_SECONDS)
-                current = await self._reread(row)
-                if current is not None:
-                    row = current
-                    effect = RESUME[row.state][0] if RESUME[row.state] else effect
-        except ShuttingDown:
-            pass
+            while pending:
+                try:
+                    outcome = await _WORK[pending[0]](self, row)
+                except ShuttingDown:
+                    return
+                except (Unavailable, OverQuota) as error:
+                    log.warning("%s waits in %s: %s", row.name, row.state, error)
+                    row, pending = await self._later(row)
+                    continue
+                if outcome is None:
+                    return
+                self._settle(outcome)
+                row, pending = outcome.message, _work_of(outcome.effects)
         finally:
             if self._running.get(row.id) is asyncio.current_task():
                 del self._running[row.id]
 
-    async def _carried_out(self, row: OutgoingMessage, effect: Effect) -> bool:
-        """Whether nothing is left to do now; False when it must be tried again."""
-        pending: list[Effect] = [effect]
-        try:
-            while pending:
-                outcome = await _WORK[pending[0]](self, row)
-                if outcome is None:
-                    return True
-                self._settle(outcome)
-                row = outcome.message
-                pending = [step for step in outcome.effects if step in _WORK]
-        except ShuttingDown:
-            raise
-        except (Unavailable, OverQuota) as error:
-            log.warning("%s waits in %s: %s", row.name, row.state, error)
-            return False
-        return True
+    async def _later(self, row: OutgoingMessage) -> tuple[OutgoingMessage, tuple[Effect, ...]]:
+        """After a while, the row as it is then and what it needs."""
+        while True:
+            await self._clock.sleep(RETRY_SECONDS)
+            try:
+                current = await self._database.read(lambda store: store.outbox.get(row.id))
+            except ShuttingDown:
+                return row, ()
+            except Unavailable:
+                continue
+            return current, _work_of(RESUME[current.state])
 
     def _settle(self, outcome: Recorded) -> None:
+        message = outcome.message
+        self._earliest.pop(message.id, None)
+        if message.next_attempt:  # a clock that jumps must not bring it forward (O8)
+            self._earliest[message.id] = self._clock.monotonic() + message.next_attempt - self._clock.now()
         if outcome.message.state in FINAL and outcome.message.state is not State.FAILED:
             self._watch.remove(outcome.message.ack_data)
         self._events.changed(outcome.mailboxes)
@@ -227,12 +234,14 @@ class Sending:
     async def _tend(self) -> None:
         now = self._clock.now()
         for row in await self._database.read(lambda store: store.outbox.due(now, BATCH)):
+            if self._clock.monotonic() < self._earliest.get(row.id, 0.0):
+                continue
             outcome = await self._time_has_come(row, now)
             if outcome is not None:
                 self.recorded([outcome])
 
     async def _time_has_come(self, row: OutgoingMessage, now: int) -> Recorded | None:
-        spent = row.no_retry or now - row.created_at >= GIVE_UP_SECONDS
+        spent = row.no_retry or now - row.created_at >= self._options.give_up_seconds
         match row.state:
             case State.PUBLISHED if spent or row.attempt >= MAX_ATTEMPTS:
                 return await self._advance(row, Event.GIVEN_UP, **failure(Reason.NEVER_CONFIRMED))
@@ -298,7 +307,7 @@ class Sending:
                 return await self._advance(
                     row, Event.WORK_DONE, "asked already", next_attempt=_after(now, live.expires_time - now)
                 )
-            ttl = min(GETPUBKEY_TTL * 2**row.getpubkey_attempt, MAX_TTL)
+            ttl = min(GETPUBKEY_TTL * 2 ** (row.getpubkey_attempt - 1), MAX_TTL)
             expires = now + ttl + self._jitter()
             begun = await self._keep_payload(row, encode_getpubkey(row.recipient, expires), expires)
             if begun is None:
@@ -415,7 +424,11 @@ class Sending:
 
     def _save_nonce(self, row: OutboxId, nonce: int) -> None:
         if self._tasks is not None:
-            self._tasks.create_task(self._database.transact(lambda store: store.outbox.save_nonce(row, nonce)))
+            self._tasks.create_task(self._keep_nonce(row, nonce))
+
+    async def _keep_nonce(self, row: OutboxId, nonce: int) -> None:
+        with suppress(Unavailable):  # then a restart works a little longer
+            await self._database.transact(lambda store: store.outbox.save_nonce(row, nonce))
 
     def _is_outdated(self, row: OutgoingMessage, demand: Demand) -> bool:
         """Whether the payload expires before twice the expected work is done (O7)."""
@@ -426,16 +439,23 @@ class Sending:
         return left <= 2 * trials / self._solver.trials_per_second
 
     def _store_own(self, store: Store, encoded: bytes) -> None:
-        store.inventory.add([StoredObject(read_object(encoded), own=True)])
+        hidden = self._clock.now() + int(self._network.stem_time(STEM_SECONDS))
+        store.inventory.add([StoredObject(read_object(encoded), own=True, stem_until=hidden)])
 
     def _announced(self, outcome: Recorded | None, encoded: bytes) -> Recorded | None:
         if outcome is not None:
             self._announcer.announce([inventory_vector(encoded)])
+            self._on_stored()
         return outcome
 
     def _jitter(self) -> int:
         """-300 to 299 seconds, so that times of expiry tell nothing."""
         return int.from_bytes(self._entropy(2), "big") % 600 - 300
+
+
+def _work_of(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """Those that take time; the others are done with the commit."""
+    return tuple(effect for effect in effects if effect in _WORK)
 
 
 def _fresh(row: OutgoingMessage, event: Event) -> dict[str, Any]:

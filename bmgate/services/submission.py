@@ -20,8 +20,9 @@ from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, ReturnContent
 from bmgate.domain.ports.database import AccountStore, Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock, Solver
-from bmgate.errors import Ambiguous, BadAddress, LimitReached, Missing, NotAllowed
+from bmgate.errors import Ambiguous, BadAddress, LimitReached, Missing, NotAllowed, TooLarge
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient, resolve_sender
+from bmgate.mail.causes import duration_words
 from bmgate.mail.headers import AddrSpec
 from bmgate.mail.outgoing import OutgoingText, convert
 from bmgate.mail.wishes import chosen_ttl
@@ -50,6 +51,7 @@ class SubmissionOptions:
     notify: tuple[str, ...] = ("FAILURE", "DELAY")
     sent_copy: bool = True
     max_queued: int = 500
+    max_work_seconds: int = 7_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class Submissions:
         self._failpoints.pass_("submission.committed")
         self._sending.accepted(stored.rows)
         self._events.changed(stored.mailboxes)
-        return Receipt(stored.queue_id, self._price(stored.rows, text), text.left_out, repeated=not stored.rows)
+        seconds = sum(self._price(text, row.ttl_seconds) for row in stored.rows)
+        return Receipt(stored.queue_id, seconds, text.left_out, repeated=not stored.rows)
 
     # -- who sends -------------------------------------------------------------------------------------------------
 
@@ -176,6 +179,8 @@ class Submissions:
         queued = mine.outbox.unfinished_count()
         if queued + len(recipients) > self._options.max_queued:
             raise LimitReached(f"{queued} messages wait in your queue already; its limit is {self._options.max_queued}")
+        wanted = [self._row(n, each, text, now) for n, each in enumerate(recipients, 1)]
+        self._check_price(text, wanted)
         self._failpoints.pass_("submission.begin")
         submission = NewSubmission(
             identity=identity.id,
@@ -192,7 +197,7 @@ class Submissions:
         mailboxes: tuple[MailboxId, ...] = ()
         if self._options.sent_copy:
             submission, mailboxes = self._with_sent_copy(mine, submission, text, raw, now)
-        rows = mine.outbox.add(submission, [self._row(n, each, text, now) for n, each in enumerate(recipients, 1)])
+        rows = mine.outbox.add(submission, wanted)
         self._recorder.show_status(store, store.outbox.submission(rows[0].submission))
         for row in rows:
             mine.contacts.note_correspondent(row.recipient)
@@ -229,15 +234,21 @@ class Submissions:
             if not mine.outbox.find(queue_id):
                 return queue_id
 
-    def _price(self, rows: Iterable[OutgoingMessage], text: OutgoingText) -> float:
-        """Expected seconds of work for these rows at the network's minimum."""
+    def _price(self, text: OutgoingText, ttl_seconds: int) -> float:
+        """Expected seconds of work for one recipient at the network's minimum, the ack included."""
         minimum = (self._network.nonce_trials_per_byte, self._network.payload_length_extra_bytes)
-        trials = sum(
-            expected_trials(len(text.data) + MSG_OVERHEAD, row.ttl_seconds, *minimum)
-            + expected_trials(ACK_OBJECT_SIZE, ack_ttl(row.ttl_seconds), *minimum)
-            for row in rows
-        )
+        trials = expected_trials(len(text.data) + MSG_OVERHEAD, ttl_seconds, *minimum)
+        trials += expected_trials(ACK_OBJECT_SIZE, ack_ttl(ttl_seconds), *minimum)
         return trials / self._solver.trials_per_second
+
+    def _check_price(self, text: OutgoingText, rows: Iterable[NewOutgoing]) -> None:
+        """Raises TooLarge where one recipient would take longer than `max_work`."""
+        dearest = max(self._price(text, row.ttl_seconds) for row in rows)
+        if dearest > self._options.max_work_seconds:
+            raise TooLarge(
+                f"would take about {duration_words(round(dearest))} of work; the limit is "
+                f"{duration_words(self._options.max_work_seconds)}: shorten the text, or ask for a shorter TTL"
+            )
 
 
 def _address_or_none(addr_spec: str, domains: Domains, directory: AccountDirectory) -> Address | None:
@@ -259,7 +270,10 @@ def _address(recipient: Recipient) -> Address:
 
 def _distinct(recipients: Iterable[Recipient]) -> list[Recipient]:
     """Each address once; the first RCPT's parameters win (O1)."""
-    return list({_address(each): each for each in reversed(list(recipients))}.values())[::-1]
+    distinct: dict[Address, Recipient] = {}
+    for each in recipients:
+        distinct.setdefault(_address(each), each)
+    return list(distinct.values())
 
 
 def _repeat_tag(key: bytes, text: OutgoingText, recipients: Iterable[Recipient]) -> bytes:

@@ -46,7 +46,8 @@ class SmtpConnection(SMTP):
         self.account: AccountId | None = None
         self.source = ""
         self._bad_commands = self._bare_line_ends = self._commands = 0
-        self._is_replying_to_data = self._is_leaving = self._is_shaking_hands = False
+        self._is_replying_to_data = self._is_leaving = False
+        self._is_shaking_hands = self._is_over = False
         self._closed_event = asyncio.Event()
         self._abort_handle: asyncio.TimerHandle | None = None
         super().__init__(
@@ -77,6 +78,15 @@ class SmtpConnection(SMTP):
         if self._handler_coroutine is not None:
             await asyncio.wait({self._handler_coroutine})
 
+    def data_received(self, data: bytes) -> None:
+        """Octets from the client."""
+        if not self._is_over:
+            super().data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """The client says no more; True keeps the connection open for us."""
+        return super().eof_received() and not self._is_over
+
     def connection_lost(self, error: Exception | None) -> None:
         """However it ended."""
         if self._abort_handle is not None:
@@ -101,7 +111,8 @@ class SmtpConnection(SMTP):
         except (ClientGone, TLSSetupException):
             return
         finally:
-            self._writer.close()
+            if not self._is_over:
+                self._writer.close()
             if self._is_shaking_hands:  # then nobody else tells us that the connection is lost
                 self._abort()
                 self.connection_lost(None)
@@ -225,13 +236,27 @@ class SmtpConnection(SMTP):
             self._handler_coroutine.cancel()
 
     def _hang_up(self, reply: Reply) -> None:
-        """Close after a last word; a client that does not take it is cut off."""
-        if self._is_shaking_hands:
+        """Close after a last word; a client that does not take it is cut off.
+
+        What it still sends is read and thrown away: closing over unread octets would reset the connection, and lose the
+        word.
+        """
+        if self._is_shaking_hands or self._is_over:
             self._abort()
             return
-        self._writer.write(reply.encode())
-        self._writer.close()
+        self._is_over = True
         self._abort_handle = self.loop.call_later(self._limits.close_seconds, self._abort)
+        self._writer.write(reply.encode())
+        transport = self._writer.transport
+        if transport.is_closing() or not transport.can_write_eof():
+            transport.close()
+            return
+        try:
+            transport.write_eof()
+            if isinstance(transport, asyncio.ReadTransport):
+                transport.resume_reading()
+        except OSError:  # the client has just reset the connection
+            self._abort()
 
     def _abort(self) -> None:
         for transport in (self._original_transport, self._writer.transport):

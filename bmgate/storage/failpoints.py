@@ -7,6 +7,7 @@ import os
 import threading
 from typing import NoReturn
 
+from bmgate.domain.outbox import Event
 from bmgate.errors import ConfigError
 
 EXIT_CODE = 137  # what a shell reports after kill -9
@@ -18,8 +19,24 @@ FAILPOINTS: dict[str, str] = {
     "storage.checkpoint": "the gateway closes, the last checkpoint is about to be made",
     "storage.migrate": "the schema is about to be made or upgraded",
     "storage.migrated": "the schema is made, its transaction is not committed",
+    "submission.begin": "a mail is about to be recorded",
+    "submission.stored": "a mail and its rows are recorded, not committed",
+    "submission.committed": "a mail is committed, the client has no answer yet",
+    "append.begin": "APPEND is about to store",
+    "append.stored": "APPEND has stored, not committed",
+    "append.committed": "APPEND is committed, the client has no answer yet",
+    "expunge.begin": "EXPUNGE is about to delete",
+    "expunge.committed": "EXPUNGE is committed, the client has no answer yet",
+    "move.stored": "MOVE has copied and expunged, not committed",
+    "receiving.recorded": "an object is processed, not committed",
+    "receiving.committed": "the processing of an object is committed",
+    "delivery.store": "a received mail is about to go into its mailbox",
+    "pubkey.begun": "a pubkey is signed and stored, its work begins",
+    "pubkey.published": "a pubkey is in the inventory",
+    **{f"outbox.{event}": f"a row is about to be saved after {event}" for event in Event},
+    **{f"outbox.{event}.committed": f"{event} is committed, its effects are owed" for event in Event},
 }
-"""Storage's own points and what has happened there; services pass theirs by name."""
+"""Every point and what has happened there."""
 
 
 class NoFailpoints:
@@ -48,7 +65,7 @@ class Failpoints:
 def read_failpoint(text: str) -> Failpoints:
     """The failpoint of `name:n` (or `name` for the first pass); raises ConfigError."""
     name, _, number = text.partition(":")
-    if not name or not (number or "1").isdecimal() or int(number or "1") < 1:
+    if name not in FAILPOINTS or not (number or "1").isdecimal() or int(number or "1") < 1:
         raise ConfigError(f"BMGATE_FAILPOINT: {text!r} found, hoped for name:n; see: bmgate failpoints")
     return Failpoints(name, int(number or "1"))
 

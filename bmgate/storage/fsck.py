@@ -152,9 +152,7 @@ def _contents(store: SealedStore, connection: Connection) -> Iterator[Problem]:
         yield from _tried("keys", f"names of mailboxes of account {owner.id}", mine.mailboxes.all)
         query = select(content.c.id).where(content.c.account == owner.id).order_by(content.c.id)
         for row in connection.execute(query).scalars():
-            yield from _tried(
-                "U4", f"content {row}", partial(mine.messages.by_content, ContentId(row))
-            )
+            yield from _tried("U4", f"content {row}", partial(mine.messages.by_content, ContentId(row)))
 
 
 def _tried(rule: str, what: str, look: Callable[[], object]) -> Iterator[Problem]:

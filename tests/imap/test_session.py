@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 from imap.fake_services import PASSWORD
 from imap.wire import House, Wire, mail
+from structlog.testing import capture_logs
 
+from bmgate.errors import StorageBusy
 from bmgate.imap.limits import ImapLimits
 
 SECRET = PASSWORD.encode()
@@ -193,3 +195,54 @@ async def test_a_client_that_does_not_read_is_bounded_and_dropped(make_house: Ca
     async with asyncio.timeout(5):
         await connection.closed.wait()
     assert house.services.mailboxes.reads < 200
+
+
+async def test_what_a_client_began_to_change_is_finished_when_it_goes_away(house: House) -> None:
+    house.services.mailboxes.fill("INBOX", mail())
+    first, second = await house.selected(), await house.selected()
+    house.services.mailboxes.turns = 200
+    await second.send(b"i IDLE\r\n")
+    await second.line()
+    await first.send(b"x STORE 1 +FLAGS (\\Flagged)\r\n")
+    first.writer.transport.abort()
+    assert await second.line() == b"* 1 FETCH (UID 1 FLAGS (\\Flagged))\r\n"
+    async with asyncio.timeout(5):
+        while len(house.factory.connections.members) > 1:
+            await asyncio.sleep(0)
+
+
+async def test_a_bug_ends_one_session_and_logs_neither_mail_nor_passwords(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("our bug")
+
+    other = await house.logged_in()
+    wire = await house.selected()
+    monkeypatch.setattr(house.services.mailboxes, "status", broken)
+    with capture_logs() as logs:
+        await wire.send(b"x STATUS INBOX (MESSAGES)\r\n")
+        assert await wire.rest() == b"* BYE Internal error\r\n"
+    assert [entry["event"] for entry in logs] == ["imap session failed"]
+    assert "ZeroDivisionError: our bug" in logs[0]["traceback"]
+    await other.ok(b"NOOP")
+
+
+async def test_errors_of_the_services_leave_the_session_usable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(*_: object) -> None:
+        raise StorageBusy("the database did not answer")
+
+    wire = await house.selected()
+    with monkeypatch.context() as patch:
+        patch.setattr(house.services.mailboxes, "append", busy)
+        patch.setattr(house.services.mailboxes, "changes", busy)
+        assert await wire.refused(b"APPEND INBOX {1+}\r\nx") == b"NO [UNAVAILABLE] the database did not answer\r\n"
+        await wire.ok(b"NOOP")
+    assert await wire.ok(b"APPEND INBOX {1+}\r\nx") == [b"* 1 EXISTS\r\n"]
+
+
+async def test_log_out_is_answered_behind_all_that_was_asked_before(wire: Wire) -> None:
+    await wire.send(b"a SELECT INBOX\r\nb APPEND INBOX {1+}\r\nx\r\nc FETCH 1:* UID\r\nd LOGOUT\r\ne NOOP\r\n")
+    answer = await wire.rest()
+    assert b"* 1 FETCH (UID 1)\r\nc OK Done\r\n* BYE Logging out\r\nd OK Done\r\n" in answer
+    assert b"\r\ne " not in answer

@@ -29,6 +29,10 @@ from bmgate.mail.text import normal_body
         ("<div style='margin: 9999999em; padding-left: 9999em'>a</div>", "a"),
         ("<?xml version='1.0' encoding='utf-16'?><html><body>x</body></html>", "x"),
         ("1 < 2 &amp; 3 > 2", "1 < 2 & 3 > 2"),
+        (
+            "<p>&#1;a&#xFFFE;&nbsp;b &#0;</p><blockquote>&#2;c</blockquote><a href='https://x.test/&#3;'>d</a>&#4;",
+            "a b \ufffd\n\n> c\nd <https://x.test/>",
+        ),
         ("<p>unclosed <b>tags", "unclosed tags"),
         ("", ""),
     ],
@@ -71,7 +75,7 @@ def test_pictures_are_found_by_their_content_ids() -> None:
     assert referenced_ids('<img src="cid:a@b"><div style="background:url(cid:c%40d)">') == {"a@b", "c@d"}
 
 
-@given(st.text("<>/!-abp &;\"='\n\xa0 blockquotetablerd", max_size=200) | st.text(st.characters(), max_size=100))
+@given(st.text("<>/!-abp &;\"='\n\xa0 blockquotetablerd#0x1", max_size=200) | st.text(st.characters(), max_size=100))
 def test_any_text_taken_for_html_gives_a_body_in_normal_form(markup: str) -> None:
     text = html_to_text(markup)
     assert normal_body(text) == text

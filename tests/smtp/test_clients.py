@@ -59,7 +59,7 @@ async def test_smtplib_logs_in_either_way(
 ) -> None:
     def log_in(client: smtplib.SMTP) -> int:
         client.ehlo()
-        client.user, client.password = "alice", PASSWORD  # type: ignore[attr-defined]
+        client.user, client.password = "alice", PASSWORD
         name = mechanism.removeprefix("auth_").upper()
         return client.auth(name, getattr(client, mechanism), initial_response_ok=initial)[0]
 

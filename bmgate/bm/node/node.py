@@ -48,10 +48,10 @@ def not_traced(direction: Direction, peer: str, command: Command) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """`listen`: None for no inbound connections, port 0 for a free one."""
+    """`listen`: none for no inbound connections, port 0 for a free one."""
 
     network: NetworkParameters
-    listen: PeerTarget | None
+    listen: tuple[PeerTarget, ...]
     peers: tuple[PeerTarget, ...] = ()
     lan: bool = False
     tls_inbound: bool = False
@@ -114,7 +114,7 @@ class Node:
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._dialled: set[PeerTarget] = set()
         self._last_id = 0
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -136,8 +136,8 @@ class Node:
     async def stop(self) -> None:
         """Close everything within `STOP_SECONDS`; what is stored stays stored."""
         self._group = None
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for task in list(self._tasks):
             task.cancel()
         peers = list(self._peers.values())
@@ -151,12 +151,10 @@ class Node:
     # --- what others ask of the node ---
 
     @property
-    def listening(self) -> PeerTarget | None:
-        """The address and port actually bound."""
-        if self._server is None or not self._server.sockets:
-            return None
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return PeerTarget(host, port)
+    def listening(self) -> tuple[PeerTarget, ...]:
+        """The addresses and ports actually bound."""
+        names = [bound.getsockname() for server in self._servers for bound in server.sockets]
+        return tuple(PeerTarget(host, port) for host, port, *_ in names)
 
     def add_peer(self, target: PeerTarget) -> None:
         """Stay connected to this peer from now on."""
@@ -181,17 +179,15 @@ class Node:
     # --- connections ---
 
     async def _listen(self) -> None:
-        listen = self._settings.listen
-        if listen is None:
-            return
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: self._new_peer(target=None), listen.host, listen.port
-        )
-        log.info("Bitmessage node listens on %s", self.listening)
+        loop = asyncio.get_running_loop()
+        for listen in self._settings.listen:
+            server = await loop.create_server(lambda: self._new_peer(target=None), listen.host, listen.port)
+            self._servers.append(server)
+        for bound in self.listening:
+            log.info("Bitmessage node listens on %s", bound)
 
     def _own_loopback(self) -> str | None:
-        listen = self._settings.listen
-        return listen.host if listen is not None and listen.host.startswith("127.") else None
+        return next((listen.host for listen in self._settings.listen if listen.host.startswith("127.")), None)
 
     def _outbound_peer(self, target: PeerTarget) -> PeerProtocol:
         return self._new_peer(target)
@@ -247,7 +243,7 @@ class Node:
             services=services,
             timestamp=self._clock.now(),
             receiver=NetAddress(Services.NETWORK, host, port),
-            sender=NetAddress(services, "127.0.0.1", listening.port if listening else self._settings.network.port),
+            sender=NetAddress(services, "127.0.0.1", listening[0].port if listening else self._settings.network.port),
             nonce=self._entropy(NONCE_BYTES),
             user_agent=USER_AGENT,
             streams=(STREAM,),

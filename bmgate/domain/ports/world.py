@@ -109,6 +109,10 @@ class Passwords(Protocol):
         """The user key inside a password slot, or None when the password is wrong."""
         ...
 
+    def unlock(self, user_key: bytes) -> None:
+        """Its owner is here: the account of this key is open from now on (L1)."""
+        ...
+
     def waste(self, password: str) -> None:
         """Spend as long as `open_slot` does: for names that do not exist (T7)."""
         ...

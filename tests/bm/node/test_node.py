@@ -60,8 +60,7 @@ class Home:
 
     @property
     def target(self) -> PeerTarget:
-        assert self.node.listening is not None
-        return self.node.listening
+        return self.node.listening[0]
 
     def publish(self, encoded: bytes) -> InventoryVector:
         """Store and announce, as a service does."""
@@ -71,7 +70,7 @@ class Home:
 
 
 def settings(host: str, network: NetworkParameters = TESTNET) -> NodeSettings:
-    return NodeSettings(network, PeerTarget(host, 0), backoff=FAST, tick_seconds=0.02)
+    return NodeSettings(network, (PeerTarget(host, 0),), backoff=FAST, tick_seconds=0.02)
 
 
 @asynccontextmanager
@@ -254,7 +253,7 @@ async def test_connections_are_made_again_after_a_restart() -> None:
         database = MemoryDatabase()
         encoded = fresh_object()
         database.store(encoded)
-        async with home(replace(settings(BOB), listen=target), database):
+        async with home(replace(settings(BOB), listen=(target,)), database):
             assert await next_object(alice) == encoded
 
 
@@ -588,7 +587,7 @@ async def test_a_peer_that_is_not_there_is_dialled_until_it_is() -> None:
         target = bob.target
     async with home(settings(ALICE)) as alice:
         alice.node.add_peer(target)
-        async with home(replace(settings(BOB), listen=target)) as bob:
+        async with home(replace(settings(BOB), listen=(target,))) as bob:
             await until(lambda: are_connected(alice, bob))
 
 
