@@ -69,6 +69,14 @@ class NotAllowed(Refused):
     """This account may not do that."""
 
 
+class NotOwner(NotAllowed):
+    """An address that this account does not own is given as the sender."""
+
+
+class IdentityDisabled(NotAllowed):
+    """The address is the account's own, and disabled."""
+
+
 class UnsupportedMedia(Refused):
     """A kind of mail that Bitmessage cannot carry, or that the recipient is not known to read."""
 

@@ -1,6 +1,7 @@
 """Twisted as a guest: its reactor on the asyncio loop that owns the process."""
 
 import asyncio
+import sys
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
@@ -10,6 +11,10 @@ from twisted.internet.main import installReactor
 class GuestReactor(AsyncioSelectorReactor):
     """Leaves the loop alone: we close listeners and tasks ourselves, and the loop ends when our main coroutine does."""
 
+    def serves(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this is the guest of `loop`."""
+        return self._asyncioEventloop is loop
+
     def crash(self) -> None:
         """Stop being a reactor, without stopping the loop as the parent would."""
         ReactorBase.crash(self)
@@ -18,8 +23,11 @@ class GuestReactor(AsyncioSelectorReactor):
 def guest_reactor() -> GuestReactor:
     """A running reactor on the running loop, installed for Twisted's own modules that import the global one.
 
-    Raises ReactorAlreadyInstalledError when something has imported `twisted.internet.reactor` before.
+    A loop has one: asked again, it is the same. Raises ReactorAlreadyInstalledError when another kind was installed.
     """
+    installed: object = sys.modules.get("twisted.internet.reactor")
+    if isinstance(installed, GuestReactor) and installed.serves(asyncio.get_running_loop()):
+        return installed
     reactor = GuestReactor(asyncio.get_running_loop())
     installReactor(reactor)  # type: ignore[no-untyped-call]
     reactor.startRunning(installSignalHandlers=False)

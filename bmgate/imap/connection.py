@@ -7,19 +7,18 @@ transport is paused. Writes are joined, and a client that does not read is waite
 import asyncio
 from collections import deque
 from traceback import format_exception
-from typing import Protocol as TypingProtocol
 from typing import cast
 
 import structlog
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from bmgate.domain.account import AccountId
 from bmgate.errors import LimitReached
 from bmgate.imap.access_commands import capabilities
+from bmgate.imap.admission import Connections
 from bmgate.imap.commands import BARRIERS, CHANGING, carry_out
 from bmgate.imap.cursor import BadSyntax
 from bmgate.imap.grammar import read_command, read_tag
@@ -29,73 +28,12 @@ from bmgate.imap.reader import CommandReader, RawCommand, Rejected
 from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.search_keys import BadCharset
 from bmgate.imap.session import HangUp, Session
+from bmgate.imap.transport import Transport, WriteGate
 from bmgate.imap.values import Starttls, Tagged
 
 _log = structlog.get_logger("imap")
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
 CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
-
-
-class _Transport(TypingProtocol):
-    """What we use of Twisted's TCP transport, with and without TLS."""
-
-    def write(self, data: bytes) -> None: ...
-    def setTcpNoDelay(self, enabled: bool) -> None: ...  # noqa: N802
-    def getPeer(self) -> object: ...  # noqa: N802
-    def registerProducer(self, producer: object, streaming: bool) -> None: ...  # noqa: N802
-    def unregisterProducer(self) -> None: ...  # noqa: N802
-    def pauseProducing(self) -> None: ...  # noqa: N802
-    def resumeProducing(self) -> None: ...  # noqa: N802
-    def loseConnection(self) -> None: ...  # noqa: N802
-    def abortConnection(self) -> None: ...  # noqa: N802
-    def startTLS(self, options: CertificateOptions) -> None: ...  # noqa: N802
-
-
-@implementer(IPushProducer)
-class WriteGate:
-    """Open while the transport takes more."""
-
-    def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is room."""
-        return self._open.is_set()
-
-    async def wait(self) -> None:
-        """Until there is room."""
-        await self._open.wait()
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        """The send buffer is full."""
-        self._open.clear()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """It is empty again."""
-        self._open.set()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """The connection is gone: nobody shall wait for it."""
-        self._open.set()
-
-
-class Connections:
-    """Who is connected, and who may be (I8)."""
-
-    def __init__(self, limits: ImapLimits) -> None:
-        self._limits = limits
-        self.members: set[ImapConnection] = set()
-
-    def has_room(self, newcomer: "ImapConnection") -> bool:
-        """Whether one more may stay that has not logged in yet."""
-        same = sum(member.source == newcomer.source and member.account is None for member in self.members)
-        return same < self._limits.connections_per_source and len(self.members) < self._limits.connections
-
-    def has_room_for_login(self, account: AccountId) -> bool:
-        """Whether the account may have one more session."""
-        return sum(member.account == account for member in self.members) < self._limits.connections_per_user
 
 
 class ImapConnection(Protocol):
@@ -105,7 +43,7 @@ class ImapConnection(Protocol):
         self,
         services: ImapServices,
         limits: ImapLimits,
-        connections: Connections,
+        connections: "Connections[ImapConnection]",
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
@@ -206,12 +144,13 @@ class ImapConnection(Protocol):
             raise HangUp("Line too long")
         return line
 
-    def admit(self, account: AccountId) -> None:
+    def admit(self, account: AccountId) -> asyncio.Lock:
         """The client has logged in: it may send more at once, and has time."""
         if not self._connections.has_room_for_login(account):
             raise LimitReached("too many connections of this account")
         self._reader.limits = reader_limits(self._limits, logged_in=True)
         self._cancel_login_timer()
+        return self._connections.body_search(account)
 
     # -- taking in
 
@@ -265,13 +204,13 @@ class ImapConnection(Protocol):
             self.shut_down(str(bye))
 
     async def _next_item(self) -> tuple[Tagged | Rejected, int]:
-        try:
-            async with asyncio.timeout(self._limits.inactive_seconds):
-                while not self._queue:
-                    self.stirred.clear()
+        while not self._queue:
+            self.stirred.clear()
+            try:
+                async with asyncio.timeout(self._limits.inactive_seconds):
                     await self.stirred.wait()
-        except TimeoutError as error:
-            raise HangUp("Inactive for too long") from error
+            except TimeoutError as error:
+                raise HangUp("Inactive for too long") from error
         return self._queue.popleft()
 
     async def _answer(self, item: Tagged | Rejected) -> None:
@@ -354,8 +293,8 @@ class ImapConnection(Protocol):
             self._transport.write(data)
 
     @property
-    def _transport(self) -> _Transport:
-        return cast(_Transport, self.transport)
+    def _transport(self) -> Transport:
+        return cast(Transport, self.transport)
 
 
 def _read(raw: RawCommand) -> Tagged | Rejected:

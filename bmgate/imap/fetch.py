@@ -1,4 +1,4 @@
-"""FETCH responses: bytes that were made at delivery, copied together (mail-client measurements: no parsing here).
+"""FETCH responses: bytes that were made at delivery, copied together.
 
 Nothing is read that no item asks for: flags come from the view, headers and bodies from the store in batches.
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bmgate.domain.mailbox import DELIMITER, FlagChange, Flags
 from bmgate.imap.cursor import BadSyntax, Cursor
 from bmgate.imap.fetch_items import read_fetch_items
-from bmgate.imap.mutf7 import decode_mailbox
+from bmgate.imap.mailbox_grammar import read_list, read_lsub, read_mailbox, read_status
 from bmgate.imap.reader import RawCommand
 from bmgate.imap.search_keys import read_search
 from bmgate.imap.sets import read_set
@@ -30,17 +30,14 @@ from bmgate.imap.values import (
     FlagList,
     Id,
     Idle,
-    ListCommand,
     Login,
     Logout,
-    Lsub,
     Namespace,
     Noop,
     Rename,
     Search,
     Select,
     Starttls,
-    Status,
     Store,
     Subscribe,
     Tagged,
@@ -56,9 +53,7 @@ SYSTEM_FLAGS: dict[str, Flags] = {
     "\\DRAFT": Flags.DRAFT,
     "\\RECENT": Flags.NONE,  # ours to give; older programs send it back with APPEND
 }
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "APPENDLIMIT"})
 MAX_KEYWORDS, MAX_KEYWORD = 64, 64
-MAX_PATTERNS = 50
 _ID_PAIRS = 30
 
 _FLAG = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
@@ -91,16 +86,6 @@ def read_tag(raw: RawCommand) -> bytes:
         return Cursor(raw.pieces).tag()
     except BadSyntax:
         return b"*"
-
-
-def read_mailbox(cursor: Cursor) -> str:
-    """A mailbox name; INBOX in any case is INBOX, also as a parent."""
-    return _canonical(decode_mailbox(cursor.astring()))
-
-
-def _canonical(name: str) -> str:
-    head, delimiter, rest = name.partition(DELIMITER)
-    return "INBOX" + delimiter + rest if head.upper() == "INBOX" else name
 
 
 def read_flags(cursor: Cursor) -> FlagList:
@@ -191,112 +176,26 @@ def _id(cursor: Cursor) -> Id:
 
 
 def _select(read_only: bool) -> Callable[[Cursor], Select]:
-    return lambda cursor: Select(_mailbox(cursor), read_only)
-
-
-def _mailbox(cursor: Cursor) -> str:
-    cursor.space()
-    return read_mailbox(cursor)
+    return lambda cursor: Select(read_mailbox(cursor), read_only)
 
 
 def _subscribe(subscribed: bool) -> Callable[[Cursor], Subscribe]:
-    return lambda cursor: Subscribe(_mailbox(cursor), subscribed)
+    return lambda cursor: Subscribe(read_mailbox(cursor), subscribed)
 
 
 def _create(cursor: Cursor) -> Create:
-    name = _mailbox(cursor)
+    name = read_mailbox(cursor)
     return Create(name.removesuffix(DELIMITER) or name)
 
 
-def _list(cursor: Cursor) -> ListCommand:
-    cursor.space()
-    selection: frozenset[str] = frozenset()
-    if cursor.peek() == b"(":
-        selection = _selection(cursor)
-        cursor.space()
-    reference = _canonical(decode_mailbox(cursor.astring()))
-    cursor.space()
-    patterns = _patterns(cursor)
-    returns, items = _returns(cursor) if cursor.skip(b" ") else (set(), ())
-    return ListCommand(reference, patterns, selection, frozenset(returns), items)
-
-
-def _selection(cursor: Cursor) -> frozenset[str]:
-    words = frozenset(_words(cursor))
-    if words - {"SUBSCRIBED", "RECURSIVEMATCH", "REMOTE", "SPECIAL-USE"} or words == {"RECURSIVEMATCH"}:
-        raise BadSyntax("Unknown selection option")
-    return words
-
-
-def _patterns(cursor: Cursor) -> tuple[str, ...]:
-    if not cursor.skip(b"("):
-        return (decode_mailbox(cursor.list_mailbox()),)
-    out = [decode_mailbox(cursor.list_mailbox())]
-    while cursor.skip(b" "):
-        out.append(decode_mailbox(cursor.list_mailbox()))
-    cursor.expect(b")")
-    if len(out) > MAX_PATTERNS:
-        raise BadSyntax("Too many patterns")
-    return tuple(out)
-
-
-def _returns(cursor: Cursor) -> tuple[set[str], tuple[str, ...]]:
-    if cursor.word() != "RETURN":
-        raise BadSyntax("Expected RETURN")
-    cursor.space()
-    cursor.expect(b"(")
-    words: set[str] = set()
-    items: tuple[str, ...] = ()
-    while not cursor.skip(b")"):
-        if words:
-            cursor.space()
-        word = cursor.word()
-        if word not in {"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"}:
-            raise BadSyntax("Unknown return option")
-        words.add(word)
-        if word == "STATUS":
-            items = _status_items(cursor)
-    return words, items
-
-
-def _words(cursor: Cursor) -> list[str]:
-    cursor.expect(b"(")
-    if cursor.skip(b")"):
-        return []
-    out = [cursor.word()]
-    while cursor.skip(b" "):
-        out.append(cursor.word())
-    cursor.expect(b")")
-    return out
-
-
-def _lsub(cursor: Cursor) -> Lsub:
-    cursor.space()
-    reference = _canonical(decode_mailbox(cursor.astring()))
-    cursor.space()
-    return Lsub(reference, decode_mailbox(cursor.list_mailbox()))
-
-
-def _status(cursor: Cursor) -> Status:
-    return Status(_mailbox(cursor), _status_items(cursor))
-
-
-def _status_items(cursor: Cursor) -> tuple[str, ...]:
-    cursor.space()
-    words = _words(cursor)
-    if not words or set(words) - STATUS_ITEMS:
-        raise BadSyntax("Unknown status item")
-    return tuple(dict.fromkeys(words))
-
-
 def _rename(cursor: Cursor) -> Rename:
-    name = _mailbox(cursor)
-    new_name = _mailbox(cursor)
+    name = read_mailbox(cursor)
+    new_name = read_mailbox(cursor)
     return Rename(name, new_name.removesuffix(DELIMITER) or new_name)
 
 
 def _append(cursor: Cursor) -> Append:
-    mailbox = _mailbox(cursor)
+    mailbox = read_mailbox(cursor)
     cursor.space()
     flags, internaldate = FlagList(), None
     if cursor.peek() == b"(":
@@ -343,7 +242,7 @@ def _copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
     def read(cursor: Cursor) -> Copy:
         cursor.space()
         messages = read_set(cursor)
-        return Copy(messages, _mailbox(cursor), uid, move)
+        return Copy(messages, read_mailbox(cursor), uid, move)
 
     return read
 
@@ -370,13 +269,13 @@ _COMMANDS: dict[str, Callable[[Cursor], Command]] = {
     "SELECT": _select(read_only=False),
     "EXAMINE": _select(read_only=True),
     "CREATE": _create,
-    "DELETE": lambda cursor: Delete(_mailbox(cursor)),
+    "DELETE": lambda cursor: Delete(read_mailbox(cursor)),
     "RENAME": _rename,
     "SUBSCRIBE": _subscribe(subscribed=True),
     "UNSUBSCRIBE": _subscribe(subscribed=False),
-    "LIST": _list,
-    "LSUB": _lsub,
-    "STATUS": _status,
+    "LIST": read_list,
+    "LSUB": read_lsub,
+    "STATUS": read_status,
     "APPEND": _append,
     "UID EXPUNGE": _uid_expunge,
     "FETCH": _fetch(uid=False),

@@ -131,10 +131,25 @@ async def store(session: Session, command: Store) -> Reply:
     rows = await session.services.mailboxes.set_flags(
         session.account, view.id, uids, command.change, flags.flags, flags.keywords
     )
+    rows = [row for row in rows if row.uid in view.rows]
+    told = [row.uid for row in rows if not command.silent or _is_news(view.rows[row.uid], row, command)]
     view.stored(rows)
-    if not command.silent:
-        session.channel.write(b"".join([view.flags_line(row.uid) for row in rows if row.uid in view.rows]))
+    session.channel.write(b"".join([view.flags_line(uid) for uid in told]))
     return _outcome(len(rows) < len(uids), command.uid)
+
+
+def _is_news(before: MessageRow, after: MessageRow, command: Store) -> bool:
+    """Whether a row holds more than the client knew and asked for: what others changed meanwhile, also if .SILENT."""
+    flags, words = command.flags.flags, {word.lower() for word in command.flags.keywords}
+    known = {word.lower() for word in before.keywords}
+    match command.change:
+        case FlagChange.ADD:
+            expected = (before.flags | flags, known | words)
+        case FlagChange.REMOVE:
+            expected = (before.flags & ~flags, known - words)
+        case FlagChange.REPLACE:
+            expected = (flags, words)
+    return (after.flags, {word.lower() for word in after.keywords}) != expected
 
 
 async def copy(session: Session, command: Copy) -> Reply:
@@ -195,9 +210,11 @@ async def _find(session: Session, command: Search) -> list[int]:
         subject = Subject(place, view.rows[uid])
         _sort_out(subject, judge.verdict(subject), found, unknown)
     needed = depth_needed(command.key)
-    for depth in (Depth.HEADER, Depth.BODY):
-        if unknown and depth <= needed:
-            unknown = await _look_deeper(session, judge, depth, unknown, found)
+    if unknown and needed >= Depth.HEADER:
+        unknown = await _look_deeper(session, judge, Depth.HEADER, unknown, found)
+    if unknown and needed is Depth.BODY:
+        async with session.body_search:  # one at a time per account (I6)
+            await _look_deeper(session, judge, Depth.BODY, unknown, found)
     return sorted(found)
 
 

@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSSL, I
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
-from bmgate.imap.connection import CLOSE_SECONDS, Connections, ImapConnection
+from bmgate.imap.admission import Connections
+from bmgate.imap.connection import CLOSE_SECONDS, ImapConnection
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
 
@@ -35,7 +36,7 @@ class ImapFactory(ServerFactory):
     ) -> None:
         self._services, self._limits = services, limits
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.connections = Connections(limits)
+        self.connections: Connections[ImapConnection] = Connections(limits)
 
     def buildProtocol(self, addr: IAddress | None) -> ImapConnection:  # noqa: N802
         """A connection for one client."""

@@ -64,8 +64,11 @@ class Channel(Protocol):
         """The next line, when a command has a continuation; None when it has not come yet. Raises HangUp."""
         ...
 
-    def admit(self, account: AccountId) -> None:
-        """A login: raises LimitReached when the account has too many sessions."""
+    def admit(self, account: AccountId) -> asyncio.Lock:
+        """A login: the lock under which the account searches in bodies, one session at a time.
+
+        Raises LimitReached when the account has too many sessions.
+        """
         ...
 
 
@@ -77,6 +80,7 @@ class Session:
         self._allow_plaintext = allow_plaintext
         self.account_id: AccountId | None = None
         self.selected: MailboxView | None = None
+        self.body_search = asyncio.Lock()
         self.is_over = False
         self._is_dirty = False
         self._unwatch: Callable[[], None] | None = None
@@ -110,7 +114,7 @@ class Session:
 
     def log_in(self, account: AccountId) -> None:
         """Raises LimitReached."""
-        self.channel.admit(account)
+        self.body_search = self.channel.admit(account)
         self.account_id = account
 
     def count_failed_login(self) -> None:

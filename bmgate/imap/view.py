@@ -73,10 +73,6 @@ class MailboxView:
         """The place of a UID that is there."""
         return bisect_left(self.uids, uid)
 
-    def is_gone(self, uid: int) -> bool:
-        """Whether the message was expunged and the client has not been told yet."""
-        return uid in self._expunged
-
     def first_unseen(self) -> int | None:
         r"""The first sequence number without \Seen."""
         seen = Flags.SEEN.value

@@ -7,6 +7,7 @@ nothing. Decoding of words for people is in `headers`. Sources: RFC 5322 2.2, RF
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_FIELDS = 2000  # of one header; what follows is kept as one field without a name
 MAX_VALUE = 65536  # bytes of one field that are looked at
@@ -27,8 +28,7 @@ _SECTION = re.compile(rb"([^*]++)\*(\d{1,3})(\*?)\Z")  # RFC 2231 3: name*0, nam
 _MUST_ESCAPE = re.compile(rb"[^!#$&+\-.0-9A-Z^_`a-z|~]")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field; `name` in lower case, `start` and `end` enclose it with its line end."""
 
     name: str

@@ -6,7 +6,7 @@ header is answered from the header alone. Sources: RFC 3501 6.4.5 and 7.4.2, RFC
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -22,8 +22,7 @@ Path = tuple[int, ...]
 _VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PartRange:
+class PartRange(NamedTuple):
     """Where a part lies: MIME header from `mime_start`, body from `body_start` to `body_end`.
 
     For a message (the mail itself, path `()`, and every message/rfc822 part) the body is a message whose own header
@@ -37,8 +36,7 @@ class PartRange:
     body_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageIndex:
+class MessageIndex(NamedTuple):
     """What is known of a mail without reading it again; `envelope`, `body`, `bodystructure` are ready IMAP text.
 
     `sent_date` is the Date field in Unix seconds, `sent_offset` its zone in seconds east of UTC. The last five are
@@ -178,8 +176,8 @@ def encode_index(index: MessageIndex) -> bytes:
         index.envelope,
         index.body,
         index.bodystructure,
-        [(field.name, field.start, field.end) for field in index.fields],
-        [(part.path, part.mime_start, part.body_start, part.text_start, part.body_end) for part in index.parts],
+        index.fields,
+        index.parts,
         index.sent_date,
         index.sent_offset,
         *(index.subject, index.from_, index.to, index.cc, index.bcc),
@@ -190,17 +188,11 @@ def encode_index(index: MessageIndex) -> bytes:
 
 def decode_index(data: bytes) -> MessageIndex:
     """What `encode_index` wrote; ValueError for anything of another version."""
-    values: list[Any] = msgpack.unpackb(data, strict_map_key=True)
+    values: tuple[Any, ...] = msgpack.unpackb(data, strict_map_key=True, use_list=False)
     if not values or values[0] != _VERSION:
         raise ValueError("index of an unknown version")
     size, header_size, envelope, body, bodystructure, fields, parts, *rest = values[1:]
+    ranges = tuple(map(PartRange._make, parts))
     return MessageIndex(
-        size,
-        header_size,
-        envelope,
-        body,
-        bodystructure,
-        tuple(Field(*field) for field in fields),
-        tuple(PartRange(tuple(path), *offsets) for path, *offsets in parts),
-        *rest,
+        size, header_size, envelope, body, bodystructure, tuple(map(Field._make, fields)), ranges, *rest
     )

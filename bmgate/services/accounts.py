@@ -150,10 +150,14 @@ class Accounts:
         if self._waiting >= QUEUE_SIZE:
             raise Unavailable("too many logins at once; try again in a moment")
         self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._waiting -= 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future.add_done_callback(self._left_pool)
+        return await asyncio.shield(future)  # a client that hangs up leaves its work in the queue, where it counts
+
+    def _left_pool(self, future: "asyncio.Future[T]") -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.exception()
 
     def _fingerprint(self, name: str, password: str) -> bytes:
         data = name.encode(errors="replace") + b"\0" + password.encode(errors="replace")

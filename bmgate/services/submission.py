@@ -20,7 +20,7 @@ from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, ReturnContent
 from bmgate.domain.ports.database import AccountStore, Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock, Solver
-from bmgate.errors import Ambiguous, BadAddress, LimitReached, Missing, NotAllowed, TooLarge
+from bmgate.errors import Ambiguous, BadAddress, IdentityDisabled, LimitReached, Missing, NotAllowed, NotOwner, TooLarge
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient, resolve_sender
 from bmgate.mail.causes import duration_words
 from bmgate.mail.headers import AddrSpec
@@ -113,7 +113,7 @@ class Submissions:
         self._recorder, self._events, self._options, self._failpoints = recorder, events, options, failpoints
 
     async def check_sender(self, account: AccountId, addr_spec: str) -> None:
-        """Whether the account may send as this address (M10); raises NotAllowed, naming those it owns."""
+        """Whether the account may send as this address (M10); raises NotOwner, IdentityDisabled."""
         await self._database.read(lambda store: self._identity(store, account, addr_spec))
 
     async def resolve(self, account: AccountId, addr_spec: str) -> Resolved:
@@ -143,7 +143,7 @@ class Submissions:
     # -- who sends -------------------------------------------------------------------------------------------------
 
     def _identity(self, store: Store, account: AccountId, addr_spec: str) -> Identity:
-        """The own identity an address names; raises NotAllowed."""
+        """The own identity an address names; raises NotOwner, which tells those there are, and IdentityDisabled."""
         mine = store.account(account)
         directory = AccountDirectory(store, account)
         owned = mine.identities.all()
@@ -151,10 +151,10 @@ class Submissions:
         for identity in owned:
             if identity.address == wanted:
                 if not identity.enabled:
-                    raise NotAllowed(f"{identity.address} is disabled")
+                    raise IdentityDisabled(f"{identity.address} is disabled")
                 return identity
         names = ", ".join(f"<{identity.address}@{self._domains.own}>" for identity in owned[:5]) or "none"
-        raise NotAllowed(f"you cannot send as <{addr_spec}>; your addresses: {names}")
+        raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: {names}")
 
     def _sender(self, store: Store, envelope: Envelope, text: OutgoingText) -> Identity:
         """The header's From decides; envelope and Sender must be the account's own too (M10)."""

@@ -8,6 +8,7 @@ carried out in `session`.
 import asyncio
 import ssl
 from abc import abstractmethod
+from typing import cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
@@ -113,7 +114,9 @@ class SmtpConnection(SMTP):
         finally:
             if not self._is_over:
                 self._writer.close()
-            if self._is_shaking_hands:  # then nobody else tells us that the connection is lost
+            if (
+                self._is_shaking_hands and not self._closed_event.is_set()
+            ):  # then nobody else tells us that the connection is lost
                 self._abort()
                 self.connection_lost(None)
 
@@ -193,7 +196,7 @@ class SmtpConnection(SMTP):
             if not self._connections.hold(self, reader.held):
                 reader.give_up_room()
             if reader.received > self._limits.swallow:
-                self._hang_up(Reply(421, "5.3.4", f"more than {self._limits.swallow} octets"))
+                self._hang_up(Reply(421, "4.7.0", f"more than {self._limits.swallow} octets"))
                 raise ClientGone
         if rest:
             self._reader.feed_data(rest)
@@ -253,15 +256,14 @@ class SmtpConnection(SMTP):
             return
         try:
             transport.write_eof()
-            if isinstance(transport, asyncio.ReadTransport):
-                transport.resume_reading()
+            cast(asyncio.Transport, transport).resume_reading()
         except OSError:  # the client has just reset the connection
             self._abort()
 
     def _abort(self) -> None:
         for transport in (self._original_transport, self._writer.transport):
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+            if transport is not None:
+                cast(asyncio.WriteTransport, transport).abort()  # uvloop's are no subclasses
 
     async def _start_tls(self) -> None:
         """TLS from the next octet on; `connection_made` comes again and forgets. Raises TLSSetupException."""

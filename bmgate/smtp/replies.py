@@ -21,11 +21,13 @@ from bmgate.errors import (
     Expired,
     ForeignDomain,
     GatewayError,
+    IdentityDisabled,
     LimitReached,
     LoginFailed,
     Missing,
     NoPeers,
     NotAllowed,
+    NotOwner,
     OverQuota,
     ProtocolError,
     RecipientMissing,
@@ -94,6 +96,8 @@ _BY_CLASS: dict[type[GatewayError], tuple[int, str]] = {  # a class not named he
     OverQuota: (452, "4.2.2"),
     LimitReached: (452, "4.5.3"),
     NotAllowed: (550, "5.7.1"),
+    NotOwner: (553, "5.7.1"),
+    IdentityDisabled: (550, "5.2.1"),
     UnsupportedMedia: (554, "5.6.1"),
     LoginFailed: (535, "5.7.8"),
     Missing: (550, "5.1.1"),
@@ -105,8 +109,6 @@ _BY_CLASS: dict[type[GatewayError], tuple[int, str]] = {  # a class not named he
     AccountLocked: (451, "4.7.0"),
 }
 _BY_STAGE: dict[tuple[type[GatewayError], Stage], tuple[int, str]] = {
-    (NotAllowed, Stage.MAIL): (553, "5.7.1"),
-    (NotAllowed, Stage.DATA): (553, "5.7.1"),  # From or Sender belongs to somebody else (S5)
     (ProtocolError, Stage.AUTH): (501, "5.5.2"),
     (LimitReached, Stage.AUTH): (421, "4.7.0"),
     (Unavailable, Stage.AUTH): (454, "4.7.0"),

@@ -11,11 +11,13 @@ import ssl
 from pathlib import Path
 
 from bmgate.errors import ConfigError
-from bmgate.smtp.connections import Connections
+from bmgate.smtp.connections import Client, Connections
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.session import Plaintext, SessionSettings, Submission
 from bmgate.smtp.submitting import Submitting
+
+SPARE_SECONDS = 0.1  # for the loop to carry out what was decided
 
 
 def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
@@ -79,10 +81,14 @@ class SmtpServer:
         for client in clients:
             client.leave()
         await self._submitting.finish(self._limits.finish_seconds)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.close_seconds):
-                await asyncio.gather(*(client.wait_closed() for client in clients))
+        await self._see_off(clients)
         for client in self._connections.all():
             client.leave_now()
         await self._submitting.cancel()
-        await asyncio.gather(*(client.wait_closed() for client in clients))
+        await self._see_off(clients)
+
+    async def _see_off(self, clients: list[Client]) -> None:
+        """Wait until they are gone, a little longer than they are given to take our last words."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.close_seconds + SPARE_SECONDS):
+                await asyncio.gather(*(client.wait_closed() for client in clients))

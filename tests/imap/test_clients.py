@@ -5,7 +5,7 @@ import imaplib
 from collections.abc import Callable
 from typing import Any
 
-import imapclient  # type: ignore[import-untyped]
+import imapclient
 import pytest
 from imap.fake_services import NOW, PASSWORD
 from imap.wire import House, mail

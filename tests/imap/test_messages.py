@@ -1,10 +1,14 @@
 """Commands on messages, raw: FETCH, STORE, COPY, MOVE, SEARCH, EXPUNGE, and what other sessions hear."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from imap.fake_services import NOW
 from imap.wire import House, Wire, mail
 
 from bmgate.domain.mailbox import Flags
+from bmgate.imap.limits import ImapLimits
 
 NESTED = (
     b"From: a@b.example\r\nSubject: outer\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
@@ -257,3 +261,28 @@ async def test_the_worst_mail_costs_one_ugly_field_and_not_the_session(house: Ho
 async def test_a_huge_set_of_numbers_is_cut_with_what_exists(inbox: Wire) -> None:
     assert len(await inbox.ok(b"FETCH 1:4294967295,4294967295:1,*:* FLAGS")) == 3
     assert await inbox.ok(b"SEARCH UID 1:4294967295") == [b"* SEARCH 1 2 3\r\n"]
+
+
+async def test_a_search_that_takes_too_long_is_refused_and_others_go_on(
+    make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    house = make_house(ImapLimits(search_seconds=0.05))
+    house.services.mailboxes.fill("INBOX", mail())
+    wire, other = await house.selected(), await house.selected()
+    with monkeypatch.context() as patch:
+        patch.setattr(house.services.mailboxes, "messages", never)
+        searching = asyncio.create_task(wire.ask(b"SEARCH BODY x"))
+        await other.ok(b"NOOP")
+        assert (await searching)[-1] == b"NO [LIMIT] The search took too long\r\n"
+    assert await wire.ok(b"SEARCH BODY text") == [b"* SEARCH 1\r\n"]
+
+
+async def test_a_silent_store_still_tells_what_others_changed(house: House, inbox: Wire) -> None:
+    house.services.mailboxes.mark("INBOX", 1, Flags.FLAGGED, "$Other")
+    told = await inbox.ok(b"STORE 1:2 +FLAGS.SILENT (\\Seen $X)")
+    assert told == [b"* 1 FETCH (UID 1 FLAGS (\\Seen \\Flagged $Other $X))\r\n"]
+    assert await inbox.ok(b"STORE 1:2 -FLAGS.SILENT (\\Seen $x)") == []
+    assert await inbox.ok(b"STORE 1:2 FLAGS.SILENT (\\Draft)") == []

@@ -199,7 +199,9 @@ async def test_a_client_that_does_not_read_is_bounded_and_dropped(make_house: Ca
 
 async def test_what_a_client_began_to_change_is_finished_when_it_goes_away(house: House) -> None:
     house.services.mailboxes.fill("INBOX", mail())
-    first, second = await house.selected(), await house.selected()
+    first = await house.selected()
+    (connection,) = house.factory.connections.members
+    second = await house.selected()
     house.services.mailboxes.turns = 200
     await second.send(b"i IDLE\r\n")
     await second.line()
@@ -207,8 +209,7 @@ async def test_what_a_client_began_to_change_is_finished_when_it_goes_away(house
     first.writer.transport.abort()
     assert await second.line() == b"* 1 FETCH (UID 1 FLAGS (\\Flagged))\r\n"
     async with asyncio.timeout(5):
-        while len(house.factory.connections.members) > 1:
-            await asyncio.sleep(0)
+        await connection.closed.wait()
 
 
 async def test_a_bug_ends_one_session_and_logs_neither_mail_nor_passwords(

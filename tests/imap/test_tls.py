@@ -101,3 +101,17 @@ async def test_stopping_ends_tls_sessions_too(
     assert await wire.rest() == b"* BYE Server shutting down\r\n"
     await wire.close()
     await stopping
+
+
+@pytest.mark.parametrize(
+    "noise", [b"GET / HTTP/1.0\r\n\r\n", b"a NOOP\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 100, b""]
+)
+async def test_noise_on_the_tls_port_ends_quietly(
+    make_house: Callable[..., House], server_tls: CertificateOptions, noise: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    house = make_house(tls=server_tls)
+    wire = await house.dial()
+    await wire.send(noise)
+    wire.writer.write_eof()
+    assert b"OK" not in await wire.rest()
+    assert "Traceback" not in capfd.readouterr().err

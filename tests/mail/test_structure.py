@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imapclient.response_parser import parse_fetch_response  # type: ignore[import-untyped]
+from imapclient.response_parser import parse_fetch_response
 
 from bmgate.mail.structure import (
     MessageIndex,

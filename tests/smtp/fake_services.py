@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
-from bmgate.errors import BadMail, LoginFailed, NotAllowed, RecipientMissing
+from bmgate.errors import BadMail, LoginFailed, NotOwner, RecipientMissing
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient
 from bmgate.services.submission import Envelope, Receipt
 from bmgate.smtp.ports import SmtpServices
@@ -69,7 +69,7 @@ class FakeSubmissions:
         except RecipientMissing:
             resolved = Resolved(RecipientKind.RANDOM)
         if str(resolved.address) != ALICE:
-            raise NotAllowed(f"you cannot send as <{addr_spec}>; your addresses: <{ALICE}@{DOMAIN}>")
+            raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: <{ALICE}@{DOMAIN}>")
 
     async def resolve(self, account: AccountId, addr_spec: str) -> Resolved:
         return resolve_recipient(addr_spec, self.domains, FakeDirectory())

@@ -6,7 +6,7 @@ import structlog
 from smtp.dialogue import Connect, Dialogue, Door, OpenDoor, plain
 from smtp.fake_services import ALICE, BOB, CHAN, DOMAIN
 
-from bmgate.errors import LimitReached, NotAllowed, StorageBusy, TooLarge, UnsupportedMedia
+from bmgate.errors import LimitReached, NotOwner, StorageBusy, TooLarge, UnsupportedMedia
 from bmgate.services.submission import Receipt
 from bmgate.smtp.limits import SmtpLimits
 
@@ -139,7 +139,7 @@ async def test_s5_only_own_addresses_send(client: Dialogue, sender: str, code: s
 
 
 async def test_s5_another_from_in_the_mail_is_refused(client: Dialogue, door: Door) -> None:
-    door.house.submissions.failure = NotAllowed("you cannot send as <bob@bm.internal>; your addresses: none")
+    door.house.submissions.failure = NotOwner("you cannot send as <bob@bm.internal>; your addresses: none")
     await client.begin()
     assert (await client.say(MAIL + b".\r\n")).startswith("553 5.7.1 you cannot send as")
     assert door.house.raw == []

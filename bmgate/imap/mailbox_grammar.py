@@ -1,0 +1,104 @@
+"""Mailbox names in commands, and the commands that are made of them: LIST, LSUB, STATUS (RFC 5258, RFC 5819)."""
+
+from bmgate.domain.mailbox import DELIMITER
+from bmgate.imap.cursor import BadSyntax, Cursor
+from bmgate.imap.mutf7 import decode_mailbox
+from bmgate.imap.values import ListCommand, Lsub, Status
+
+STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "APPENDLIMIT"})
+MAX_PATTERNS = 50
+
+
+def read_mailbox(cursor: Cursor) -> str:
+    """A space and a mailbox name; INBOX in any case is INBOX, also as a parent."""
+    cursor.space()
+    return _canonical(decode_mailbox(cursor.astring()))
+
+
+def read_list(cursor: Cursor) -> ListCommand:
+    """LIST, with its selection and return options."""
+    cursor.space()
+    selection: frozenset[str] = frozenset()
+    if cursor.peek() == b"(":
+        selection = _selection(cursor)
+        cursor.space()
+    reference = _canonical(decode_mailbox(cursor.astring()))
+    cursor.space()
+    patterns = _patterns(cursor)
+    returns, items = _returns(cursor) if cursor.skip(b" ") else (set(), ())
+    return ListCommand(reference, patterns, selection, frozenset(returns), items)
+
+
+def _selection(cursor: Cursor) -> frozenset[str]:
+    words = frozenset(_words(cursor))
+    if words - {"SUBSCRIBED", "RECURSIVEMATCH", "REMOTE", "SPECIAL-USE"} or words == {"RECURSIVEMATCH"}:
+        raise BadSyntax("Unknown selection option")
+    return words
+
+
+def _patterns(cursor: Cursor) -> tuple[str, ...]:
+    if not cursor.skip(b"("):
+        return (decode_mailbox(cursor.list_mailbox()),)
+    out = [decode_mailbox(cursor.list_mailbox())]
+    while cursor.skip(b" "):
+        out.append(decode_mailbox(cursor.list_mailbox()))
+    cursor.expect(b")")
+    if len(out) > MAX_PATTERNS:
+        raise BadSyntax("Too many patterns")
+    return tuple(out)
+
+
+def _returns(cursor: Cursor) -> tuple[set[str], tuple[str, ...]]:
+    if cursor.word() != "RETURN":
+        raise BadSyntax("Expected RETURN")
+    cursor.space()
+    cursor.expect(b"(")
+    words: set[str] = set()
+    items: tuple[str, ...] = ()
+    while not cursor.skip(b")"):
+        if words:
+            cursor.space()
+        word = cursor.word()
+        if word not in {"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"}:
+            raise BadSyntax("Unknown return option")
+        words.add(word)
+        if word == "STATUS":
+            items = _status_items(cursor)
+    return words, items
+
+
+def _words(cursor: Cursor) -> list[str]:
+    cursor.expect(b"(")
+    if cursor.skip(b")"):
+        return []
+    out = [cursor.word()]
+    while cursor.skip(b" "):
+        out.append(cursor.word())
+    cursor.expect(b")")
+    return out
+
+
+def read_lsub(cursor: Cursor) -> Lsub:
+    """LSUB."""
+    cursor.space()
+    reference = _canonical(decode_mailbox(cursor.astring()))
+    cursor.space()
+    return Lsub(reference, decode_mailbox(cursor.list_mailbox()))
+
+
+def read_status(cursor: Cursor) -> Status:
+    """STATUS."""
+    return Status(read_mailbox(cursor), _status_items(cursor))
+
+
+def _status_items(cursor: Cursor) -> tuple[str, ...]:
+    cursor.space()
+    words = _words(cursor)
+    if not words or set(words) - STATUS_ITEMS:
+        raise BadSyntax("Unknown status item")
+    return tuple(dict.fromkeys(words))
+
+
+def _canonical(name: str) -> str:
+    head, delimiter, rest = name.partition(DELIMITER)
+    return "INBOX" + delimiter + rest if head.upper() == "INBOX" else name

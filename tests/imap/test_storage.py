@@ -1,0 +1,78 @@
+"""The IMAP door over the real services and a real database."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from fakes import Failpoints, FakeClock
+from imap.fake_services import FakeAccounts, FakeServices
+from imap.wire import House, Wire, mail
+from storage_fixtures import NOW, add_account, make_database, make_passwords, make_vault
+
+from bmgate.imap.limits import ImapLimits
+from bmgate.imap.ports import ImapServices
+from bmgate.imap.server import ImapFactory, close, listen
+from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes import Mailboxes
+
+Connect = Callable[[], Awaitable[Wire]]
+
+
+@pytest.fixture
+async def connect(tmp_path: Path, reactor: object) -> AsyncIterator[Connect]:
+    """Clients of a server on SQLite, logged in."""
+    vault = make_vault()
+    database = make_database(tmp_path, vault)
+    account = await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
+    accounts = FakeAccounts()
+    accounts.names["alice"] = account.id
+    mailboxes = Mailboxes(database, MailboxEvents(), FakeClock(NOW), Failpoints())
+    factory = ImapFactory(ImapServices(accounts, mailboxes), ImapLimits(), allow_plaintext=True)
+    house = House(FakeServices(), factory, listen(reactor, "127.0.0.1", 0, factory, None))
+    yield house.logged_in
+    await house.hang_up()
+    await close(house.port)
+    await factory.stop()
+    assert await database.close()
+
+
+async def test_a_mailbox_lives_through_all_commands(connect: Connect) -> None:
+    wire, other = await connect(), await connect()
+    big = mail("big", os.urandom(600_000).hex())
+    for raw in [mail("one"), mail("two"), big]:
+        await wire.ok(b"APPEND INBOX ($Label1) {%d+}\r\n%b" % (len(raw), raw))
+    assert b"* 3 EXISTS\r\n" in await wire.ok(b"SELECT INBOX")
+    await other.ok(b"SELECT INBOX")
+    await other.send(b"i IDLE\r\n")
+    await other.line()
+    assert await wire.ok(b"FETCH 3 BODY.PEEK[]") == [b"* 3 FETCH (BODY[] {%d}\r\n%b)\r\n" % (len(big), big)]
+    assert (await wire.ok(b"FETCH 1 (FLAGS RFC822.SIZE)"))[0].startswith(b"* 1 FETCH (FLAGS ($Label1) RFC822.SIZE ")
+    assert await wire.ok(b"UID SEARCH SUBJECT two") == [b"* SEARCH 2\r\n"]
+    assert await wire.ok(b"STORE 2 +FLAGS.SILENT (\\Deleted)") == []
+    assert await other.line() == b"* 2 FETCH (UID 2 FLAGS (\\Deleted $Label1))\r\n"
+    assert await wire.ok(b"EXPUNGE") == [b"* 2 EXPUNGE\r\n"]
+    assert await other.line() == b"* 2 EXPUNGE\r\n"
+    moved = await wire.ok(b"MOVE 1:2 Trash")
+    assert moved[0].startswith(b"* OK [COPYUID ")
+    assert moved[0].endswith(b" 1,3 1:2] Moved\r\n")
+    assert moved[1:] == [b"* 2 EXPUNGE\r\n", b"* 1 EXPUNGE\r\n"]
+    assert [await other.line(), await other.line()] == moved[1:]
+    await wire.ok(b"APPEND INBOX {4+}\r\nmail")
+    assert await other.line() == b"* 1 EXISTS\r\n"
+    assert await wire.ok(b"STATUS INBOX (UIDNEXT MESSAGES)") == [b'* STATUS "INBOX" (UIDNEXT 5 MESSAGES 1)\r\n']
+
+
+async def test_mailboxes_are_made_renamed_listed_and_removed(connect: Connect) -> None:
+    wire = await connect()
+    await wire.ok(b'CREATE "Entw&APw-rfe/deep"')
+    await wire.ok(b'CREATE "Sent Items"')
+    await wire.ok(b'RENAME "Entw&APw-rfe" plain')
+    names = [line.rpartition(b'"/" ')[2] for line in await wire.ok(b'LIST "" "*"')]
+    assert b'"plain/deep"\r\n' in names
+    assert b'"Sent Items"\r\n' not in names
+    await wire.ok(b"DELETE plain/deep")
+    assert (await wire.refused(b"SELECT plain/deep")).startswith(b"NO [NONEXISTENT] ")
+    assert (await wire.refused(b"COPY 1 x")).startswith(b"BAD ")
+    assert (await wire.refused(b"CREATE inbox")).startswith(b"NO ")
+    assert (await wire.refused(b"DELETE Sent")).startswith(b"NO [CANNOT] ")

@@ -1,0 +1,63 @@
+from dataclasses import dataclass
+
+import pytest
+
+from bmgate.domain.account import AccountId
+from bmgate.smtp.connections import TOO_MANY_CONNECTIONS, Connections, source_group
+from bmgate.smtp.limits import SmtpLimits
+from bmgate.smtp.replies import SHUTTING_DOWN
+
+
+@dataclass
+class Somebody:
+    """A client as it is counted."""
+
+    source: str
+    account: AccountId | None = None
+
+    def leave(self) -> None: ...
+
+    def leave_now(self) -> None: ...
+
+    async def wait_closed(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("source", "group"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_a_source_is_an_ipv4_address_or_an_ipv6_network(source: str, group: str) -> None:
+    assert source_group(source) == group
+
+
+def test_s16_connections_are_counted_by_source_account_and_in_all() -> None:
+    connections = Connections(SmtpLimits(connections=4, connections_per_source=2, connections_per_user=1))
+    first, second = Somebody("2001:db8::1"), Somebody("2001:db8::2")
+    assert connections.admit(first) is None
+    assert connections.admit(second) is None
+    assert connections.admit(Somebody("2001:db8::3")) is TOO_MANY_CONNECTIONS
+    assert connections.admit(Somebody("192.0.2.1")) is None
+    assert connections.admit(Somebody("192.0.2.2")) is None
+    assert connections.admit(Somebody("192.0.2.3")) is TOO_MANY_CONNECTIONS
+    first.account = AccountId(1)
+    assert not connections.has_room_for(AccountId(1))
+    assert connections.has_room_for(AccountId(2))
+    connections.forget(first)
+    assert connections.has_room_for(AccountId(1))
+    assert connections.admit(Somebody("2001:db8::3")) is None
+    connections.close()
+    assert connections.admit(first) is SHUTTING_DOWN
+
+
+def test_mail_in_memory_is_counted_over_all_clients() -> None:
+    connections = Connections(SmtpLimits(waiting=100))
+    first, second = Somebody("192.0.2.1"), Somebody("192.0.2.2")
+    assert connections.hold(first, 60)
+    assert not connections.hold(second, 60)
+    connections.forget(first)
+    assert connections.hold(second, 60)
