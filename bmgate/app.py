@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, ExitStack
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.node.dialing import PeerTarget
 from bmgate.bm.node.exchange import ExchangeSettings
-from bmgate.bm.node.node import Node, NodeSettings
+from bmgate.bm.node.node import Node, NodeSettings, Trace, not_traced
 from bmgate.bm.node.pool import PoolLimits
 from bmgate.clock import SystemClock
 from bmgate.config import Config
@@ -58,7 +58,13 @@ class Gateway:
     """A gateway over its data folder. The attributes are what the command line and the doors work with."""
 
     def __init__(
-        self, folder: DataFolder, config: Config, database: SealedDatabase, vault: Vault, failpoints: Failpoints
+        self,
+        folder: DataFolder,
+        config: Config,
+        database: SealedDatabase,
+        vault: Vault,
+        failpoints: Failpoints,
+        trace: Trace,
     ) -> None:
         self.folder, self.config, self.database = folder, config, database
         self.network: NetworkParameters = config.node.parameters
@@ -73,7 +79,7 @@ class Gateway:
         self.backend = choose_backend()
         lanes = (os.cpu_count() or 1) if config.pow.threads == "auto" else config.pow.threads
         self.solver = LocalSolver(LocalEngine(self.backend, lanes, config.pow.nice), clock)
-        self.node = Node(_node_settings(config), database, clock, entropy, random.SystemRandom(), self._stored)
+        self.node = Node(_node_settings(config), database, clock, entropy, random.SystemRandom(), self._stored, trace)
         recorder = OutboxRecorder(NoticeWriter(domains.own, entropy, config.accounts.give_up), network, failpoints)
         acks = AckSender(network, entropy, AckPolicy(config.accounts.ack), network.delay(config.node.ack_delay))
         deliverer = Deliverer(domains.own, acks, failpoints)
@@ -160,7 +166,10 @@ class Gateway:
             running.push_async_callback(self.solver.close)
             workers = [tasks.create_task(part.run()) for part in (self.receiving, self.sending, self.pubkeys)]
             running.push_async_callback(_cancel, workers)
-            await self.node.start(tasks)
+            try:
+                await self.node.start(tasks)
+            except OSError as error:
+                raise ConfigError(f"[node] listen: {error.strerror or error}; is another node running?") from error
             running.push_async_callback(self.node.stop)
             doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.submissions)
             running.push_async_callback(doors.close)
@@ -193,7 +202,7 @@ class Gateway:
         return tuple(Listener("bitmessage", bound.host, bound.port) for bound in self.node.listening)
 
 
-def open_gateway(folder: DataFolder, config: Config, purpose: str) -> Gateway:
+def open_gateway(folder: DataFolder, config: Config, purpose: str, trace: Trace = not_traced) -> Gateway:
     """The services over `folder`, which is locked for `purpose` until `close`. Blocks; needs a running loop.
 
     Raises ConfigError, and FolderHeld (Unavailable) when another process works there.
@@ -204,7 +213,7 @@ def open_gateway(folder: DataFolder, config: Config, purpose: str) -> Gateway:
         vault = Vault(read_master_key(folder.master_key), os.urandom)
         failpoints = _failpoints(config)
         database = open_database(folder.database, vault, config.node.network, failpoints, _storage_failed)
-        gateway = Gateway(folder, config, database, vault, failpoints)
+        gateway = Gateway(folder, config, database, vault, failpoints, trace)
         gateway.hold(resources.pop_all())
     return gateway
 

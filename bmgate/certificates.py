@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,17 @@ def own_files(folder: Path) -> CertificateFiles:
     return CertificateFiles(folder / "server.pem", folder / "server.key", folder / "ca.pem")
 
 
-def create(folder: Path, domain: str, now: int) -> CertificateFiles:
-    """Make CA and server certificate in `folder`, for this machine's names and addresses; `now` in Unix seconds."""
+def create(folder: Path, hosts: Iterable[str], now: int) -> CertificateFiles:
+    """Make CA and server certificate in `folder` for `hosts`, names and IP addresses; `now` in Unix seconds.
+
+    This machine's own names and loopback addresses are in it anyway.
+    """
     files = own_files(folder)
     moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
     ca_key, server_key = _new_key(), _new_key()
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"bmgate CA of {socket.gethostname()}"[:64])])
     authority = _authority(ca_key, ca_name, moment)
-    server = _server(server_key, ca_key, ca_name, domain, moment)
+    server = _server(server_key, ca_key, ca_name, hosts, moment)
     _write(folder / "ca.key", _key_pem(ca_key))
     _write(files.key, _key_pem(server_key))
     _write(files.authority, authority.public_bytes(serialization.Encoding.PEM))
@@ -82,19 +86,29 @@ def _authority(key: rsa.RSAPrivateKey, name: x509.Name, moment: datetime.datetim
 
 
 def _server(
-    key: rsa.RSAPrivateKey, ca_key: rsa.RSAPrivateKey, issuer: x509.Name, domain: str, moment: datetime.datetime
+    key: rsa.RSAPrivateKey,
+    ca_key: rsa.RSAPrivateKey,
+    issuer: x509.Name,
+    hosts: Iterable[str],
+    moment: datetime.datetime,
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    hosts = [x509.DNSName(host) for host in dict.fromkeys(("localhost", socket.gethostname(), domain)) if host]
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
+    known = dict.fromkeys(("localhost", socket.gethostname(), "127.0.0.1", "::1", *hosts))
     return (
         _builder(name, issuer, key, moment, SERVER_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([*hosts, *addresses]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in known]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _builder(

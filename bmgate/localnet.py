@@ -187,8 +187,10 @@ def local_network(
             own = folder / f"gateway{number}"
             peers = {("node", "peers"): ", ".join(hosts[: number - 1])}
             prepare_folder(own, host, {**peers, **(changes or {})}, int(time.time()))
-            gateways.append(GatewayProcess(own, environ))
-            gateways[-1].start()
+            gateway = GatewayProcess(own, environ)
+            gateway.launch()
+            gateways.append(gateway)
+            gateway.wait_until_ready()
         yield gateways
     finally:
         for gateway in gateways:

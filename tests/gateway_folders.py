@@ -2,11 +2,17 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from click.testing import Result
 
 from bmgate.cli.options import Place
 from bmgate.datafolder import DataFolder
 from bmgate.localnet import prepare_folder
+
+Run = Callable[..., Result]
+"""`bmgate` with these arguments, and `stdin` by name."""
 
 HOST = "127.0.0.1"
 CHANGES = {("node", "listen"): f"{HOST}:0", ("security", "argon2"): "low_memory"}

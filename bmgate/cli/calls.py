@@ -1,6 +1,5 @@
 """How a command reaches the methods: through the socket of the running gateway, else in this process under the lock."""
 
-import asyncio
 from typing import Any
 
 from bmgate.cli.options import Place, place
@@ -11,10 +10,12 @@ from bmgate.errors import Unavailable
 def call(method: str, **params: Any) -> Any:
     """The result of `method` of the gateway that the command line names."""
     where = place()
-    where.folder.check()
     try:
         client = ControlClient(where.folder.socket)
     except Unavailable:
+        where.folder.check()  # not before: root may speak to a gateway whose folder is another user's (E7)
+        import asyncio
+
         return asyncio.run(_call_here(where, method, params))
     with client:
         return client.call(method, params, lambda _: None)

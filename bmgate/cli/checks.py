@@ -107,8 +107,8 @@ def folder_findings(where: Place) -> Iterator[Finding]:
 
 def config_findings(where: Place, config: Config) -> Iterator[Finding]:
     """What the settings ask of this machine: certificate and ports."""
-    if config.gateway.profile == "service" and os.geteuid() == 0:
-        yield Finding("configuration", "user", "profile = service does not run as root; start it as another user")
+    if os.geteuid() == 0 and (config.gateway.user or config.gateway.profile == "service"):
+        yield Finding("configuration", "user", "these settings ask for another user than root; start it as that user")
     try:
         files = certificate_files(config, where.folder)
         left = _days_left(files.chain)

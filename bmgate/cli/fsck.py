@@ -1,6 +1,5 @@
 """`bmgate fsck`: whether the stored mail keeps its promises."""
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,8 @@ def fsck(as_json: bool) -> None:
 
     Works while no gateway runs, and reads all mail. Exit code 0 when all is well, 1 when not.
     """
+    import asyncio
+
     from bmgate.cli.output import print_json
 
     where = place()

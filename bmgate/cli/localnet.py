@@ -1,5 +1,6 @@
 """`bmgate localnet`: several gateways on this machine."""
 
+import contextlib
 import signal
 import tempfile
 from contextlib import ExitStack
@@ -30,21 +31,24 @@ def localnet(count: int, folder: Path | None, as_json: bool) -> None:
     Each is complete, with an account, on a loopback address of its own; together they are a test network whose
     proof of work is nearly free. Prints how to connect a mail program to each.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way the gateways are stopped
+    with contextlib.suppress(KeyboardInterrupt), ExitStack() as resources:
+        place = folder or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="bmgate-localnet-")))
+        _run(place.absolute(), count, as_json)
+
+
+def _run(place: Path, count: int, as_json: bool) -> None:
     from bmgate.cli.output import print_json
     from bmgate.localnet import local_network
 
-    stops = {signal.SIGINT, signal.SIGTERM}
-    with ExitStack() as resources:
-        place = folder or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="bmgate-localnet-")))
-        gateways = resources.enter_context(local_network(place.absolute(), count))
+    with local_network(place, count) as gateways:
         accounts = [_account(gateway, number) for number, gateway in enumerate(gateways)]
-        signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # from here on one of them ends the wait below
         if as_json:
             print_json(accounts)
         else:
             _tell(accounts)
-        signal.sigwait(stops)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
+        while True:
+            signal.pause()
 
 
 def _account(gateway: "GatewayProcess", number: int) -> dict[str, Any]:

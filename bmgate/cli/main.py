@@ -35,12 +35,19 @@ class Failure(click.ClickException):
     """An error of ours as click shows it: one line that says what to do, no traceback."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(str(error) or type(error).__name__)
+        super().__init__(_words(error))
         vars(self)["exit_code"] = exit_code(error)  # a constant of the class elsewhere
 
     def show(self, file: Any = None) -> None:
         """On standard error."""
         click.echo(f"bmgate: {self.format_message()}", file=file, err=file is None)
+
+
+def _words(error: Exception) -> str:
+    """An error of the system without its number, with the file it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def exit_code(error: Exception) -> int:

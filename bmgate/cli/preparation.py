@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from bmgate import certificates
 from bmgate.cli.options import Place
-from bmgate.config import parse_config, render_ini
+from bmgate.config import Config, parse_config, render_ini
 from bmgate.errors import ConfigError
 from bmgate.storage.masterkey import create_master_key
 
@@ -21,7 +21,7 @@ MAIL_PORTS = {
     ("smtp", "starttls_port"): 587,
     ("imap", "starttls_port"): 143,
 }
-OFFSETS = range(0, 70_000 - 10_000, 10_000)
+OFFSETS = range(0, 60_000, 10_000)
 
 
 def prepare(where: Place, changes: Callable[[], Changes], now: int) -> None:
@@ -39,7 +39,13 @@ def prepare(where: Place, changes: Callable[[], Changes], now: int) -> None:
             raise ConfigError(f"{folder.master_key} is gone, and {folder.database} opens with no other; restore it")
         create_master_key(folder.master_key)
     if not config.tls.certificate and not certificates.own_files(folder.tls).exist:
-        certificates.create(folder.tls, config.gateway.domain, now)
+        certificates.create(folder.tls, _server_names(config), now)
+
+
+def _server_names(config: Config) -> list[str]:
+    """Under which names and addresses mail programs reach this gateway."""
+    listening = [host for host in (*config.imap.listen, *config.smtp.listen) if host not in ("0.0.0.0", "::")]
+    return [config.gateway.domain, *listening]
 
 
 def usable_ports(is_free: Callable[[int], bool]) -> Changes:

@@ -10,6 +10,7 @@ import sdnotify
 
 from bmgate import __version__
 from bmgate.app import Gateway, open_gateway, stop_on_signals
+from bmgate.bm.node.node import Trace, not_traced
 from bmgate.cli.composition import methods_of
 from bmgate.cli.logs import set_up_logs
 from bmgate.config import Config
@@ -21,15 +22,15 @@ from bmgate.services.status import LoopLag
 Preparation = Callable[[Gateway], Awaitable[bool]]
 
 
-def run_gateway(folder: DataFolder, config: Config, prepare: Preparation) -> None:
+def run_gateway(folder: DataFolder, config: Config, prepare: Preparation, trace: Trace = not_traced) -> None:
     """Open the gateway, let `prepare` look at it, and where that says so, serve. Returns when told to stop."""
-    _check_user(config)
+    check_user(config, os.geteuid())
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(folder, config, prepare))
+        runner.run(_run(folder, config, prepare, trace))
 
 
-async def _run(folder: DataFolder, config: Config, prepare: Preparation) -> None:
-    gateway = open_gateway(folder, config, "bmgate serve")
+async def _run(folder: DataFolder, config: Config, prepare: Preparation, trace: Trace) -> None:
+    gateway = open_gateway(folder, config, "bmgate serve", trace)
     try:
         if await prepare(gateway):
             await _serve(gateway)
@@ -60,12 +61,14 @@ def _tell_ready(gateway: Gateway) -> None:
     sdnotify.SystemdNotifier().notify("READY=1")
 
 
-def _check_user(config: Config) -> None:
-    """E9: root may, at home, after a warning."""
-    if os.geteuid() != 0:
+def check_user(config: Config, user_id: int) -> None:
+    """E9: root runs a gateway at home only, and is warned; raises ConfigError."""
+    if user_id != 0:
         return
+    if config.gateway.user:
+        raise ConfigError(f"[gateway] user = {config.gateway.user}: start bmgate as that user, not as root")
     if config.gateway.profile == "service":
-        raise ConfigError("a service does not run as root; start it as a user of its own")
+        raise ConfigError("[gateway] profile = service does not run as root; start bmgate as a user of its own")
     click.echo("bmgate: warning: running as root; a user of its own is safer", err=True)
 
 

@@ -39,7 +39,8 @@ def _facts(report: dict[str, Any]) -> dict[str, str]:
     if not report["running"]:
         return facts
     return facts | {
-        "backend": f"{report['work']['backend']}, {report['work']['trials_per_second']} trials/s",
+        "backend": f"{report['work']['backend']}, {report['work']['trials_per_second']} trials/s, "
+        f"{report['work']['queued']} jobs",
         "peers": f"{peers['established']} ({peers['inbound']} in, {peers['outbound']} out), "
         f"{peers['connecting']} connecting",
         "listening": ", ".join(f"{each['name']} {each['host']}:{each['port']}" for each in report["listening"]),

@@ -114,7 +114,7 @@ class Methods:
         return {
             **_account_value(account),
             "login": f"{account.name}@{self._domain}",
-            "address": None if identity is None else self._address_value(identity, [account.name]),
+            "address": None if identity is None else self._with_aliases(identity, [account.name]),
         }
 
     async def _account_list(self) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ class Methods:
 
     async def _address_list(self, account: str) -> list[dict[str, Any]]:
         owner = await self._account(account)
-        return [self._address_value(identity, []) for identity in await self._identities.all(owner.id)]
+        return [self._address_value(identity) for identity in await self._identities.all(owner.id)]
 
     async def _address_show(self, account: str, address: str) -> dict[str, Any]:
         """Without `address` the default one."""
@@ -176,15 +176,17 @@ class Methods:
     async def _address_of(self, owner: Account, name: str) -> dict[str, Any]:
         local, at, domain = name.rpartition("@")
         identity, aliases = await self._identities.show(owner.id, local if at and domain == self._domain else name)
-        return self._address_value(identity, aliases)
+        return self._with_aliases(identity, aliases)
 
-    def _address_value(self, identity: Identity, aliases: list[str]) -> dict[str, Any]:
+    def _with_aliases(self, identity: Identity, aliases: list[str]) -> dict[str, Any]:
+        mail = [f"{name}@{self._domain}" for name in (*aliases, identity.address)]
+        return {**self._address_value(identity), "aliases": aliases, "mail": mail}
+
+    def _address_value(self, identity: Identity) -> dict[str, Any]:
         label = f"?label={quote(identity.label)}" if identity.label else ""
         return {
             "address": str(identity.address),
             "label": identity.label,
-            "aliases": aliases,
-            "mail": [f"{name}@{self._domain}" for name in (*aliases, identity.address)],
             "uri": f"bitmessage:{identity.address}{label}",
             "version": identity.address.version,
             "default": identity.is_default,

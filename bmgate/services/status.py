@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bmgate.domain.ports.database import Database, Store
-from bmgate.domain.ports.world import Clock, Solver
+from bmgate.domain.ports.world import Clock
 
 SAMPLE_SECONDS = 1.0
 
@@ -60,6 +60,17 @@ class NodeView(Protocol):
         ...
 
 
+class SolverView(Protocol):
+    """The proof of work as people look at it."""
+
+    @property
+    def trials_per_second(self) -> float: ...
+    @property
+    def queue_depth(self) -> int:
+        """Jobs waiting or being searched."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
     """What does not change while the process runs; `backend` is such as `pow=scalar`, `wal` the database's log."""
@@ -101,7 +112,7 @@ class Status:
         build: Build,
         database: Database,
         clock: Clock,
-        solver: Solver,
+        solver: SolverView,
         node: Callable[[], NodeView | None],
         listening: Callable[[], Sequence[ListenerView]],
         lag: LoopLag,
@@ -126,7 +137,11 @@ class Status:
             ],
             "peers": _peer_counts(node.peers() if node is not None else ()),
             **await self._database.read(_stored),
-            "work": {"backend": self._build.backend, "trials_per_second": round(self._solver.trials_per_second)},
+            "work": {
+                "backend": self._build.backend,
+                "trials_per_second": round(self._solver.trials_per_second),
+                "queued": self._solver.queue_depth,
+            },
             "database": {"sqlite": self._build.sqlite, "wal_bytes": _size(self._build.wal)},
             "process": {
                 "rss_bytes": _rss(),

@@ -1,15 +1,12 @@
 """A data folder for each test, and the command line as a function."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from gateway_folders import copy_template, make_template
+from gateway_folders import Run, copy_template, make_template
 
 from bmgate.cli.main import cli
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,54 @@
+"""`bmgate quickstart` without the gateway it would start."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from gateway_folders import PASSWORD
+
+from bmgate.certificates import fingerprint, own_files
+from bmgate.cli.main import cli
+from bmgate.config import load_config
+
+
+def quickstart(folder: Path, *arguments: str, stdin: str = PASSWORD + "\n") -> Result:
+    command = ["--data", str(folder), "quickstart", "--no-serve", *arguments]
+    return CliRunner().invoke(cli, command, input=stdin)
+
+
+def test_it_ends_with_everything_a_mail_program_asks_for(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    result = quickstart(folder, "--account", "anna", "--password-stdin", "--network", "test")
+    assert result.exit_code == 0, result.output
+    config = load_config(folder / "gateway.ini")
+    assert config.node.network == "test"
+    for port in (config.imap.tls_port, config.imap.starttls_port, config.smtp.tls_port, config.smtp.starttls_port):
+        assert str(port) in result.stdout
+        assert isinstance(port, int)
+    for text in ("anna@bm.internal", "BM-2c", fingerprint(own_files(folder / "tls").chain), "ca.pem", "█"):
+        assert text in result.stdout
+    assert PASSWORD not in result.output
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    again = quickstart(folder, "--account", "anna", "--password-stdin")
+    assert again.exit_code == 0
+    assert again.stdout == "Start it with: bmgate serve\n"
+
+
+def test_another_network_needs_another_folder(folder: Path) -> None:
+    result = quickstart(folder, "--account", "anna", "--password-stdin", "--network", "main")
+    assert result.exit_code == 2
+    assert "--data" in result.stderr
+
+
+def test_nobody_to_ask_is_a_usage_error(folder: Path) -> None:
+    result = quickstart(folder, "--account", "anna")
+    assert result.exit_code == 2
+    assert "--password-stdin" in result.stderr
+
+
+@pytest.mark.parametrize(("name", "password"), [("a b", PASSWORD), ("anna", "short")])
+def test_what_cannot_be_used_ends_it(folder: Path, name: str, password: str) -> None:
+    result = quickstart(folder, "--account", name, "--password-stdin", stdin=password)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) <= 2  # a warning for root, the refusal

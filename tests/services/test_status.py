@@ -1,0 +1,92 @@
+"""The report counts; it does not tell who."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakes import FakeClock
+from stations import Station
+
+from bmgate.services.status import Build, LoopLag, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    inbound: bool
+    established: bool
+    host: str = "127.0.0.2"
+    port: int = 18444
+    tls: bool = True
+    user_agent: str = "/other:1/"
+    bytes_in: int = 1
+    bytes_out: int = 2
+    since: int = 3
+
+
+class Solver:
+    trials_per_second = 1000.4
+    queue_depth = 3
+
+
+class Node:
+    def peers(self) -> list[Peer]:
+        return [Peer(True, True), Peer(False, True), Peer(False, True), Peer(False, False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    name: str
+    host: str
+    port: int
+
+
+def build(folder: Path) -> Build:
+    return Build("1.2", "test", "bm.internal", "pow=scalar", "3.51.3", folder, folder / "bmgate.db-wal")
+
+
+async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp_path: Path) -> None:
+    (tmp_path / "bmgate.db-wal").write_bytes(b"x" * 77)
+    status = Status(
+        build(tmp_path),
+        station.database,
+        station.clock,
+        Solver(),
+        Node,
+        lambda: [Listening("imap", "127.0.0.1", 993)],
+        LoopLag(station.clock),
+    )
+    station.clock.advance(90)
+    report = await status.report()
+    assert report["running"] is True
+    assert report["uptime_seconds"] == 90.0
+    assert report["listening"] == [{"name": "imap", "host": "127.0.0.1", "port": 993}]
+    assert report["peers"] == {"established": 3, "inbound": 1, "outbound": 2, "connecting": 1}
+    assert report["work"] == {"backend": "pow=scalar", "trials_per_second": 1000, "queued": 3}
+    assert report["objects"] == {"stored": 0, "to_process": 0}
+    assert report["database"] == {"sqlite": "3.51.3", "wal_bytes": 77}
+
+
+async def test_no_log_of_the_database_has_no_bytes(station: Station, tmp_path: Path) -> None:
+    lag = LoopLag(station.clock)
+    status = Status(build(tmp_path), station.database, station.clock, Solver(), lambda: None, list, lag)
+    report = await status.report()
+    assert report["database"]["wal_bytes"] == 0
+    assert report["running"] is False
+
+
+async def test_the_worst_delay_of_the_last_minute_is_remembered(clock: FakeClock) -> None:
+    lag = LoopLag(clock)
+    watching = asyncio.create_task(lag.watch())
+    await asyncio.sleep(0)
+    assert lag.worst == 0.0
+    clock.advance(1.25)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert lag.worst == 0.25
+    for _ in range(60):
+        clock.advance(1.0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert lag.worst == 0.0
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
