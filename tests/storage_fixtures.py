@@ -2,7 +2,12 @@
 
 import itertools
 import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from bmgate.bm.keys import random_keys
 from bmgate.domain.account import Account, Level
@@ -10,8 +15,14 @@ from bmgate.domain.identity import NewIdentity
 from bmgate.domain.mailbox import NewContent
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.storage.database import SealedDatabase, open_database
+from bmgate.storage.failpoints import NoFailpoints
+from bmgate.storage.migrations import migrate
 from bmgate.storage.passwords import Argon2Cost, PasswordSlots
+from bmgate.storage.sqlite import SqliteBackend
+from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
+
+T = TypeVar("T")
 
 NOW = 1_700_000_000
 MASTER_KEY = bytes(range(32))
@@ -31,7 +42,47 @@ def make_passwords(vault: Vault) -> PasswordSlots:
 
 def make_database(tmp_path: Path, vault: Vault | None = None, failpoints: Failpoints | None = None) -> SealedDatabase:
     """A SQLite database in `tmp_path`; made at the first call, opened again at later ones."""
-    return open_database(tmp_path / "bmgate.db", vault or make_vault(), "test", failpoints)
+    path = tmp_path / "bmgate.db"
+    if not path.exists():
+        path.write_bytes(_migrated())
+        path.chmod(0o600)
+    return open_database(path, vault or make_vault(), "test", failpoints)
+
+
+@cache
+def _migrated() -> bytes:
+    """A database file with our schema and nothing in it; Alembic takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        backend = SqliteBackend(Path(folder) / "bmgate.db")
+        with backend.connect_writer() as connection:
+            migrate(connection, backend, NoFailpoints())
+            backend.before_close(connection)
+        return backend.path.read_bytes()
+
+
+class Units:
+    """Units of work on SQLite without a loop and without waiting for the disk, for properties; each commits."""
+
+    def __init__(self, path: Path, vault: Vault) -> None:
+        self._path, self.vault = path, vault
+        path.write_bytes(_migrated())
+        self.reopen()
+
+    def reopen(self) -> None:
+        """As after a restart."""
+        backend = SqliteBackend(self._path)
+        self._connection = backend.connect_writer()
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA synchronous=OFF").close()
+
+    def run(self, work: Callable[[Store], T]) -> T:
+        """Commits, or rolls back and raises."""
+        with self._connection.begin():
+            return work(open_store(self._connection, self.vault))
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 _names = (f"user{number}" for number in itertools.count(1))

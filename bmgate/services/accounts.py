@@ -140,9 +140,7 @@ class Accounts:
             return None
         account, candidates = found
         for slot in candidates:
-            user_key = await self._in_pool(partial(self._passwords.open_slot, slot.parameters, slot.wrapped, secret))
-            if user_key is not None:
-                self._passwords.unlock(user_key)
+            if await self._in_pool(partial(self._passwords.open_slot, slot.parameters, slot.wrapped, secret)):
                 return account.id
         return None
 

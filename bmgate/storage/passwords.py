@@ -81,10 +81,6 @@ class PasswordSlots:
         self.vault.unlock(user_key)
         return user_key
 
-    def unlock(self, user_key: bytes) -> None:
-        """The account of this key is open from now on."""
-        self.vault.unlock(user_key)
-
     def waste(self, password: str) -> None:
         """Spend as long as `open_slot` does: for names that do not exist (T7)."""
         _derive(password, bytes(_SALT_SIZE), self.cost)

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass, field
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from bmgate.errors import StorageBusy
@@ -13,10 +13,7 @@ from bmgate.storage.backend import BUSY_SECONDS
 
 ADVISORY_LOCK = 0x626D67617465  # "bmgate"
 
-_CONNECT = {
-    "connect_timeout": BUSY_SECONDS,
-    "options": f"-c synchronous_commit=on -c lock_timeout={BUSY_SECONDS * 1000} -c application_name=bmgate",
-}
+LOCK_SECONDS = 1  # that a gateway about to end may take to let go
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,12 @@ class PostgresqlBackend:
     reader: Engine = field(init=False)
 
     def __post_init__(self) -> None:
-        writer = create_engine(_psycopg(self.url), poolclass=NullPool, connect_args=_CONNECT)
+        arguments = {
+            "connect_timeout": BUSY_SECONDS,
+            "application_name": f"bmgate {os.getpid()} on {socket.gethostname()}",
+            "options": f"-c synchronous_commit=on -c lock_timeout={BUSY_SECONDS * 1000}",
+        }
+        writer = create_engine(_psycopg(self.url), poolclass=NullPool, connect_args=arguments)
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "reader", writer.execution_options(**snapshot))
@@ -39,13 +41,14 @@ class PostgresqlBackend:
             connection = self.writer.connect()
         except DBAPIError as error:
             raise StorageBusy(f"PostgreSQL does not answer: {' '.join(str(error.orig).split())}") from error
-        with connection.begin():
-            if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})").scalar_one():
+        try:
+            with connection.begin():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        except OperationalError as error:
+            with connection, connection.begin():
                 holder = connection.exec_driver_sql(_HOLDER, (ADVISORY_LOCK & 0xFFFFFFFF,)).scalar()
-                connection.close()
-                raise StorageBusy(f"this database is in use by another bmgate ({holder or 'unknown'})")
-            name = f"bmgate {socket.gethostname()} {os.getpid()}"
-            connection.exec_driver_sql("SELECT set_config('application_name', %s, false)", (name,))
+            raise StorageBusy(f"this database is in use by {holder or 'another bmgate'}") from error
         return connection
 
     def is_failure(self, error: DBAPIError) -> bool:

@@ -1,6 +1,7 @@
 """SQLite: one connection writes, the others cannot (F3; reliability rules of section 5.5)."""
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,21 +13,20 @@ from bmgate.errors import ConfigError
 from bmgate.storage.backend import BUSY_SECONDS
 
 PAGE_SIZE = 16_384
-_CACHE = 64 * 1024  # KiB
 
 _EVERY_CONNECTION = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA temp_store=MEMORY",
-    f"PRAGMA cache_size=-{_CACHE}",
 )
 _WRITER = (
     f"PRAGMA page_size={PAGE_SIZE}",  # before anything makes the file
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=10000",
+    "PRAGMA cache_size=-65536",  # KiB; the indexes of 200,000 objects
 )
-_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON")
+_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
 
 _BROKEN = frozenset(
     {
@@ -80,8 +80,9 @@ class SqliteBackend:
         unfinished.rename(kept)
 
     def before_close(self, connection: Connection) -> None:
-        """All pages into the file itself."""
-        _outside_transaction(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        """All pages into the file itself; where that fails, the next start finds them in the WAL."""
+        with suppress(sqlite3.OperationalError):
+            _outside_transaction(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _outside_transaction(connection: Connection, statement: str, *values: str) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bmgate.domain.ports.database import Failpoints, Store
-from bmgate.errors import GatewayError, ShuttingDown
+from bmgate.errors import ShuttingDown, StorageBusy
 from bmgate.storage.backend import Backend, StorageFailed, translated
 from bmgate.storage.store import SealedStore, open_store
 from bmgate.storage.vault import Vault
@@ -102,12 +102,11 @@ class Writer:
         begun: list[Unit] = []
         try:
             return self._run_batch(begun)
-        except SQLAlchemyError as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
-                self._connection = None
+        except Exception as error:  # noqa: BLE001  # raised again where the units are waited for; the thread goes on
             failed = self._known(error)
-        except GatewayError as error:
-            failed = error
+        if self._connection is not None and self._connection.invalidated:
+            self._connection.close()
+            self._connection = None  # the server hung up: the next batch connects anew
         return [Outcome(unit, error=failed) for unit in begun or self._take_all()]
 
     def _run_batch(self, begun: list[Unit]) -> list[Outcome]:
@@ -136,8 +135,8 @@ class Writer:
             outcome = Outcome(unit, unit.work(store))
         except BaseException as error:  # raised again where the unit is waited for
             known = self._known(error)
-            if isinstance(known, StorageFailed):
-                raise known from error
+            if isinstance(error, SQLAlchemyError) and isinstance(known, StorageBusy):
+                raise known from error  # of no unit's making: it may have ended the transaction
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
             outcome = Outcome(unit, error=known)
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")

@@ -13,9 +13,9 @@ from storage_fixtures import add_account, make_passwords, make_vault
 from bmgate.domain.account import Account
 from bmgate.storage.database import SealedDatabase, open_database
 from bmgate.storage.failpoints import NoFailpoints
-from bmgate.storage.gateway import check_gateway
-from bmgate.storage.migrations import migrate
+from bmgate.storage.migrations import HEAD, migrate
 from bmgate.storage.postgresql import PostgresqlBackend
+from bmgate.storage.schema import metadata
 from bmgate.storage.vault import Vault
 
 _numbers = itertools.count(1)
@@ -47,23 +47,29 @@ def _without_fsync(server: URL) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(postgresql: str) -> URL:
-    """A PostgreSQL database with our schema, of which each test gets a copy."""
+def migrated(postgresql: str) -> URL:
+    """A PostgreSQL database with our schema, for one test after the other."""
     server = make_url(postgresql).set(drivername="postgresql+psycopg")
-    create_postgresql(server, "made")
-    made = server.set(database="made")
+    made = create_postgresql(server, "made")
     backend = PostgresqlBackend(made.render_as_string(hide_password=False))
     with backend.connect_writer() as connection:
         migrate(connection, backend, NoFailpoints())
-        check_gateway(connection, make_vault(), "test")
     return made
 
 
-def create_postgresql(server: URL, name: str, template: str = "template1") -> None:
-    """An empty database, or a copy of another."""
+def create_postgresql(server: URL, name: str) -> URL:
+    """An empty database."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return server.set(database=name)
+
+
+def empty_postgresql(url: URL) -> None:
+    """As if it had just been migrated."""
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
 
 
 @pytest.fixture
@@ -76,10 +82,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a fresh database is."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'bmgate.db'}"
-    template: URL = request.getfixturevalue("template")
-    name = f"test{next(_numbers)}"
-    create_postgresql(template.set(database="postgres"), name, "made")
-    return template.set(database=name).render_as_string(hide_password=False)
+    migrated: URL = request.getfixturevalue("migrated")
+    empty_postgresql(migrated)
+    return migrated.render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -88,9 +93,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'bmgate.db'}"
     server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
-    name = f"empty{next(_numbers)}"
-    create_postgresql(server, name)
-    return server.set(database=name).render_as_string(hide_password=False)
+    return create_postgresql(server, f"empty{next(_numbers)}").render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from storage_fixtures import add_account, make_database, make_passwords, make_vault
 
 from bmgate.domain.account import Account
-from bmgate.domain.mailbox import MailboxKind
+from bmgate.domain.mailbox import Flags, MailboxKind, NewContent
 from bmgate.domain.ports.database import Database, Store
 from bmgate.errors import ConfigError, Conflict, Missing, ShuttingDown, StorageBusy
 from bmgate.storage.backend import StorageFailed
 from bmgate.storage.database import SealedDatabase, open_database
+from bmgate.storage.fsck import check
 from bmgate.storage.store import SealedStore
 from bmgate.storage.vault import Vault
 
@@ -206,11 +208,6 @@ async def test_a_disk_error_ends_all_writing(tmp_path: Path, vault: Vault) -> No
     def break_down(store: Store) -> None:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-        assert isinstance(store, SealedStore)
-        dialect = store.scope.connection.dialect
-        from sqlalchemy.exc import OperationalError
-
-        assert dialect.name == "sqlite"
         raise OperationalError("COMMIT", None, error)
 
     with pytest.raises(StorageFailed, match="disk I/O error"):
@@ -232,11 +229,12 @@ async def test_a_killed_process_leaves_all_of_a_unit_or_nothing(
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from storage_fixtures import add_account, make_database, make_passwords, make_vault
+from storage_fixtures import add_account, make_passwords, make_vault
+from bmgate.storage.database import open_database
 from bmgate.storage.failpoints import read_failpoint
 vault = make_vault()
 async def main():
-    database = make_database(Path({str(tmp_path)!r}), vault, read_failpoint({failpoint!r}))
+    database = open_database(Path({str(tmp_path / "bmgate.db")!r}), vault, "test", read_failpoint({failpoint!r}))
     await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
 asyncio.run(main())
 """
@@ -244,4 +242,66 @@ asyncio.run(main())
     assert process.returncode == 137
     database = make_database(tmp_path)
     assert [account.name for account in await database.read(lambda store: store.accounts.all())] == names
+    await database.close()
+
+
+async def test_a_full_disk_is_busy_and_works_again_with_room(tmp_path: Path, vault: Vault) -> None:
+    database = make_database(tmp_path, vault)
+    account = await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
+
+    def limit(store: Store, pages: int) -> None:
+        assert isinstance(store, SealedStore)
+        store.scope.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    def deliver(store: Store) -> None:
+        messages = store.account(account.id).messages
+        content = messages.add_content(NewContent(b"header", b"index", bytes(1_000_000)))
+        messages.append(store.account(account.id).mailboxes.by_kind(MailboxKind.INBOX).id, content, Flags.NONE, (), 0)
+
+    await database.transact(partial(limit, pages=1))  # as many as there are
+    with pytest.raises(StorageBusy, match="full"):
+        await database.transact(deliver)
+    await database.transact(partial(limit, pages=1_000_000))
+    await database.transact(deliver)
+    assert await database.read(check) == []
+    await database.close()
+
+
+async def test_a_postgresql_that_restarts_is_busy_and_works_again(url: str, vault: Vault) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("SQLite has no server that could restart")
+    database = open_database(url, vault, "test")
+
+    def hang_up(store: Store) -> None:
+        assert isinstance(store, SealedStore)
+        store.scope.connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(StorageBusy):
+        await database.transact(hang_up)
+    assert await database.transact(lambda store: store.accounts.all()) == []
+    with pytest.raises(StorageBusy):
+        await database.read(hang_up)
+    assert await database.read(lambda store: store.accounts.all()) == []
+    await database.close()
+
+
+async def test_who_comes_while_too_much_waits_is_told_so(
+    tmp_path: Path, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmgate.storage.database.MAX_WAITING", 1)
+    monkeypatch.setattr("bmgate.storage.database.BUSY_SECONDS", 0.01)
+    database = make_database(tmp_path, vault)
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(store: Store) -> None:
+        begun.set()
+        go.wait(5)
+
+    holding = asyncio.ensure_future(database.transact(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    with pytest.raises(StorageBusy, match="waiting"):
+        await database.transact(lambda store: store.accounts.all())
+    go.set()
+    await holding
+    assert await database.transact(lambda store: store.accounts.all()) == []
     await database.close()

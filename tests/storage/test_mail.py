@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -119,9 +120,7 @@ async def test_mail_comes_back_byte_by_byte(database: SealedDatabase, alice: Acc
     assert type(rows[0].flags) is Flags
 
 
-async def test_flags_change_and_modseq_rises_where_something_changed(
-    database: SealedDatabase, alice: Account
-) -> None:
+async def test_flags_change_and_modseq_rises_where_something_changed(database: SealedDatabase, alice: Account) -> None:
     def change(store: Store) -> None:
         mine = store.account(alice.id)
         inbox = inbox_of(mine).id
@@ -271,7 +270,7 @@ async def test_mail_that_somebody_moved_about_does_not_open(
     if "n < 0" in splice:  # the chunks of one mail, exchanged in two steps
         for step in ("SET kind = kind + 10", "SET kind = 11 - kind"):
             statement = f"UPDATE content_blob {step} WHERE content = 1"
-            await database.transact(lambda store, statement=statement: sql(store, statement))
+            await database.transact(partial(sql, statement=statement))
     await database.transact(lambda store: sql(store, splice))
     with pytest.raises(Damaged):
         await database.read(lambda store: store.account(alice.id).messages.messages(inbox, [1]))
@@ -287,9 +286,20 @@ async def test_a_locked_account_takes_mail_and_shows_none(database: SealedDataba
         mine = store.account(account.id)
         return mine.messages.messages(inbox_of(mine).id, [1])
 
-    row = await database.transact(lambda store: deliver(store.account(account.id), "in the dark"))
-    assert row.uid == 1
-    assert len(await database.read(lambda store: store.account(account.id).messages.rows(inbox_of(store.account(account.id)).id))) == 1
+    def deliver_in_the_dark(store: Store) -> list[MessageRow]:
+        mine = store.account(account.id)
+        deliver(mine, "in the dark")
+        return mine.messages.rows(inbox_of(mine).id)
+
+    assert len(await database.transact(deliver_in_the_dark)) == 1
+    assert (
+        len(
+            await database.read(
+                lambda store: store.account(account.id).messages.rows(inbox_of(store.account(account.id)).id)
+            )
+        )
+        == 1
+    )
     with pytest.raises(AccountLocked):
         await database.read(look)
     with pytest.raises(AccountLocked):

@@ -7,6 +7,7 @@ import pytest
 from storage_fixtures import NOW, add_account, make_passwords, new_content, new_identity
 
 from bmgate.bm.addresses import Address
+from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.keys import random_keys
 from bmgate.bm.objects import ObjectType, encode_getpubkey, encode_object, read_object
 from bmgate.bm.plaintext import Pubkey
@@ -18,7 +19,6 @@ from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, Pr
 from bmgate.domain.ports.database import Store
 from bmgate.errors import Conflict, Missing
 from bmgate.storage.database import SealedDatabase
-from bmgate.storage.inventory import StoredInventory
 from bmgate.storage.repositories.outbox import LATE_ACK_SECONDS
 from bmgate.storage.vault import Vault
 
@@ -271,14 +271,20 @@ async def test_the_sent_copy_of_a_submission_can_be_replaced_and_can_go(
 
 
 async def test_the_inventory_tells_what_was_new(database: SealedDatabase) -> None:
-    inventory = StoredInventory(database)
     objects = [an_object() for _ in range(5)]
     vectors = [stored.object.vector for stored in objects]
-    assert await inventory.add(objects[:3] + objects[:1]) == vectors[:3]
-    assert await inventory.add(objects) == vectors[3:]
-    assert await inventory.add(objects) == await inventory.add([]) == []
-    assert await inventory.get([*vectors, bytes(32)]) == {stored.object.vector: stored.object.encoded for stored in objects}
-    assert sorted(await inventory.load()) == sorted((vector, NOW + 100, 0) for vector in vectors)
+
+    def work(store: Store) -> None:
+        inventory = store.inventory
+        assert inventory.add(objects[:3] + objects[:1]) == vectors[:3]
+        assert inventory.add(objects) == vectors[3:]
+        assert inventory.add(objects) == inventory.add([]) == []
+        assert inventory.get([*vectors, InventoryVector(bytes(32))]) == {
+            stored.object.vector: stored.object.encoded for stored in objects
+        }
+        assert sorted(inventory.vectors()) == sorted((vector, NOW + 100, 0) for vector in vectors)
+
+    await database.transact(work)
 
 
 async def test_objects_wait_in_the_order_of_their_arrival_until_processed(database: SealedDatabase) -> None:

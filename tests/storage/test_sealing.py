@@ -78,7 +78,7 @@ def test_every_purpose_has_its_own_key() -> None:
 
 def test_tags_and_check_values_hang_on_the_master_key() -> None:
     vault, same, other = make_vault(), make_vault(), Vault(bytes(32), os.urandom)
-    assert MASTER_KEY != bytes(32)
+    assert bytes(32) != MASTER_KEY
     assert vault.tag(b"a", b"b") == same.tag(b"a", b"b")
     assert vault.tag(b"a", b"b") not in (vault.tag(b"ab"), other.tag(b"a", b"b"))
     assert vault.check_value() == same.check_value() != other.check_value()

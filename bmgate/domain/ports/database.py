@@ -375,6 +375,10 @@ class AccountContacts(Protocol):
 
     def all(self) -> list[Contact]: ...
 
+    def save(self, contact: Contact) -> None:
+        """Add to the address book, or give another label."""
+        ...
+
     def label_of(self, address: Address) -> str:
         """Empty when there is none."""
         ...

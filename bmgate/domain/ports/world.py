@@ -106,11 +106,7 @@ class Passwords(Protocol):
         ...
 
     def open_slot(self, parameters: bytes, wrapped: bytes, password: str) -> bytes | None:
-        """The user key inside a password slot, or None when the password is wrong."""
-        ...
-
-    def unlock(self, user_key: bytes) -> None:
-        """Its owner is here: the account of this key is open from now on (L1)."""
+        """The user key inside a password slot, or None when the password is wrong; a right one opens the account."""
         ...
 
     def waste(self, password: str) -> None:

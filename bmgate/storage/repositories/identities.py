@@ -7,7 +7,7 @@ labels under the account's own.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from bmgate.bm.addresses import PREFIX, Address
 from bmgate.bm.keys import PublicKeys
@@ -24,6 +24,8 @@ from bmgate.storage.schema import publication as publications
 from bmgate.storage.vault import AccountKeys, Purpose
 
 BEHAVIOR = int(Behavior.DOES_ACK | Behavior.READS_FILES)  # O11: bmgate always reads files
+
+KEEP_PUBLICATIONS_SECONDS = 7 * 86_400
 
 _BY_ID = select(identities).where(identities.c.id == bindparam("id"))
 _OLDEST_FIRST = select(identities).order_by(identities.c.id)
@@ -89,7 +91,9 @@ class IdentityRepository:
     def begin_pubkey(self, identity: IdentityId, payload: bytes, now: int) -> None:
         """Record the payload, the publication time and one more publication of today."""
         self._change(identity, pubkey_payload=payload, pubkey_sent_at=now, pubkey_nonce=encode_nonce(0))
-        self.scope.connection.execute(insert(publications).values(identity=identity, at=now))
+        connection = self.scope.connection
+        connection.execute(insert(publications).values(identity=identity, at=now))
+        connection.execute(delete(publications).where(publications.c.at < now - KEEP_PUBLICATIONS_SECONDS))
 
     def publications_since(self, identity: IdentityId, since: int) -> int:
         """How many pubkeys were begun at or after `since`."""
