@@ -107,12 +107,12 @@ class Failpoints:
 
     def __init__(self, kill_at: int | None = None) -> None:
         self.passed: list[str] = []
-        self._kill_at, self._lock = kill_at, threading.Lock()
+        self.kill_at, self._lock = kill_at, threading.Lock()
 
     def pass_(self, name: str) -> None:
         with self._lock:
             self.passed.append(name)
-            if len(self.passed) == self._kill_at:
+            if len(self.passed) == self.kill_at:
                 raise Killed(name)
 
 
@@ -166,13 +166,3 @@ async def settle(databases: Collection[WatchedDatabase], threads: WatchedThreads
             busy = threads.under_way or any(database.under_way for database in databases)
             quiet = 0 if busy else quiet + 1
             await asyncio.sleep(0.0005 if busy else 0)
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Wait for `condition`; says `what` was waited for when it does not come."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        raise AssertionError(f"waited {seconds} s in vain for {what}") from None

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes import Failpoints, FakeAnnouncer, FakeClock, FakeSolver, Killed, WatchedDatabase, WatchedThreads, settle
-from storage_fixtures import add_account, make_database, make_passwords, make_vault, new_identity
+from storage_fixtures import PASSWORD, make_database, make_passwords, make_vault, new_identity
 
 from bmgate.bm.acceptance import Verdict, judge
 from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.network import TESTNET, NetworkParameters
-from bmgate.domain.account import Account, AccountId
+from bmgate.domain.account import Account, AccountId, Level
 from bmgate.domain.identity import Identity, NewIdentity
 from bmgate.domain.mailbox import MailboxKind, StoredMessage
 from bmgate.domain.objects import StoredObject
@@ -106,7 +106,6 @@ class Services:
             os.urandom,
             network,
             Domains(),
-            recorder,
             self.events,
             settings.submission,
             failpoints,
@@ -182,10 +181,12 @@ class Station:
 
     # -- what tests do ---------------------------------------------------------------------------------------------
 
-    async def add_account(self, name: str) -> Account:
-        """An account without an address."""
-        passwords = make_passwords(self._vault)
-        return await self.database.transact(lambda store: add_account(store, passwords, name))
+    async def add_account(self, name: str, quota_bytes: int | None = None) -> Account:
+        """An account without an address, at L0."""
+        keys = make_passwords(self._vault).new_account(PASSWORD, Level.L0)
+        return await self.database.transact(
+            lambda store: store.accounts.add(name, keys, Level.L0, quota_bytes, self.clock.now())
+        )
 
     async def add_identity(self, account: Account, identity: NewIdentity | None = None) -> Identity:
         """With random keys unless they are given."""
@@ -194,9 +195,9 @@ class Station:
         self.services.receiving.identities_changed()
         return added
 
-    async def add_user(self, name: str) -> "User":
+    async def add_user(self, name: str, quota_bytes: int | None = None) -> "User":
         """An account with an address."""
-        account = await self.add_account(name)
+        account = await self.add_account(name, quota_bytes)
         return User(self, account, await self.add_identity(account))
 
     async def add_objects(self, encoded: Iterable[bytes], now: int | None = None) -> list[Verdict]:
@@ -279,7 +280,9 @@ class User:
         return rows[::-1]
 
 
-def mail(sender: User, *recipients: User, subject: object = "Hello", body: object = "a text", message_id: object = "") -> bytes:
+def mail(
+    sender: User, *recipients: User, subject: object = "Hello", body: object = "a text", message_id: object = ""
+) -> bytes:
     """A plain mail; without a Message-ID unless it is given."""
     lines = [f"From: <{sender.mail_address}>", f"To: {', '.join(f'<{user.mail_address}>' for user in recipients)}"]
     lines += [f"Subject: {subject}"] + ([f"Message-ID: {message_id}"] if message_id else [])

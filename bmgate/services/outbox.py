@@ -5,7 +5,7 @@ text goes when nobody needs it any more. Whoever records an event tells `Sending
 effects.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +28,8 @@ from bmgate.services.keys import demand_of, find_pubkey
 from bmgate.services.mailboxes import indexed
 from bmgate.services.notices import NoticeWriter
 
-STATUS_KEYWORDS = ("bm-pending", "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed")
+PENDING = "bm-pending"  # of a mail that was just accepted
+STATUS_KEYWORDS = (PENDING, "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed")
 
 _UNPUBLISHED = frozenset(
     {State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED, State.READY, State.ACK_POW, State.BUILT, State.TOO_DIFFICULT}
@@ -40,6 +41,7 @@ class Recorded:
     """A row after its event: what the world is owed, and which mailboxes changed."""
 
     message: OutgoingMessage
+    event: Event
     effects: tuple[Effect, ...]
     mailboxes: tuple[MailboxId, ...]
 
@@ -65,19 +67,12 @@ class OutboxRecorder:
         self.failpoints.pass_(f"outbox.{event}")
         after = store.outbox.save(after, now, detail)
         submission = store.outbox.submission(after.submission)
+        rows = store.account(submission.account).outbox.rows_of(submission.id)
         mailboxes = self._notify(store, message, after, submission, now)
-        mailboxes += self.show_status(store, submission)
-        self._forget_text(store, submission)
-        return Recorded(after, effects, mailboxes)
-
-    def show_status(self, store: Store, submission: Submission) -> tuple[MailboxId, ...]:
-        """Put the status of a submission on its mail in Sent; tells in which mailboxes that changed anything."""
-        if submission.sent_content is None:
-            return ()
-        mine = store.account(submission.account)
-        shown = sent_keywords(mine.outbox.rows_of(submission.id))
-        hidden = set(STATUS_KEYWORDS) - shown
-        return tuple(mine.messages.status_keywords(submission.sent_content, hidden, shown))
+        mailboxes += _show_status(store, submission, message, rows)
+        if all(row.state in FINAL for row in rows):
+            store.outbox.forget_text(SubmissionId(submission.id))
+        return Recorded(after, event, effects, mailboxes)
 
     def _notify(
         self, store: Store, before: OutgoingMessage, after: OutgoingMessage, submission: Submission, now: int
@@ -100,11 +95,6 @@ class OutboxRecorder:
         pubkey = find_pubkey(store, message.recipient)
         return 0 if pubkey is None else round(demand_of(pubkey, self.network).times_minimum(self.network))
 
-    def _forget_text(self, store: Store, submission: Submission) -> None:
-        rows = store.account(submission.account).outbox.rows_of(submission.id)
-        if all(row.state in FINAL for row in rows):
-            store.outbox.forget_text(SubmissionId(submission.id))
-
 
 def sent_keywords(rows: Iterable[OutgoingMessage]) -> set[str]:
     """The status of a mail as keywords of its copy in Sent, from the states of its rows (mail conversion 5.1)."""
@@ -114,7 +104,7 @@ def sent_keywords(rows: Iterable[OutgoingMessage]) -> set[str]:
     if not others:
         return failed
     if any(state in _UNPUBLISHED for state in others):
-        return failed | {"bm-pending"}
+        return failed | {PENDING}
     for state, keyword in (
         (State.PUBLISHED, "bm-sent"),
         (State.NO_ACK_EXPECTED, "bm-noack"),
@@ -123,6 +113,21 @@ def sent_keywords(rows: Iterable[OutgoingMessage]) -> set[str]:
         if state in others:
             return failed | {keyword}
     return failed | {"bm-cancelled"}
+
+
+def _show_status(
+    store: Store, submission: Submission, before: OutgoingMessage, rows: Collection[OutgoingMessage]
+) -> tuple[MailboxId, ...]:
+    """Put the status of a submission on its mail in Sent where the event changed it; tells in which mailboxes.
+
+    Most events do not change it, and looking costs a fifth of their transaction. `before` is the row that moved on.
+    """
+    shown = sent_keywords(rows)
+    former = sent_keywords(before if row.id == before.id else row for row in rows)
+    if submission.sent_content is None or shown == former:
+        return ()
+    messages = store.account(submission.account).messages
+    return tuple(messages.status_keywords(submission.sent_content, set(STATUS_KEYWORDS) - shown, shown))
 
 
 def failure(reason: Reason) -> dict[str, Any]:

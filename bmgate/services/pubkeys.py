@@ -89,26 +89,26 @@ class Pubkeys:
 
     def begun(self, work: PubkeyWork) -> None:
         """A pubkey is stored: do its work after the random delay."""
-        self._start(work.identity, work)
+        self._start(work.identity)
 
     async def _look_for_new(self) -> None:
         if self._policy is PublishPolicy.ON_CREATE:
             for identity in await self._database.read(lambda store: store.identities.without_pubkey()):
-                self._start(identity.id, None)
+                self._start(identity.id)
 
-    def _start(self, identity: IdentityId, work: PubkeyWork | None) -> None:
+    def _start(self, identity: IdentityId) -> None:
         if identity not in self._pending and self._tasks is not None:
             self._pending.add(identity)
-            self._tasks.create_task(self._publish(identity, work))
+            self._tasks.create_task(self._publish(identity))
 
-    async def _publish(self, identity: IdentityId, work: PubkeyWork | None) -> None:
+    async def _publish(self, identity: IdentityId) -> None:
         """Publish after the random delay; trouble that may pass is waited out."""
         delay = self._delay()
         try:
             while True:
                 await self._clock.sleep(delay)
                 try:
-                    work = await self._current(identity, work)
+                    work = await self._database.transact(lambda store: self._take_up(store, identity))
                     return None if work is None else await self._finish(work)
                 except ShuttingDown:
                     return None
@@ -118,16 +118,15 @@ class Pubkeys:
         finally:
             self._pending.discard(identity)
 
-    async def _current(self, identity: IdentityId, work: PubkeyWork | None) -> PubkeyWork | None:
-        """`work` if there is time left for it, else new work."""
-        if work is not None and read_object(work.payload).expires_time > self._clock.now() + DAY:
-            return work
-
-        def renew(store: Store) -> PubkeyWork | None:
-            store.identities.end_pubkey(identity)
+    def _take_up(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
+        """The work that is stored, if there is time left for it, else new work."""
+        stored = next((work for work in store.identities.pubkey_work() if work.identity == identity), None)
+        if stored is None:
             return self._begin(store, identity)
-
-        return await self._database.transact(renew)
+        if read_object(stored.payload).expires_time > self._clock.now() + DAY:
+            return stored
+        store.identities.end_pubkey(identity)
+        return self._begin(store, identity)
 
     def _begin(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
         now = self._clock.now()

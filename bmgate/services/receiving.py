@@ -111,9 +111,7 @@ class Receiving:
 
     async def process_batch(self) -> int:
         """Process up to 500 objects; how many there were."""
-        if self._keys_changed:
-            self._keys_changed = False
-            self._keys = await self._database.read(lambda store: store.identities.receiving_keys())
+        await self._load_keys()
         objects = await self._database.read(lambda store: store.inventory.to_process(BATCH))
         if not objects:
             return 0
@@ -129,6 +127,15 @@ class Receiving:
         for work in outcome.pubkeys:
             self._pubkeys.begun(work)
         return len(objects)
+
+    async def _load_keys(self) -> None:
+        while self._keys_changed:
+            self._keys_changed = False
+            try:
+                self._keys = await self._database.read(lambda store: store.identities.receiving_keys())
+            except Unavailable:
+                self._keys_changed = True
+                raise
 
     def _later(self, ack: StoredObject) -> None:
         """Have an ack announced when its delay is over; after a restart the node itself sees to that."""

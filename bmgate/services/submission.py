@@ -30,7 +30,7 @@ from bmgate.pow.target import expected_trials
 from bmgate.services.directory import AccountDirectory
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes import indexed
-from bmgate.services.outbox import OutboxRecorder
+from bmgate.services.outbox import PENDING
 from bmgate.services.sending import Sending
 
 REPEAT_SECONDS = 86_400
@@ -103,14 +103,13 @@ class Submissions:
         entropy: Entropy,
         network: NetworkParameters,
         domains: Domains,
-        recorder: OutboxRecorder,
         events: MailboxEvents,
         options: SubmissionOptions,
         failpoints: Failpoints,
     ) -> None:
         self._database, self._sending, self._solver = database, sending, solver
         self._clock, self._entropy, self._network, self._domains = clock, entropy, network, domains
-        self._recorder, self._events, self._options, self._failpoints = recorder, events, options, failpoints
+        self._events, self._options, self._failpoints = events, options, failpoints
 
     async def check_sender(self, account: AccountId, addr_spec: str) -> None:
         """Whether the account may send as this address (M10); raises NotOwner, IdentityDisabled."""
@@ -198,7 +197,6 @@ class Submissions:
         if self._options.sent_copy:
             submission, mailboxes = self._with_sent_copy(mine, submission, text, raw, now)
         rows = mine.outbox.add(submission, wanted)
-        self._recorder.show_status(store, store.outbox.submission(rows[0].submission))
         for row in rows:
             mine.contacts.note_correspondent(row.recipient)
         self._failpoints.pass_("submission.stored")
@@ -207,11 +205,11 @@ class Submissions:
     def _with_sent_copy(
         self, mine: AccountStore, submission: NewSubmission, text: OutgoingText, raw: bytes, now: int
     ) -> tuple[NewSubmission, tuple[MailboxId, ...]]:
-        """The submitted bytes in Sent, seen (M7); a mail the client has put there already is not doubled."""
+        """The submitted bytes in Sent, seen and pending (M7); a client's own copy takes their place when appended."""
         sent = mine.mailboxes.by_kind(MailboxKind.SENT)
         tag = mine.messages.message_id_tag(text.message_id) if text.message_id else b""
         content = mine.messages.add_content(indexed(raw).content(tag))
-        mine.messages.append(sent.id, content, Flags.SEEN, (), now)
+        mine.messages.append(sent.id, content, Flags.SEEN, (PENDING,), now)
         return replace(submission, sent_content=content), (sent.id,)
 
     def _row(self, n: int, recipient: Recipient, text: OutgoingText, now: int) -> NewOutgoing:

@@ -10,8 +10,6 @@ from stations import MakeStation, Settings, Station
 from storage_fixtures import NOW
 
 
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(NOW)

@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from fakes import FakeClock, Failpoints, Killed, WatchedThreads
+from fakes import Failpoints, FakeClock, Killed, WatchedThreads
 from stations import MakeStation, Settings, Station, User, Wire, mail
 from storage_fixtures import NOW, new_identity
 
@@ -104,7 +104,9 @@ async def test_a_lost_ack_brings_one_more_attempt_and_the_mail_is_shown_once(
     ttl = (await alice.rows())[0].ttl_seconds
     clock.advance(ttl * 1.05)
     await wire.carry()
-    assert [(row.state, row.attempt) for row in await alice.rows()] == [(State.PUBLISHED, 1)], "O4: not before TTL x 1.1"
+    assert [(row.state, row.attempt) for row in await alice.rows()] == [(State.PUBLISHED, 1)], (
+        "O4: not before TTL x 1.1"
+    )
     clock.advance(ttl * 0.06)
     await wire.carry()
     row = (await alice.rows())[0]
@@ -157,7 +159,13 @@ async def test_a_crash_at_any_point_loses_nothing_and_doubles_nothing(
     for station in stations:
         await station.close()
     expected = {
-        "sender": {"submission.stored", "outbox.BUILT", "outbox.WORK_DONE", "outbox.WORK_DONE.committed", "outbox.ACK_SEEN"},
+        "sender": {
+            "submission.stored",
+            "outbox.BUILT",
+            "outbox.WORK_DONE",
+            "outbox.WORK_DONE.committed",
+            "outbox.ACK_SEEN",
+        },
         "receiver": {"pubkey.begun", "pubkey.published", "delivery.store", "receiving.recorded", "receiving.committed"},
     }
     assert expected["sender" if killed == 0 else "receiver"] <= set(survived)

@@ -1,0 +1,319 @@
+"""The effects of the outbox: what each takes, from finding a pubkey to the proof of work of a msg.
+
+Every outcome comes back as an event, recorded only if the row is still where the work began (compare and set), so work
+that lost a race, to a cancel or to an ack, changes nothing. What is committed is never built again within an attempt
+(O2, O3).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bmgate.bm.acks import ack_object, ack_packet, ack_ttl
+from bmgate.bm.encodings import SIMPLE, encode_message
+from bmgate.bm.hashes import inventory_vector
+from bmgate.bm.keys import Entropy, PrivateKeys
+from bmgate.bm.network import NetworkParameters
+from bmgate.bm.objects import encode_getpubkey, read_object, with_nonce
+from bmgate.bm.plaintext import Pubkey, build_msg
+from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import (
+    Effect,
+    Event,
+    OutboxId,
+    OutgoingMessage,
+    Reason,
+    State,
+)
+from bmgate.domain.ports.database import Database, Store
+from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency, WorkJob
+from bmgate.errors import TooLarge, Unavailable
+from bmgate.mail.wishes import MAX_TTL
+from bmgate.pow.target import expected_trials, initial_hash, target
+from bmgate.services.delivery import Deliverer, LocalMail
+from bmgate.services.keys import Demand, demand_of, find_pubkey, minimum
+from bmgate.services.outbox import OutboxRecorder, Recorded, failure
+
+DAY = 86_400
+GETPUBKEY_TTL = 216_000
+FORCE_SECONDS = 7 * DAY
+HEADROOM_SECONDS = 300
+JITTER_SECONDS = 300
+STEM_SECONDS = 60  # a restart in mid-stem must not show the object to everybody at once
+
+Work = Callable[[OutgoingMessage], Awaitable[Recorded | None]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Draft:
+    """All that goes into a msg; `pubkey` is None while nobody has it."""
+
+    pubkey: Pubkey | None
+    sender: Pubkey
+    private: PrivateKeys
+    data: bytes
+
+
+class Effects:
+    """Carries out effects, one call for each. `spawn` starts a task that lives as long as the outbox does."""
+
+    def __init__(
+        self,
+        database: Database,
+        solver: Solver,
+        announcer: Announcer,
+        clock: Clock,
+        entropy: Entropy,
+        network: NetworkParameters,
+        recorder: OutboxRecorder,
+        deliverer: Deliverer,
+        max_difficulty: float,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._database, self._solver, self._announcer = database, solver, announcer
+        self._clock, self._entropy, self._network = clock, entropy, network
+        self._recorder, self._deliverer = recorder, deliverer
+        self._max_difficulty, self._spawn = max_difficulty, spawn
+        self.on_stored: Callable[[], None] = lambda: None
+        self.work: dict[Effect, Work] = {
+            Effect.FIND_PUBKEY: self._find_pubkey,
+            Effect.SOLVE_GETPUBKEY: self._solve_getpubkey,
+            Effect.BUILD: self._build,
+            Effect.SOLVE_ACK: self._solve_ack,
+            Effect.SOLVE_MSG: self._solve_msg,
+        }
+        """Those effects that take time; the others are done with the commit."""
+
+    async def advance(
+        self,
+        row: OutgoingMessage,
+        event: Event,
+        detail: str = "",
+        also: Callable[[Store], None] = lambda store: None,
+        **changes: Any,
+    ) -> Recorded | None:
+        """Record `event` if the row is still as `row` says, with `also` in the same transaction; else None."""
+        now = self._clock.now()
+
+        def compare_and_set(store: Store) -> Recorded | None:
+            current = store.outbox.get(row.id)
+            if (current.state, current.attempt, current.payload) != (row.state, row.attempt, row.payload):
+                return None
+            also(store)
+            return self._recorder.record(store, current, event, now, detail, **changes)
+
+        outcome = await self._database.transact(compare_and_set)
+        return self.committed(outcome)
+
+    def committed(self, outcome: Recorded | None) -> Recorded | None:
+        if outcome is not None:
+            self._recorder.failpoints.pass_(f"outbox.{outcome.event}.committed")
+        return outcome
+
+    # -- the recipient's key ---------------------------------------------------------------------------------------
+
+    async def _find_pubkey(self, row: OutgoingMessage) -> Recorded | None:
+        now = self._clock.now()
+
+        def look(store: Store) -> Recorded | None:
+            current = store.outbox.get(row.id)
+            if current.state is not row.state:
+                return None
+            if current.state is State.ACCEPTED and self._is_own(store, current):
+                return self._deliver_locally(store, current, now)
+            pubkey = find_pubkey(store, current.recipient)
+            if pubkey is None and current.state is State.REQUESTED:
+                return None
+            event, changes = self.judge_key(current, pubkey, now)
+            return self._recorder.record(store, current, event, now, **changes)
+
+        return self.committed(await self._database.transact(look))
+
+    def judge_key(self, row: OutgoingMessage, pubkey: Pubkey | None, now: int) -> tuple[Event, dict[str, Any]]:
+        """What having this pubkey, or none, means for a row that wants one, and the changes that go with it."""
+        if pubkey is None:
+            return Event.PUBKEY_MISSING, {"payload": b"", "next_attempt": 0}
+        if not row.forced and demand_of(pubkey, self._network).times_minimum(self._network) > self._max_difficulty:
+            until = now + FORCE_SECONDS
+            return Event.DEMAND_TOO_HIGH, {"reason": Reason.TOO_DIFFICULT, "payload": b"", "next_attempt": until}
+        return Event.PUBKEY_FOUND, {"payload": b"", "next_attempt": 0}
+
+    def _is_own(self, store: Store, row: OutgoingMessage) -> bool:
+        owner = store.identities.by_address(row.recipient)
+        return owner is not None and owner.account == row.account
+
+    def _deliver_locally(self, store: Store, row: OutgoingMessage, now: int) -> Recorded:
+        """Mail to an identity of the same account needs no object (M9)."""
+        submission = store.outbox.submission(row.submission)
+        sender = store.account(row.account).identities.get(row.identity).address
+        mail = LocalMail(row.account, sender, row.recipient, submission.subject, submission.body, row.ack_data)
+        mailbox = self._deliverer.deliver_local(store, mail, now)
+        outcome = self._recorder.record(store, row, Event.DELIVERED_LOCALLY, now, "own address")
+        return replace(outcome, mailboxes=(*outcome.mailboxes, mailbox))
+
+    async def _solve_getpubkey(self, row: OutgoingMessage) -> Recorded | None:
+        now = self._clock.now()
+        if not row.payload:
+            lookup = row.recipient.lookup
+            live = await self._database.read(lambda store: store.inventory.live_getpubkey(lookup, now))
+            if live is not None:
+                return await self.advance(
+                    row, Event.WORK_DONE, "asked already", next_attempt=_after(now, live.expires_time - now)
+                )
+            expires = now + _question_ttl(row) + self._jitter()
+            begun = await self._keep_payload(row, encode_getpubkey(row.recipient, expires), expires)
+            if begun is None:
+                return None
+            row = begun
+        elif self._is_outdated(row, minimum(self._network), _question_ttl(row)):
+            return await self.advance(row, Event.OUTDATED, payload=b"")
+        nonce = await self._search(row, minimum(self._network))
+        asked = read_object(with_nonce(row.payload, nonce))
+        outcome = await self.advance(
+            row,
+            Event.WORK_DONE,
+            also=lambda store: self._store_own(store, asked.encoded),
+            payload=b"",
+            getpubkey_attempt=row.getpubkey_attempt + 1,
+            next_attempt=_after(self._clock.now(), row.expires_time - self._clock.now()),
+        )
+        return self._announced(outcome, asked.encoded)
+
+    async def _keep_payload(self, row: OutgoingMessage, payload: bytes, expires: int) -> OutgoingMessage | None:
+        """Commit a getpubkey before work on it begins; the row with it, or None when it has moved on."""
+        now = self._clock.now()
+
+        def keep(store: Store) -> OutgoingMessage | None:
+            current = store.outbox.get(row.id)
+            if current.state is not State.NEED_PUBKEY or current.payload:
+                return None
+            return store.outbox.save(replace(current, payload=payload, expires_time=expires, saved_nonce=0), now, "")
+
+        return await self._database.transact(keep)
+
+    # -- the msg ---------------------------------------------------------------------------------------------------
+
+    async def _build(self, row: OutgoingMessage) -> Recorded | None:
+        draft = await self._draft(row)
+        now = self._clock.now()
+        event, changes = self.judge_key(row, draft.pubkey, now)
+        if draft.pubkey is None or event is not Event.PUBKEY_FOUND:
+            return await self.advance(row, event, **changes)
+        if row.ack_data and draft.pubkey.does_ack:
+            expires = now + ack_ttl(row.ttl_seconds) + self._jitter()
+            return await self.advance(
+                row, Event.ACK_CHOSEN, payload=ack_object(row.ack_data, expires), expires_time=expires
+            )
+        return await self._commit_msg(row, draft, draft.pubkey, b"")
+
+    async def _solve_ack(self, row: OutgoingMessage) -> Recorded | None:
+        if self._is_outdated(row, minimum(self._network), ack_ttl(row.ttl_seconds)):
+            return await self.advance(row, Event.OUTDATED, payload=b"", attempt=row.attempt + 1)
+        nonce = await self._search(row, minimum(self._network))
+        draft = await self._draft(row)
+        event, changes = self.judge_key(row, draft.pubkey, self._clock.now())
+        if draft.pubkey is None or event is not Event.PUBKEY_FOUND:
+            return await self.advance(row, event, **changes)
+        ack = ack_packet(with_nonce(row.payload, nonce), self._network.magic)
+        return await self._commit_msg(row, draft, draft.pubkey, ack)
+
+    async def _commit_msg(self, row: OutgoingMessage, draft: _Draft, recipient: Pubkey, ack: bytes) -> Recorded | None:
+        """Sign and encrypt, and commit that before any work: BUILT (O2)."""
+        expires = self._clock.now() + row.ttl_seconds + self._jitter()
+        try:
+            payload = await asyncio.to_thread(
+                build_msg, draft.sender, draft.private, recipient, SIMPLE, draft.data, ack, expires, self._entropy
+            )
+        except TooLarge:
+            return await self.advance(row, Event.KEY_UNUSABLE, **failure(Reason.TOO_LARGE))
+        except ValueError:  # a key that is no point of the curve: PyBitmessage stores such
+            return await self.advance(row, Event.KEY_UNUSABLE, **failure(Reason.BAD_KEY))
+        ack_data = row.ack_data if ack else b""
+        return await self.advance(row, Event.BUILT, payload=payload, expires_time=expires, ack_data=ack_data)
+
+    async def _solve_msg(self, row: OutgoingMessage) -> Recorded | None:
+        pubkey = await self._database.read(lambda store: find_pubkey(store, row.recipient))
+        demand = minimum(self._network) if pubkey is None else demand_of(pubkey, self._network)
+        if self._is_outdated(row, demand, row.ttl_seconds):
+            return await self.advance(row, Event.OUTDATED, payload=b"", attempt=row.attempt + 1)
+        nonce = await self._search(row, demand)
+        encoded = with_nonce(row.payload, nonce)
+        now = self._clock.now()
+        outcome = await self.advance(
+            row,
+            Event.WORK_DONE if row.ack_data else Event.WORK_DONE_WITHOUT_ACK,
+            also=lambda store: self._store_own(store, encoded),
+            payload=b"",
+            next_attempt=_after(now, row.ttl_seconds) if row.ack_data else 0,
+        )
+        return self._announced(outcome, encoded)
+
+    async def _draft(self, row: OutgoingMessage) -> _Draft:
+        def gather(store: Store) -> _Draft:
+            submission = store.outbox.submission(row.submission)
+            signing, encryption = store.account(row.account).identities.private_keys(row.identity)
+            return _Draft(
+                pubkey=find_pubkey(store, row.recipient),
+                sender=store.identities.public_record(row.identity),
+                private=PrivateKeys(signing, encryption),
+                data=encode_message(submission.subject, submission.body),
+            )
+
+        return await self._database.read(gather)
+
+    # -- proof of work ---------------------------------------------------------------------------------------------
+
+    async def _search(self, row: OutgoingMessage, demand: Demand) -> int:
+        ttl = max(row.expires_time - self._clock.now(), 0) + HEADROOM_SECONDS
+        job = WorkJob(
+            initial_hash(row.payload),
+            target(len(row.payload), ttl, demand.nonce_trials_per_byte, demand.payload_length_extra_bytes),
+            row.saved_nonce,
+            Urgency.MAIL if row.attempt == 1 else Urgency.RETRY,
+            row.account,
+        )
+        return await self._solver.search(job, lambda nonce: self._save_nonce(row.id, nonce))
+
+    def _save_nonce(self, row: OutboxId, nonce: int) -> None:
+        self._spawn(self._keep_nonce(row, nonce))
+
+    async def _keep_nonce(self, row: OutboxId, nonce: int) -> None:
+        with suppress(Unavailable):  # then a restart works a little longer
+            await self._database.transact(lambda store: store.outbox.save_nonce(row, nonce))
+
+    def _is_outdated(self, row: OutgoingMessage, demand: Demand, fresh_seconds: int) -> bool:
+        """Whether the payload expires before twice the expected work is done (O7).
+
+        Never of one as good as new: a payload made anew, which lives `fresh_seconds`, would fare no better.
+        """
+        left = row.expires_time - self._clock.now()
+        trials = expected_trials(
+            len(row.payload), max(left, 0), demand.nonce_trials_per_byte, demand.payload_length_extra_bytes
+        )
+        return left < fresh_seconds - 2 * JITTER_SECONDS and left <= 2 * trials / self._solver.trials_per_second
+
+    def _store_own(self, store: Store, encoded: bytes) -> None:
+        hidden = self._clock.now() + int(self._network.stem_time(STEM_SECONDS))
+        store.inventory.add([StoredObject(read_object(encoded), own=True, stem_until=hidden)])
+
+    def _announced(self, outcome: Recorded | None, encoded: bytes) -> Recorded | None:
+        if outcome is not None:
+            self._announcer.announce([inventory_vector(encoded)])
+            self.on_stored()
+        return outcome
+
+    def _jitter(self) -> int:
+        """-300 to 299 seconds, so that times of expiry tell nothing."""
+        return int.from_bytes(self._entropy(2), "big") % (2 * JITTER_SECONDS) - JITTER_SECONDS
+
+
+def _question_ttl(row: OutgoingMessage) -> int:
+    """How long the next getpubkey lives: twice as long each time."""
+    return min(GETPUBKEY_TTL << row.getpubkey_attempt - 1, MAX_TTL)
+
+
+def _after(now: int, ttl: int) -> int:
+    """When an object that lives `ttl` seconds from `now` counts as unanswered."""
+    return now + ttl * 11 // 10

@@ -1,0 +1,303 @@
+"""Sending: what each state waits for, what the sender is told, and what a restart takes up."""
+
+import os
+from dataclasses import replace
+
+import pytest
+from fakes import FakeClock
+from stations import MakeStation, Settings, Station, User
+from storage_fixtures import new_identity
+
+from bmgate.bm.keys import random_keys
+from bmgate.bm.objects import ObjectType, read_object
+from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
+from bmgate.domain.identity import Identity
+from bmgate.domain.mailbox import MailboxKind
+from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import Event, OutgoingMessage, Reason, State
+from bmgate.errors import Missing, NotAllowed
+
+DAY = 86_400
+
+
+class Stranger:
+    """Somebody at another gateway, whose key is known, or not."""
+
+    def __init__(self, station: Station, **changes: object) -> None:
+        self.station = station
+        self.keys = random_keys(os.urandom, leading_zeros=0)
+        usual = Pubkey(4, 1, Behavior.DOES_ACK, self.keys.public, 1, 1000)
+        self.pubkey = replace(usual, **changes)  # type: ignore[arg-type]
+
+    def as_user(self, alice: User) -> User:
+        return replace(alice, identity=replace(alice.identity, address=self.pubkey.address))
+
+    async def known(self) -> "Stranger":
+        pubkey, now = self.pubkey, self.station.clock.now()
+        await self.station.database.transact(lambda store: store.pubkeys.save(pubkey, now))
+        return self
+
+    async def publish_key(self) -> None:
+        encoded = build_pubkey(self.pubkey, self.keys, self.station.clock.now() + 20 * DAY, os.urandom)
+        stored = StoredObject(read_object(encoded))
+        await self.station.database.transact(lambda store: store.inventory.add([stored]))
+        self.station.services.receiving.wake()
+        await self.station.settle()
+
+
+async def send(alice: User, stranger: Stranger, **parameters: object) -> None:
+    await alice.send(stranger.as_user(alice), **parameters)  # type: ignore[arg-type]
+    await alice.station.settle()
+
+
+async def the_row(alice: User) -> OutgoingMessage:
+    (row,) = await alice.rows()
+    return row
+
+
+async def subjects(alice: User) -> list[str]:
+    found = []
+    for message in await alice.messages():
+        line = next(line for line in message.header.decode().splitlines() if line.startswith("Subject: "))
+        found.append(line.removeprefix("Subject: "))
+    return found
+
+
+async def wait_days(station: Station, clock: FakeClock, days: float) -> None:
+    clock.advance(days * DAY)
+    await station.settle()
+
+
+async def own_objects(station: Station, kind: ObjectType) -> int:
+    stored = await station.database.read(
+        lambda store: store.inventory.get([vector for vector, _, _ in store.inventory.vectors()])
+    )
+    return sum(read_object(encoded).object_type == kind for encoded in stored.values())
+
+
+async def test_nobody_confirms_so_it_is_sent_five_times_and_given_up_once(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    stranger = await Stranger(station).known()
+    await send(alice, stranger, raw=b"X-Bitmessage-TTL: 1h\r\nSubject: Anybody?\r\n\r\nhello\r\n")
+    ttls = []
+    for _ in range(6):
+        row = await the_row(alice)
+        if row.state is not State.PUBLISHED:
+            break
+        ttls.append((row.attempt, row.ttl_seconds))
+        await wait_days(station, clock, row.ttl_seconds * 1.11 / DAY)
+    assert ttls == [(number + 1, 3600 * 2**number) for number in range(5)]
+    row = await the_row(alice)
+    assert (row.state, row.reason) == (State.FAILED, Reason.NEVER_CONFIRMED)
+    assert (await subjects(alice)).count("Not delivered: Anybody?") == 1
+    assert await alice.keywords() == [("bm-failed",)]
+    await wait_days(station, clock, 40)
+    assert (await subjects(alice)).count("Not delivered: Anybody?") == 1
+
+
+async def test_without_a_key_it_asks_again_until_28_days_are_over_and_the_last_question_has_expired(
+    station: Station, clock: FakeClock
+) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, Stranger(station), subject="Who are you")
+    asked = []
+    for _ in range(45):
+        asked.append(await own_objects(station, ObjectType.GETPUBKEY))
+        await wait_days(station, clock, 1)
+    row = await the_row(alice)
+    assert (row.state, row.reason) == (State.FAILED, Reason.NO_KEY)
+    assert asked[0] == 1
+    assert asked[-1] == 4, "the time between questions doubles"
+    assert (await subjects(alice)).count("Not delivered: Who are you") == 1
+
+
+async def test_the_first_question_lives_two_and_a_half_days(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, Stranger(station))
+    (vector,) = station.announcer.announced
+    stored = await station.database.read(lambda store: store.inventory.get([vector]))
+    assert abs(read_object(stored[vector]).expires_time - clock.now() - 216_000) <= 300
+
+
+async def test_one_question_serves_two_mails(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), Stranger(station)
+    await send(alice, stranger)
+    await send(alice, stranger)
+    assert await own_objects(station, ObjectType.GETPUBKEY) == 1
+    await stranger.publish_key()
+    assert [row.state for row in await alice.rows()] == [State.PUBLISHED] * 2
+
+
+async def test_a_key_somewhere_in_the_inventory_is_found_without_asking(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), Stranger(station)
+    await stranger.publish_key()
+    await send(alice, stranger)
+    assert (await the_row(alice)).state is State.PUBLISHED
+    assert await own_objects(station, ObjectType.GETPUBKEY) == 0
+
+
+async def test_a_key_that_came_while_we_were_away_is_found_at_start(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), Stranger(station)
+    await send(alice, stranger)
+    await station.crash()
+    await stranger.known()
+    await station.start()
+    assert (await the_row(alice)).state is State.PUBLISHED
+
+
+async def test_whoever_does_not_confirm_is_not_waited_for(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, await Stranger(station, behavior=Behavior(0)).known())
+    assert (await the_row(alice)).state is State.NO_ACK_EXPECTED
+    assert await alice.keywords() == [("bm-noack",)]
+    await wait_days(station, clock, 30)
+    assert (await the_row(alice)).state is State.NO_ACK_EXPECTED
+    assert await own_objects(station, ObjectType.MSG) == 1
+
+
+async def test_too_high_a_demand_waits_for_the_sender_to_force_it(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, await Stranger(station, nonce_trials_per_byte=11).known(), subject="Dear")
+    row = await the_row(alice)
+    assert (row.state, row.reason) == (State.TOO_DIFFICULT, Reason.TOO_DIFFICULT)
+    assert await subjects(alice) == ["Delayed: Dear"]
+    await station.services.sending.command(row.id, Event.FORCED)
+    await station.settle()
+    row = await the_row(alice)
+    assert (row.state, row.forced) == (State.PUBLISHED, True)
+
+
+async def test_too_high_a_demand_is_given_up_after_a_week(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, await Stranger(station, payload_length_extra_bytes=11_000).known(), subject="Dear")
+    await wait_days(station, clock, 7.1)
+    row = await the_row(alice)
+    assert (row.state, row.reason) == (State.FAILED, Reason.TOO_DIFFICULT)
+    assert await subjects(alice) == ["Delayed: Dear", "Not delivered: Dear"]
+
+
+async def test_cancelling_wins_before_publishing_only(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), await Stranger(station).known()
+    station.solver.held = True
+    await send(alice, stranger)
+    row = await the_row(alice)
+    (cancelled,) = await station.services.queue.cancel(alice.id, row.name.lower())
+    await station.settle()
+    assert cancelled.state is State.CANCELLED
+    assert station.solver.waiting == [], "the work stops"
+    assert await alice.keywords() == [("bm-cancelled",)]
+    assert await subjects(alice) == []
+    station.solver.held = False
+    await send(alice, stranger, body="another")
+    with pytest.raises(NotAllowed, match="too late"):
+        await station.services.queue.cancel(alice.id, (await alice.rows())[1].name)
+
+
+async def test_a_queue_is_its_owners(station: Station) -> None:
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    await send(alice, Stranger(station))
+    name = (await the_row(alice)).queue_id
+    for command in (station.services.queue.show, station.services.queue.cancel, station.services.queue.retry):
+        with pytest.raises(Missing):
+            await command(bob.id, name)
+    (entry,) = await station.services.queue.show(alice.id, name)
+    assert entry.subject == "Hello"
+    assert [line.state for line in entry.history] == [State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED]
+    assert await station.services.queue.rows(bob.id) == []
+
+
+async def test_a_restart_works_on_the_same_payload_from_the_saved_nonce(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), await Stranger(station).known()
+    station.solver.held = True
+    await send(alice, stranger)
+    station.solver.release()  # the ack
+    await station.settle()
+    built = await the_row(alice)
+    assert built.state is State.BUILT
+    station.solver.progress[0](12_345)
+    await station.settle()
+    await station.crash()
+    await station.start()
+    assert (await the_row(alice)).payload == built.payload
+    assert station.solver.jobs[-1].start_nonce == 12_345
+    assert station.solver.jobs[-1].initial_hash == station.solver.jobs[-2].initial_hash
+
+
+async def test_a_payload_that_waited_too_long_is_signed_anew_as_another_attempt(
+    station: Station, clock: FakeClock
+) -> None:
+    alice, stranger = await station.add_user("alice"), await Stranger(station).known()
+    station.solver.held = True
+    await send(alice, stranger)
+    station.solver.release()
+    await station.settle()
+    await station.crash()
+    clock.advance(5 * DAY)
+    station.solver.held = False
+    await station.start()
+    row = await the_row(alice)
+    assert (row.state, row.attempt) == (State.PUBLISHED, 2), "O7"
+    assert await own_objects(station, ObjectType.MSG) == 1
+
+
+async def test_work_longer_than_the_ttl_is_done_all_the_same(station: Station, clock: FakeClock) -> None:
+    """A payload made anew would be late too, so nothing is signed over and over."""
+    alice, stranger = await station.add_user("alice"), await Stranger(station).known()
+    station.solver.held = True
+    await send(alice, stranger, raw=b"X-Bitmessage-TTL: 1h\r\nSubject: s\r\n\r\nbody\r\n")
+    station.solver.trials_per_second = 0.01
+    station.solver.held = False
+    station.solver.release()
+    await station.settle()
+    row = await the_row(alice)
+    assert (row.state, row.attempt) == (State.PUBLISHED, 1)
+
+
+async def test_a_clock_set_forward_resends_nothing(station: Station, clock: FakeClock) -> None:
+    alice, stranger = await station.add_user("alice"), await Stranger(station).known()
+    await send(alice, stranger)
+    clock.jump(20 * DAY)
+    clock.advance(10)
+    await station.settle()
+    row = await the_row(alice)
+    assert (row.state, row.attempt) == (State.PUBLISHED, 1), "O8"
+    clock.advance(5 * DAY)
+    await station.settle()
+    assert (await the_row(alice)).attempt == 2
+
+
+async def test_a_success_notice_comes_when_it_was_asked_for(make_station: MakeStation) -> None:
+    usual = Settings()
+    station = await make_station(
+        replace(usual, submission=replace(usual.submission, notify=("SUCCESS", "FAILURE", "DELAY")))
+    )
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    await alice.send(bob, subject="Did it")
+    await station.settle()
+    assert await subjects(alice) == ["Delivered: Did it"]
+
+
+async def test_the_text_goes_when_the_last_row_is_final(station: Station) -> None:
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    stranger = Stranger(station)
+    await alice.send(bob, stranger.as_user(alice), body="secret")
+    await station.settle()
+    rows = await alice.rows()
+    assert [row.state for row in rows] == [State.ACKED, State.REQUESTED]
+
+    async def text() -> str:
+        return (await station.database.read(lambda store: store.outbox.submission(rows[0].submission))).body
+
+    assert (await text()).strip() == "secret"
+    await station.services.queue.cancel(alice.id, rows[1].name)
+    assert await text() == ""
+    assert await alice.bodies(MailboxKind.SENT) == ["secret"]
+
+
+async def test_mail_to_a_second_own_address_over_quota_waits(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice", quota_bytes=700)
+    second: Identity = await station.add_identity(alice.account, new_identity(is_default=False))
+    await alice.send(replace(alice, identity=second), body="x" * 100)
+    await station.settle()
+    assert not station.died
+    assert (await the_row(alice)).state in (State.ACCEPTED, State.ACKED)
