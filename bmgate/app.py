@@ -48,7 +48,7 @@ from bmgate.storage.masterkey import read_master_key
 from bmgate.storage.passwords import Argon2Cost, PasswordSlots
 from bmgate.storage.vault import Vault
 
-log = logging.getLogger("bmgate")
+log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
 LOW_MEMORY_BYTES = 19 * 1024 * 1024
@@ -69,7 +69,6 @@ class Gateway:
         self.folder, self.config, self.database = folder, config, database
         self.network: NetworkParameters = config.node.parameters
         self.clock = SystemClock()
-        self.started_at = self.clock.now()
         self.listeners: tuple[Listener, ...] = ()
         clock, entropy, network = self.clock, os.urandom, self.network
         domains = Domains(
@@ -141,7 +140,6 @@ class Gateway:
             entropy,
             network,
             domains,
-            recorder,
             events,
             SubmissionOptions(
                 ttl_seconds=config.accounts.ttl,

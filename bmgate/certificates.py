@@ -5,7 +5,6 @@ RSA 2048, SHA-256, subjectAltName, at most 825 days (Apple's limit). The CA stay
 
 import datetime
 import ipaddress
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from bmgate.datafolder import private
 
 CA_DAYS, SERVER_DAYS = 3650, 820
 KEY_BITS = 2048
@@ -136,5 +137,5 @@ def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with open(path, "wb", opener=private) as file:
         file.write(data)

@@ -19,6 +19,11 @@ LOCK_WAIT_SECONDS = 1.0
 LOCK_RETRY_SECONDS = 0.05
 
 
+def private(path: str, flags: int) -> int:
+    """An `opener` for files that are their owner's alone."""
+    return os.open(path, flags, 0o600)
+
+
 class FolderHeld(Unavailable):
     """Another process has the data folder; the text names it."""
 

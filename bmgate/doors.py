@@ -1,18 +1,17 @@
 """The doors of a gateway: which listeners there are, where, and with which certificate."""
 
-import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from twisted.internet.address import IPv4Address
 
 from bmgate.certificates import CertificateFiles, own_files
-from bmgate.config import Config, DoorSection
+from bmgate.config import Config, ImapSection, SmtpSection
+from bmgate.config.values import is_loopback
 from bmgate.datafolder import DataFolder
 from bmgate.errors import ConfigError
 from bmgate.imap.limits import ImapLimits
@@ -29,19 +28,28 @@ from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer, server_context
 from bmgate.smtp.session import Plaintext
 
-log = logging.getLogger("bmgate.doors")
-
+MAIL_PORTS = {
+    ("imap", "tls_port"): 993,
+    ("smtp", "tls_port"): 465,
+    ("smtp", "starttls_port"): 587,
+    ("imap", "starttls_port"): 143,
+}
+"""Section and key of each port for mail programs, and the port that `auto` means where it may be bound."""
 UNPRIVILEGED_OFFSET = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where something listens: `imap` and `smtp` speak TLS from the first octet, `imap starttls` and `smtp starttls` on
-    demand; `bitmessage` is the node."""
+    """Where something listens: `imap`, `imap starttls`, `smtp`, `smtp starttls`; `bitmessage` is the node."""
 
     name: str
     host: str
     port: int
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether a mail program begins with TLS there."""
+        return self.name in ("imap", "smtp")
 
 
 class Doors:
@@ -80,22 +88,16 @@ class Doors:
         )
         options = tls_options(files.key, files.chain)
         reactor, listeners = guest_reactor(), []
+        factories: dict[str, ImapFactory] = {}
         for host in section.listen:
-            factory = ImapFactory(self._imap, limits, options, _admits_plaintext(section, host))
-            self._closing.append(factory.stop)
-            for name, usual, wanted, context in (
-                ("imap", 993, section.tls_port, options),
-                ("imap starttls", 143, section.starttls_port, None),
-            ):
-                port = chosen_port(host, wanted, usual)
-                if port is None:
-                    continue
-                try:
-                    listening = listen_imap(reactor, host, port, factory, context)
-                except OSError as error:
-                    raise _port_taken("imap", host, port, error) from error
-                self._closing.insert(0, partial(close_port, listening))
-                listeners.append(Listener(name, host, cast(IPv4Address, listening.getHost()).port))
+            admits_plaintext = section.allow_plaintext or is_loopback(host)
+            factories[host] = ImapFactory(self._imap, limits, options, admits_plaintext)
+            self._closing.append(factories[host].stop)
+        for wanted in wanted_listeners("imap", section):
+            context = options if wanted.speaks_tls else None
+            listening = listen_imap(reactor, wanted.host, wanted.port, factories[wanted.host], context)
+            self._closing.insert(0, partial(close_port, listening))
+            listeners.append(replace(wanted, port=cast(IPv4Address, listening.getHost()).port))
         return listeners
 
     async def _open_smtp(self, files: CertificateFiles) -> list[Listener]:
@@ -110,18 +112,11 @@ class Doors:
         domain = self._config.gateway.domain
         server = SmtpServer(self._smtp, limits, domain, domain, server_context(files.chain, files.key))
         self._closing.append(server.close)
+        plaintext = Plaintext.ANYBODY if section.allow_plaintext else Plaintext.LOOPBACK
         listeners = []
-        for host in section.listen:
-            for name, usual, wanted in (
-                ("smtp", 465, section.tls_port),
-                ("smtp starttls", 587, section.starttls_port),
-            ):
-                port = chosen_port(host, wanted, usual)
-                if port is None:
-                    continue
-                plaintext = Plaintext.ANYBODY if section.allow_plaintext else Plaintext.LOOPBACK
-                bound = await server.start(host, port, implicit_tls=name == "smtp", plaintext=plaintext)
-                listeners.append(Listener(name, host, bound))
+        for wanted in wanted_listeners("smtp", section):
+            port = await server.start(wanted.host, wanted.port, implicit_tls=wanted.speaks_tls, plaintext=plaintext)
+            listeners.append(replace(wanted, port=port))
         return listeners
 
 
@@ -135,13 +130,25 @@ def certificate_files(config: Config, folder: DataFolder) -> CertificateFiles:
     return files
 
 
-def chosen_port(host: str, wanted: int | str, usual: int) -> int | None:
-    """The port to listen on: None for off; for auto the usual one, or 10,000 higher where that may not be bound."""
-    if wanted == "off":
-        return None
-    if wanted != "auto":
-        return int(wanted)
-    return usual if can_bind(host, usual) else usual + UNPRIVILEGED_OFFSET
+def wanted_listeners(door: Literal["imap", "smtp"], section: ImapSection | SmtpSection) -> Iterator[Listener]:
+    """Where a door is to listen, port 0 being any free one; `auto` is decided when its listener is asked for."""
+    ports = ((door, "tls_port", section.tls_port), (f"{door} starttls", "starttls_port", section.starttls_port))
+    for host in section.listen:
+        for name, key, wanted in ports:
+            port = _chosen_port(host, wanted, MAIL_PORTS[door, key])
+            if port is not None:
+                yield Listener(name, host, port)
+
+
+def _chosen_port(host: str, wanted: int | Literal["auto", "off"], usual: int) -> int | None:
+    """None for off; for auto the usual port, or 10,000 higher where that may not be bound."""
+    match wanted:
+        case "off":
+            return None
+        case "auto":
+            return usual if can_bind(host, usual) else usual + UNPRIVILEGED_OFFSET
+        case _:
+            return wanted
 
 
 def can_bind(host: str, port: int) -> bool:
@@ -154,14 +161,3 @@ def can_bind(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _admits_plaintext(section: DoorSection, host: str) -> bool:
-    return section.allow_plaintext or ip_address(host).is_loopback
-
-
-def _port_taken(section: str, host: str, port: int, error: OSError) -> ConfigError:
-    reason = error.strerror or error
-    return ConfigError(
-        f"cannot listen on {host} port {port} ({reason}); stop what uses it, or set another port in [{section}]"
-    )

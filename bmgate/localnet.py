@@ -6,7 +6,6 @@ socket.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,8 @@ from bmgate.bm.network import TESTNET
 from bmgate.cli.options import Place
 from bmgate.cli.preparation import Changes, prepare
 from bmgate.control.client import ControlClient
-from bmgate.datafolder import DataFolder
+from bmgate.datafolder import DataFolder, private
+from bmgate.doors import can_bind
 from bmgate.errors import NotAllowed, Unavailable
 
 START_SECONDS = 30.0
@@ -78,7 +78,7 @@ class GatewayProcess:
     def launch(self, environ: Mapping[str, str] | None = None) -> None:
         """Start the process without waiting."""
         command = [sys.executable, "-m", "bmgate", "--data", str(self.folder), "serve"]
-        with open(os.open(self.folder / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        with open(self.folder / LOG_NAME, "ab", opener=private) as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 command,
                 env=self._environ | dict(environ or {}),
@@ -171,7 +171,7 @@ def free_hosts(count: int) -> tuple[str, ...]:
         raise NotAllowed(f"a local network has 1 to {MAX_GATEWAYS} gateways, not {count}")
     for block in BLOCKS:
         hosts = tuple(f"127.0.{block}.{number}" for number in range(1, count + 1))
-        if all(_is_free(host) for host in hosts):
+        if all(can_bind(host, TESTNET.port) for host in hosts):
             return hosts
     raise Unavailable("all loopback addresses for local networks are in use")
 
@@ -197,12 +197,3 @@ def local_network(
             gateway.terminate()
         for gateway in gateways:
             gateway.wait()
-
-
-def _is_free(host: str) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((host, TESTNET.port))
-        except OSError:
-            return False
-    return True

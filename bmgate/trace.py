@@ -11,10 +11,10 @@ from bmgate.bm.hashes import inventory_vector
 
 MAX_CHARACTERS = 300
 
-log = logging.getLogger("bmgate.trace")
+log = logging.getLogger(__name__)
 
 
-def trace_peers(direction: Direction, peer: str, command: Command) -> None:
+def trace_peers(peer: str, direction: Direction, command: Command) -> None:
     """One line for each command that a peer and we exchange."""
     if isinstance(command, ObjectCommand):
         text = f"object {inventory_vector(command.encoded).hex()}, {len(command.encoded)} bytes"

@@ -1,4 +1,8 @@
-"""What the whole test run shares: hypothesis profiles, `--nightly`, `--release`, and a last look at the skips."""
+"""What the whole test run shares: hypothesis profiles, `--nightly`, `--release`, a look at the log and at the skips."""
+
+import inspect
+import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +32,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "nightly" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="a long campaign: --nightly runs it"))
+
+
+@pytest.fixture(autouse=True)
+def no_error_goes_unnoticed(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A test in which an error is logged fails, unless it asks for `caplog` itself and so looks at what was logged."""
+    yield
+    errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    if errors and "caplog" not in inspect.signature(request.function).parameters:
+        pytest.fail(f"logged: {errors}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,12 +6,11 @@ with the ack data we wait for, processed or not. Source: protocol specification 
 
 from enum import Enum, auto
 
-from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS, PAST_EXPIRY_GRACE_SECONDS, NetworkParameters
+from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS, PAST_EXPIRY_GRACE_SECONDS, STREAM, NetworkParameters
 from bmgate.bm.objects import MAX_OBJECT, BitmessageObject, ObjectType, read_object
 from bmgate.errors import BadObject
 from bmgate.pow.target import is_work_sufficient
 
-STREAM = 1  # the only one there is
 ANY_SIZE = range(2 * MAX_OBJECT)  # the header limits the rest
 
 # Object type -> versions we read, and the sizes of the whole object that make sense, in bytes.
@@ -25,7 +24,7 @@ PROCESSED: dict[int, tuple[tuple[int, ...], range]] = {
 
 
 class Verdict(Enum):
-    """What to do with an object: the first two are stored and relayed, all others dropped."""
+    """What to do with an object: those in `KEPT` are stored and relayed, all others dropped."""
 
     ACCEPT = auto()
     ACCEPT_UNPROCESSED = auto()  # of a type, version or size we do not read
@@ -35,6 +34,9 @@ class Verdict(Enum):
     WRONG_STREAM = auto()
     TOO_LARGE = auto()
     MALFORMED = auto()
+
+
+KEPT = frozenset({Verdict.ACCEPT, Verdict.ACCEPT_UNPROCESSED})
 
 
 def judge(encoded: bytes, now: int, network: NetworkParameters) -> tuple[Verdict, BitmessageObject | None]:

@@ -24,11 +24,11 @@ MAX_USER_AGENT = 5_000  # bytes
 MAX_STREAMS = 1_000  # the documents say 160,000; real peers send one, and P15 wants 10,000 refused
 MAX_ERROR_TEXT = 5_000  # bytes
 NONCE_SIZE = 8
+IP_SIZE = 16  # bytes of a host; only 16-letter onion names fit behind their prefix
+ONION_PREFIX = b"\xfd\x87\xd8\x7e\xeb\x43"  # OnionCat; the base32-decoded name follows
 
 _PEER_SIZE = 38  # time, stream, services, IP, port
-_IP_SIZE = 16
 _IPV4_PREFIX = b"\0" * 10 + b"\xff\xff"
-_ONION_PREFIX = b"\xfd\x87\xd8\x7e\xeb\x43"  # OnionCat; only 16-letter names fit behind it
 _ONION_SUFFIX = ".onion"
 
 
@@ -194,9 +194,9 @@ def encode_host(host: str) -> bytes:
     """The 16 bytes that stand for a host; ValueError for names that do not fit, such as v3 onion names."""
     if host.endswith(_ONION_SUFFIX):
         name = base64.b32decode(host.removesuffix(_ONION_SUFFIX).upper())
-        if len(name) != _IP_SIZE - len(_ONION_PREFIX):
+        if len(name) != IP_SIZE - len(ONION_PREFIX):
             raise ValueError(f"no address field holds {host}")
-        return _ONION_PREFIX + name
+        return ONION_PREFIX + name
     address = ipaddress.ip_address(host)
     return _IPV4_PREFIX + address.packed if address.version == 4 else address.packed
 
@@ -205,8 +205,8 @@ def decode_host(field: bytes) -> str:
     """The host in an address field of 16 bytes, as `NetAddress` spells it."""
     if field.startswith(_IPV4_PREFIX):
         return str(ipaddress.IPv4Address(field[-4:]))
-    if field.startswith(_ONION_PREFIX):
-        return base64.b32encode(field[len(_ONION_PREFIX) :]).decode("ascii").lower() + _ONION_SUFFIX
+    if field.startswith(ONION_PREFIX):
+        return base64.b32encode(field[len(ONION_PREFIX) :]).decode("ascii").lower() + _ONION_SUFFIX
     return str(ipaddress.IPv6Address(field))
 
 
@@ -232,11 +232,13 @@ def _read_stream(reader: WireReader) -> int:
 
 
 def _read_net_address(reader: WireReader) -> NetAddress:
-    return NetAddress(Services(reader.uint64()), decode_host(reader.take(_IP_SIZE)), reader.uint16())
+    return NetAddress(Services(reader.uint64()), decode_host(reader.take(IP_SIZE)), reader.uint16())
 
 
 def _read_addr(reader: WireReader) -> AddrCommand:
-    peers = tuple(_read_peer_address(reader) for _ in range(reader.count(_PEER_SIZE, MAX_PEERS)))
+    """Perhaps fewer peers than announced: MiNode counts those that it knows twice, and writes them once."""
+    announced = reader.count(0, MAX_PEERS)
+    peers = tuple(_read_peer_address(reader) for _ in range(min(announced, reader.remaining // _PEER_SIZE)))
     reader.finish()
     return AddrCommand(peers)
 
@@ -246,7 +248,7 @@ def _read_peer_address(reader: WireReader) -> PeerAddress:
         time=reader.uint64(),
         stream=reader.uint32(),
         services=Services(reader.uint64()),
-        host=decode_host(reader.take(_IP_SIZE)),
+        host=decode_host(reader.take(IP_SIZE)),
         port=reader.uint16(),
     )
 

@@ -20,7 +20,7 @@ class Field:
             for field in self.value:
                 yield from field.lines(indent + "  ")
             return
-        first, *more = [_printable(line) for line in str(self.value).split("\n")]
+        first, *more = [printable(line) for line in str(self.value).split("\n")]
         yield f"{indent}{self.name}: {first}".rstrip()
         yield from (f"{indent}{' ' * len(self.name)}  {line}".rstrip() for line in more)
 
@@ -42,7 +42,7 @@ class Description:
         return {"kind": self.kind} | _as_dict(self.fields)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Characters that draw nothing of their own, bidirectional controls among them, are spelled out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from bmgate.bm.commands import PROTOCOL_VERSION, Services, VersionCommand
-from bmgate.bm.network import CLOCK_TOLERANCE_SECONDS
-
-STREAM = 1
+from bmgate.bm.network import CLOCK_TOLERANCE_SECONDS, STREAM
 
 TOO_OLD = "Your is using an old protocol. Closing connection."
 CLOCK_AHEAD = "Your time is too far in the future compared to mine. Closing connection."

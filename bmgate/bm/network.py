@@ -6,6 +6,8 @@ Source: protocol specification v3, "Message structure" and "Proof of work".
 
 from dataclasses import dataclass
 
+STREAM = 1  # the only one there is
+
 MAX_FUTURE_EXPIRY_SECONDS = 2_430_000  # 28 days and 3 hours: an object that expires later is refused
 PAST_EXPIRY_GRACE_SECONDS = 3_600  # an object that expired longer ago is refused
 PURGE_AFTER_EXPIRY_SECONDS = 10_800  # until then its hash is remembered, so that it is not fetched again

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bmgate.bm.addresses import Address
-from bmgate.bm.commands import decode_host
+from bmgate.bm.addresses import RIPE_SIZE, Address
+from bmgate.bm.commands import IP_SIZE, ONION_PREFIX, decode_host
 from bmgate.bm.hashes import InventoryVector, inventory_vector
 from bmgate.bm.wire import WireReader, encode_varint
 from bmgate.errors import BadObject, ProtocolError, TooLarge
@@ -19,14 +19,14 @@ from bmgate.errors import BadObject, ProtocolError, TooLarge
 MAX_OBJECT = 262_144  # bytes: of the whole object when we send, of the part after the header when we receive
 TYPE_OFFSET = 16  # where the object type stands; ack data is everything from here on
 TAG_SIZE = 32
-MAX_GETPUBKEY = 200
+MAX_GETPUBKEY = 200  # bytes of the whole object
 
-ONION_PREFIX = bytes.fromhex("fd87d87eeb43")  # OnionCat; the base32-decoded name follows
-ONION_V3_SIZE = 35
-IP_SIZE = 16
+ONION_V3_SIZE = 35  # bytes behind the prefix
 
 
 class ObjectType(IntEnum):
+    """The types there are; I2P and ADDR are relayed and never read."""
+
     GETPUBKEY = 0
     PUBKEY = 1
     MSG = 2
@@ -132,7 +132,7 @@ def read_getpubkey(obj: BitmessageObject) -> Getpubkey:
     """Raises BadObject; bytes after the lookup are tolerated, as PyBitmessage does."""
     if obj.object_type != ObjectType.GETPUBKEY or obj.version not in (2, 3, 4):
         raise BadObject(f"getpubkey: type {obj.object_type}, address version {obj.version}")
-    size = 32 if obj.version == 4 else 20
+    size = TAG_SIZE if obj.version == 4 else RIPE_SIZE
     if len(obj.payload) < size or len(obj.encoded) > MAX_GETPUBKEY:
         raise BadObject(f"getpubkey of {len(obj.encoded)} bytes")
     return Getpubkey(obj.version, obj.stream, obj.payload[:size])

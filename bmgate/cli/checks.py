@@ -15,9 +15,10 @@ from cryptography import x509
 
 from bmgate.bm.tls import tls_works
 from bmgate.cli.options import Place
-from bmgate.config import Config, DoorSection
+from bmgate.cli.output import host_port
+from bmgate.config import Config
 from bmgate.control.client import ControlClient
-from bmgate.doors import can_bind, certificate_files, chosen_port
+from bmgate.doors import can_bind, certificate_files, wanted_listeners
 from bmgate.errors import ConfigError, GatewayError, Unavailable
 from bmgate.native import choose_backend
 from bmgate.storage.masterkey import read_master_key
@@ -134,7 +135,7 @@ def _port_findings(where: Place, config: Config) -> Iterator[Finding]:
     else:
         yield Finding("ok", "ports", "a gateway runs here and has them")
         return
-    taken = [f"{host}:{port}" for host, port in _wanted(config) if not can_bind(host, port)]
+    taken = [host_port(host, port) for host, port in _wanted(config) if not can_bind(host, port)]
     for place in taken:
         yield Finding("error", "ports", f"{place} cannot be bound: stop what uses it, or set another port")
     if not taken:
@@ -143,18 +144,8 @@ def _port_findings(where: Place, config: Config) -> Iterator[Finding]:
 
 def _wanted(config: Config) -> Iterator[tuple[str, int]]:
     yield from config.node.listeners
-    imap, smtp = config.imap, config.smtp
-    doors: list[tuple[DoorSection, int, int | str]] = [
-        (imap, 993, imap.tls_port),
-        (imap, 143, imap.starttls_port),
-        (smtp, 465, smtp.tls_port),
-        (smtp, 587, smtp.starttls_port),
-    ]
-    for section, usual, port in doors:
-        for host in section.listen:
-            chosen = chosen_port(host, port, usual)
-            if chosen is not None:
-                yield host, chosen
+    for listener in (*wanted_listeners("imap", config.imap), *wanted_listeners("smtp", config.smtp)):
+        yield listener.host, listener.port
 
 
 def _is_open(path: Path) -> bool:

@@ -1,6 +1,7 @@
-"""Where the log goes: structlog over the standard library's, for people or as one JSON object a line.
+"""Where the log goes: to people, or as one JSON object a line.
 
-Our modules log facts without secrets (E3); libraries that log what they carry are kept quiet.
+Everybody logs through the standard library, structlog renders. Our modules log facts without secrets (E3); libraries
+that log what they carry are kept quiet.
 """
 
 import logging
@@ -21,11 +22,6 @@ def set_up_logs(level: str, style: Literal["console", "json"], file: str) -> Non
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
     handler = _handler(file)
     render: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -39,7 +35,7 @@ def set_up_logs(level: str, style: Literal["console", "json"], file: str) -> Non
     )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )

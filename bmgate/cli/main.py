@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 refused or failed, 2 usage or configuration, 75 later perh
 """
 
 import importlib
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -119,10 +118,10 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-_SETTINGS: Mapping[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(cls=CommandLine, context_settings=dict(_SETTINGS))
+@click.group(cls=CommandLine, context_settings=_SETTINGS)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Tell the version.")
 @place_options
 def cli() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from bmgate.bm import description
+
 UNLIMITED_WIDTH = 1000  # columns, where the output is no terminal
 
 
@@ -44,9 +46,13 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def printable(value: Any) -> str:
-    """`value` as text that cannot move the cursor."""
-    text = "" if value is None else str(value)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """`value` as text that cannot move the cursor, empty for None."""
+    return "" if value is None else description.printable(str(value))
+
+
+def host_port(host: str, port: int) -> str:
+    """Where something listens or a peer is; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def moment(seconds: int | None) -> str:

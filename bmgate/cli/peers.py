@@ -4,7 +4,7 @@ import click
 
 from bmgate.cli.calls import call
 from bmgate.cli.options import json_option, place_options
-from bmgate.cli.output import moment, print_json, print_table, size
+from bmgate.cli.output import host_port, moment, print_json, print_table, size
 
 
 @click.group()
@@ -24,7 +24,7 @@ def list_peers(as_json: bool) -> None:
         return
     rows = [
         (
-            f"[{each['host']}]:{each['port']}" if ":" in each["host"] else f"{each['host']}:{each['port']}",
+            host_port(each["host"], each["port"]),
             "in" if each["inbound"] else "out",
             ("TLS" if each["tls"] else "plain") if each["established"] else "connecting",
             each["user_agent"],

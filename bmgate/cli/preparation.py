@@ -10,18 +10,14 @@ from collections.abc import Callable, Mapping
 from bmgate import certificates
 from bmgate.cli.options import Place
 from bmgate.config import Config, parse_config, render_ini
+from bmgate.datafolder import private
+from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET
 from bmgate.errors import ConfigError
 from bmgate.storage.masterkey import create_master_key
 
 Changes = Mapping[tuple[str, str], str]
 
-MAIL_PORTS = {
-    ("imap", "tls_port"): 993,
-    ("smtp", "tls_port"): 465,
-    ("smtp", "starttls_port"): 587,
-    ("imap", "starttls_port"): 143,
-}
-OFFSETS = range(0, 60_000, 10_000)
+OFFSETS = range(0, 60_000, UNPRIVILEGED_OFFSET)
 
 
 def prepare(where: Place, changes: Callable[[], Changes], now: int) -> None:
@@ -78,7 +74,7 @@ def _write_settings(where: Place, changes: Changes) -> None:
     text = with_settings(render_ini(), changes)
     parse_config(text, str(where.config_file))
     draft = where.config_file.with_name(where.config_file.name + ".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with open(draft, "w", encoding="utf-8", opener=private) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from bmgate.app import Gateway, open_gateway, stop_on_signals
 from bmgate.bm.node.node import Trace, not_traced
 from bmgate.cli.composition import methods_of
 from bmgate.cli.logs import set_up_logs
+from bmgate.cli.output import host_port
 from bmgate.config import Config
 from bmgate.control.server import ControlServer
 from bmgate.datafolder import DataFolder
@@ -56,8 +57,7 @@ async def _serve(gateway: Gateway) -> None:
 def _tell_ready(gateway: Gateway) -> None:
     click.echo(f"bmgate {__version__} runs; stop it with Ctrl-C.")
     for listener in gateway.listeners:
-        host = f"[{listener.host}]" if ":" in listener.host else listener.host
-        click.echo(f"  {listener.name:<13} {host}:{listener.port}")
+        click.echo(f"  {listener.name:<13} {host_port(listener.host, listener.port)}")
     sdnotify.SystemdNotifier().notify("READY=1")
 
 

@@ -6,7 +6,7 @@ import click
 
 from bmgate.cli.calls import call
 from bmgate.cli.options import json_option, place_options
-from bmgate.cli.output import duration, print_facts, print_json, size
+from bmgate.cli.output import duration, host_port, print_facts, print_json, size
 
 
 @click.command()
@@ -43,7 +43,9 @@ def _facts(report: dict[str, Any]) -> dict[str, str]:
         f"{report['work']['queued']} jobs",
         "peers": f"{peers['established']} ({peers['inbound']} in, {peers['outbound']} out), "
         f"{peers['connecting']} connecting",
-        "listening": ", ".join(f"{each['name']} {each['host']}:{each['port']}" for each in report["listening"]),
+        "listening": ", ".join(
+            f"{each['name']} {host_port(each['host'], each['port'])}" for each in report["listening"]
+        ),
         "process": f"{size(process['rss_bytes'])}, {process['descriptors']} descriptors, {process['tasks']} tasks, "
         f"loop at most {process['loop_lag_seconds'] * 1000:.0f} ms late",
     }

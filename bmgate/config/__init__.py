@@ -1,15 +1,14 @@
 """The settings of a gateway: `gateway.ini` becomes one frozen `Config`, whose sections `app` hands out."""
 
 from bmgate.config.file import data_folder, load_config, parse_config, render_ini
-from bmgate.config.model import AccountsSection, Config, DoorSection, NodeSection
+from bmgate.config.model import Config, ImapSection, SmtpSection
 from bmgate.config.values import HostPort
 
 __all__ = [
-    "AccountsSection",
     "Config",
-    "DoorSection",
     "HostPort",
-    "NodeSection",
+    "ImapSection",
+    "SmtpSection",
     "data_folder",
     "load_config",
     "parse_config",

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
+from bmgate.mail.wishes import MAX_TTL, MIN_TTL
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -92,7 +94,7 @@ def _is_address(text: str) -> bool:
 
 
 def _check_ttl(seconds: int) -> int:
-    if not 3600 <= seconds <= 28 * 86400:
+    if not MIN_TTL <= seconds <= MAX_TTL:
         raise ValueError("hoped for 1h to 28d")
     return seconds
 

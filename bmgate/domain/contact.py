@@ -1,9 +1,8 @@
-"""Correspondents: labels the account gave, and what is known of an address's pubkey."""
+"""Contacts: labels an account gave to addresses."""
 
 from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
-from bmgate.bm.plaintext import Pubkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +11,3 @@ class Contact:
 
     address: Address
     label: str
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPubkey:
-    """A pubkey in the cache and when it was learnt, in Unix seconds."""
-
-    pubkey: Pubkey
-    learnt_at: int

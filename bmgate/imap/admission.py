@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from bmgate.domain.account import AccountId
+from bmgate.domain.sources import source_group
 from bmgate.imap.limits import ImapLimits
 
 
@@ -35,7 +36,8 @@ class Connections(Generic[T]):
 
     def has_room(self, newcomer: T) -> bool:
         """Whether one more may stay that has not logged in yet."""
-        same = sum(member.source == newcomer.source and member.account is None for member in self.members)
+        group = source_group(newcomer.source)
+        same = sum(member.account is None and source_group(member.source) == group for member in self.members)
         return same < self._limits.connections_per_source and len(self.members) < self._limits.connections
 
     def has_room_for_login(self, account: AccountId) -> bool:

@@ -5,11 +5,10 @@ transport is paused. Writes are joined, and a client that does not read is waite
 """
 
 import asyncio
+import logging
 from collections import deque
-from traceback import format_exception
 from typing import cast
 
-import structlog
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
@@ -31,7 +30,8 @@ from bmgate.imap.session import HangUp, Session
 from bmgate.imap.transport import Transport, WriteGate
 from bmgate.imap.values import Starttls, Tagged
 
-_log = structlog.get_logger("imap")
+log = logging.getLogger(__name__)
+
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
 CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
 
@@ -283,7 +283,7 @@ class ImapConnection(Protocol):
         """A bug of ours ends the session, with its traceback in the log."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("imap session failed", traceback="".join(format_exception(error)))  # no locals: they hold mail
+            log.error("a session failed", exc_info=error)
             self.shut_down("Internal error")
         self._leave()
 

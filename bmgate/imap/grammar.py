@@ -163,13 +163,14 @@ def _id(cursor: Cursor) -> Id:
         if cursor.nstring() is not None:
             raise BadSyntax("Expected a list or NIL")
         return Id()
+    cursor.skip(b" ")  # aioimaplib: ID ( "name" "x" )
     if cursor.skip(b")"):
         return Id()
     for _ in range(_ID_PAIRS):
         cursor.string()
         cursor.space()
         cursor.nstring()
-        if cursor.skip(b")"):
+        if cursor.skip(b")") or cursor.skip(b" )"):
             return Id()
         cursor.space()
     raise BadSyntax("Too many fields")

@@ -107,7 +107,7 @@ def _attributes(mailbox: Mailbox | None, has_children: bool, command: ListComman
     out = [b"\\HasChildren" if has_children else b"\\HasNoChildren"]
     if mailbox is None:
         return (b"\\Noselect", *out)
-    if mailbox.subscribed and {"SUBSCRIBED"} & (command.returns | command.selection):
+    if mailbox.subscribed and "SUBSCRIBED" in command.returns | command.selection:
         out.append(b"\\Subscribed")
     if mailbox.kind in SPECIAL_USE:
         out.append(SPECIAL_USE[mailbox.kind])

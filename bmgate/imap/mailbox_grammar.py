@@ -6,13 +6,14 @@ from bmgate.imap.mutf7 import decode_mailbox
 from bmgate.imap.values import ListCommand, Lsub, Status
 
 STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "APPENDLIMIT"})
-MAX_PATTERNS = 50
+MAX_PATTERNS = 10
+MAX_NAME = 2000  # octets of a name or pattern; the longest name a mailbox may have takes fewer
 
 
 def read_mailbox(cursor: Cursor) -> str:
     """A space and a mailbox name; INBOX in any case is INBOX, also as a parent."""
     cursor.space()
-    return _canonical(decode_mailbox(cursor.astring()))
+    return _canonical(_decode(cursor.astring()))
 
 
 def read_list(cursor: Cursor) -> ListCommand:
@@ -22,7 +23,7 @@ def read_list(cursor: Cursor) -> ListCommand:
     if cursor.peek() == b"(":
         selection = _selection(cursor)
         cursor.space()
-    reference = _canonical(decode_mailbox(cursor.astring()))
+    reference = _canonical(_decode(cursor.astring()))
     cursor.space()
     patterns = _patterns(cursor)
     returns, items = _returns(cursor) if cursor.skip(b" ") else (set(), ())
@@ -38,13 +39,13 @@ def _selection(cursor: Cursor) -> frozenset[str]:
 
 def _patterns(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.skip(b"("):
-        return (decode_mailbox(cursor.list_mailbox()),)
-    out = [decode_mailbox(cursor.list_mailbox())]
+        return (_decode(cursor.list_mailbox()),)
+    out = [_decode(cursor.list_mailbox())]
     while cursor.skip(b" "):
-        out.append(decode_mailbox(cursor.list_mailbox()))
+        if len(out) == MAX_PATTERNS:
+            raise BadSyntax("Too many patterns")
+        out.append(_decode(cursor.list_mailbox()))
     cursor.expect(b")")
-    if len(out) > MAX_PATTERNS:
-        raise BadSyntax("Too many patterns")
     return tuple(out)
 
 
@@ -81,9 +82,9 @@ def _words(cursor: Cursor) -> list[str]:
 def read_lsub(cursor: Cursor) -> Lsub:
     """LSUB."""
     cursor.space()
-    reference = _canonical(decode_mailbox(cursor.astring()))
+    reference = _canonical(_decode(cursor.astring()))
     cursor.space()
-    return Lsub(reference, decode_mailbox(cursor.list_mailbox()))
+    return Lsub(reference, _decode(cursor.list_mailbox()))
 
 
 def read_status(cursor: Cursor) -> Status:
@@ -97,6 +98,13 @@ def _status_items(cursor: Cursor) -> tuple[str, ...]:
     if not words or set(words) - STATUS_ITEMS:
         raise BadSyntax("Unknown status item")
     return tuple(dict.fromkeys(words))
+
+
+def _decode(octets: bytes) -> str:
+    """A name or pattern; matching costs names times pattern, so an endless one is refused first (I4)."""
+    if len(octets) > MAX_NAME:
+        raise BadSyntax("Mailbox name too long")
+    return decode_mailbox(octets)
 
 
 def _canonical(name: str) -> str:

@@ -3,9 +3,7 @@
 A key is judged with what is at hand: True, False, or None when that cannot be told without the header or the body.
 """
 
-import binascii
-import quopri
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
@@ -32,10 +30,21 @@ from bmgate.mail.charsets import decode_text
 from bmgate.mail.fields import field_value, media_type, parameters, scan_header, token
 from bmgate.mail.headers import decode_header
 from bmgate.mail.structure import MessageIndex, PartRange, decode_index
+from bmgate.mail.transfer import decode_base64, decode_quoted_printable
 
 DAY = 86400
 MAX_DECODED = 16 * 1024 * 1024  # octets of one part that are searched
-_INDEXED = frozenset({"subject", "from", "to", "cc", "bcc"})
+_INDEXED: dict[str, Callable[[MessageIndex], str]] = {
+    "subject": lambda index: index.subject,
+    "from": lambda index: index.from_,
+    "to": lambda index: index.to,
+    "cc": lambda index: index.cc,
+    "bcc": lambda index: index.bcc,
+}
+_TRANSFER_ENCODINGS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"quoted-printable": decode_quoted_printable,
+    b"base64": decode_base64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +159,12 @@ def _header(key: HeaderHas, subject: Subject) -> bool | None:
     index, head = subject.index, subject.head
     if index is None or head is None:
         return None
-    if key.name in _INDEXED and key.text and key.text in _indexed_text(index, key.name).casefold():
+    if key.name in _INDEXED and key.text and key.text in _INDEXED[key.name](index).casefold():
         return True
     raw = [field_value(head.header, field) for field in index.fields if field.name == key.name]
     if not key.text:
         return bool(raw)
     return any(key.text in decode_header(value).casefold() for value in raw)
-
-
-def _indexed_text(index: MessageIndex, name: str) -> str:
-    return index.from_ if name == "from" else str(getattr(index, name))
 
 
 def _text(key: TextHas, subject: Subject) -> bool | None:
@@ -194,23 +199,13 @@ def _part_text(raw: bytes, part: PartRange) -> str:
     if kind.lower() != b"text":
         return ""
     data = raw[part.body_start : min(part.body_end, part.body_start + MAX_DECODED)]
-    data = _transfer_decoded(data, token(header.value(raw, "content-transfer-encoding")).lower())
+    decode = _TRANSFER_ENCODINGS.get(token(header.value(raw, "content-transfer-encoding")))
+    data = data if decode is None else decode(data)
     charset = next((value for name, value in parameters(content_type) if name.lower() == b"charset"), b"")
     try:
         return decode_text(data, charset.decode("ascii", "replace"))
     except UnsupportedMedia:
         return data.decode("utf-8", "replace")
-
-
-def _transfer_decoded(data: bytes, encoding: bytes) -> bytes:
-    if encoding == b"quoted-printable":
-        return quopri.decodestring(data)
-    if encoding != b"base64":
-        return data
-    try:
-        return binascii.a2b_base64(data)
-    except binascii.Error:
-        return data
 
 
 def depth_needed(key: SearchKey) -> Depth:

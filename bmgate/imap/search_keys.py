@@ -27,6 +27,7 @@ from bmgate.mail.dates import MONTHS
 
 MAX_DEPTH, MAX_KEYS = 30, 100
 CHARSETS = ("US-ASCII", "UTF-8")
+_SPELLINGS = frozenset((*CHARSETS, "UTF8"))  # imap-tools is used with "utf8", as its manual says
 
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -76,7 +77,7 @@ class _SearchReader:
         cursor.space()
         if cursor.skip_word(b"CHARSET"):
             cursor.space()
-            if cursor.astring().decode("latin-1").upper() not in CHARSETS:
+            if cursor.astring().decode("latin-1").upper() not in _SPELLINGS:
                 raise BadCharset("Unknown charset")
             cursor.space()
         return self._keys(0)

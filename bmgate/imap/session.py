@@ -163,9 +163,9 @@ class Session:
             return
         view.learn(changes)
 
-    async def tell_news(self, expunge: bool, force: bool = False) -> None:
+    async def tell_news(self, expunge: bool) -> None:
         """Write the untagged responses that are due."""
-        await self.catch_up(force)
+        await self.catch_up()
         if self.selected is not None:
             for line in self.selected.release(expunge):
                 self.channel.write(line)

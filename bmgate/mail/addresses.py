@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bmgate.bm.addresses import PREFIX, Address, parse_address
+from bmgate.bm.network import STREAM
 from bmgate.errors import Ambiguous, BadAddress, ForeignDomain, NotAllowed, RecipientMissing
 from bmgate.mail.text import clean_line
 from bmgate.mail.wishes import read_ttl
@@ -25,7 +26,6 @@ COMMANDS = frozenset({
 })  # fmt: skip
 UNUSABLE = frozenset({"versiontoohigh", "versiontoolow", "streamoutofrange"})  # statuses of correctly typed addresses
 NON_ASCII = "nonascii"
-STREAM = 1  # the only one there is
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,29}")
 _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{25,}")

@@ -69,6 +69,11 @@ def base64_lines(data: bytes) -> bytes:
     return b"\n".join(encoded[start : start + MAX_LINE] for start in range(0, len(encoded), MAX_LINE))
 
 
+def boundary_of(digest: bytes) -> str:
+    """The boundary that the first 15 bytes of a digest make; no part as encoded here holds its `=_` (I20)."""
+    return "=_bm_" + base64.b32encode(digest[:15]).decode("ascii").lower()
+
+
 def multipart(boundary: str, parts: Iterable[bytes]) -> bytes:
     """The body of a multipart; `parts` are whole parts without a final line end, which each gets here."""
     delimiter = b"--" + boundary.encode("ascii")

@@ -8,10 +8,11 @@ from bmgate.mail.text import clean_line, truncate_utf8
 
 MAX_NAME = 120  # bytes of UTF-8
 MAX_EXTENSION = 20  # bytes, the dot included
-_EXTENSIONS = {  # `mimetypes` would read the machine's files
+_EXTENSIONS = {  # `mimetypes` differs from one Python to the next, and bytes of a stored mail must not
     "application/gzip": ".gz",
     "application/json": ".json",
     "application/msword": ".doc",
+    "application/octet-stream": ".bin",
     "application/pdf": ".pdf",
     "application/pgp-keys": ".asc",
     "application/pgp-signature": ".asc",
@@ -22,11 +23,14 @@ _EXTENSIONS = {  # `mimetypes` would read the machine's files
     "application/zip": ".zip",
     "audio/mpeg": ".mp3",
     "audio/ogg": ".ogg",
+    "audio/x-wav": ".wav",
+    "image/bmp": ".bmp",
     "image/gif": ".gif",
     "image/heic": ".heic",
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/svg+xml": ".svg",
+    "image/tiff": ".tiff",
     "image/webp": ".webp",
     "message/rfc822": ".eml",
     "text/calendar": ".ics",
@@ -36,6 +40,7 @@ _EXTENSIONS = {  # `mimetypes` would read the machine's files
     "text/plain": ".txt",
     "text/vcard": ".vcf",
     "video/mp4": ".mp4",
+    "video/webm": ".webm",
 }
 
 
@@ -51,7 +56,12 @@ def file_name(part: Part, number: int) -> str:
     if not name and media == "message/rfc822":
         subject = decode_header(raw_field(parse_header(raw_body(part)), "Subject"))
         name = clean_file_name(f"{subject.replace('/', '-')}.eml") if subject else ""
-    return name or f"attachment-{number}{_EXTENSIONS.get(media, '')}"
+    return name or numbered_name(number, media)
+
+
+def numbered_name(number: int, media_type: str) -> str:
+    """What a nameless file is called; `number` counts from 1."""
+    return f"attachment-{number}{_EXTENSIONS.get(media_type, '')}"
 
 
 def clean_file_name(name: str) -> str:

@@ -7,7 +7,6 @@ value says, the caller decided: labels, threads, duplicates. Rules I13 to I21, A
 import base64
 import hashlib
 import hmac
-import mimetypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from enum import StrEnum
 from bmgate.bm.addresses import Address
 from bmgate.bm.encodings import DecodedMessage, File
 from bmgate.bm.wire import encode_varint
-from bmgate.mail.bodies import BodyPart, base64_lines, multipart, text_part
+from bmgate.mail.bodies import BodyPart, base64_lines, boundary_of, multipart, text_part
 from bmgate.mail.dates import write_date
-from bmgate.mail.filenames import clean_file_name
+from bmgate.mail.filenames import clean_file_name, numbered_name
 from bmgate.mail.text import clean_line, normal_body
 from bmgate.mail.write import (
     CRLF,
@@ -40,7 +39,6 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}
 _OCTET_STREAM = "application/octet-stream"
 _ACTIVE_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "application/x-msdownload"})
 _ACTIVE_FAMILIES = ("message/", "multipart/")
-_TYPES = mimetypes.MimeTypes()  # the standard library's own table, not the machine's
 
 
 class Kind(StrEnum):
@@ -105,12 +103,13 @@ def dedupe_tag(dedupe_key: bytes, content: bytes) -> bytes:
 
 def message_id(id_key: bytes, content: bytes, domain: str) -> str:
     """The Message-ID of a content id, `<...@domain>` (I15)."""
-    return f"<{_base32(_keyed(id_key, b'message-id', content)[:20])}@{domain}>"
+    digest = _keyed(id_key, b"message-id", content)[:20]
+    return f"<{base64.b32encode(digest).decode('ascii').lower()}@{domain}>"
 
 
 def boundary(id_key: bytes, content: bytes) -> str:
     """The MIME boundary of a content id (I20)."""
-    return "=_bm_" + _base32(_keyed(id_key, b"boundary", content)[:15])
+    return boundary_of(_keyed(id_key, b"boundary", content))
 
 
 def _keyed(key: bytes, purpose: bytes, content: bytes) -> bytes:
@@ -119,10 +118,6 @@ def _keyed(key: bytes, purpose: bytes, content: bytes) -> bytes:
 
 def _prefixed(*items: bytes) -> bytes:
     return b"".join(len(item).to_bytes(4) + item for item in items)
-
-
-def _base32(data: bytes) -> str:
-    return base64.b32encode(data).decode("ascii").lower()
 
 
 def thread_references(ancestors: tuple[str, ...], parents: tuple[str, ...]) -> tuple[str, ...]:
@@ -242,7 +237,7 @@ def _file_part(file: File, number: int) -> BodyPart:
 
 
 def _file_name(file: File, number: int, media_type: str) -> str:
-    return clean_file_name(file.name) or f"attachment-{number}{_TYPES.guess_extension(media_type) or ''}"
+    return clean_file_name(file.name) or numbered_name(number, media_type)
 
 
 def _harmless_type(media_type: str) -> str:

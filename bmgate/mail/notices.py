@@ -4,13 +4,12 @@ A cause says what happened, a notice to whom and about which mail; the result is
 here leaves the gateway: notices go to the sender's own INBOX.
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bmgate.mail.bodies import BodyPart, multipart, text_part
+from bmgate.mail.bodies import BodyPart, boundary_of, multipart, text_part
 from bmgate.mail.causes import Action, Cause
 from bmgate.mail.dates import write_date
 from bmgate.mail.fields import scan_header
@@ -138,5 +137,4 @@ def _returned(notice: Notice) -> Iterator[BodyPart]:
 
 def _boundary(bodies: list[bytes], message_id: str) -> str:
     """A hash of all it separates, so it stands in none of it."""
-    digest = hashlib.sha256(b"\0".join((message_id.encode(), *bodies))).digest()
-    return "=_bm_" + base64.b32encode(digest[:15]).decode("ascii").lower()
+    return boundary_of(hashlib.sha256(b"\0".join((message_id.encode(), *bodies))).digest())

@@ -23,15 +23,6 @@ ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingAttachment:
-    """A file of the mail: its clean name, lower-case media type and decoded bytes."""
-
-    name: str
-    media_type: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class OutgoingText:
     """One mail converted: `data` is the payload in `encoding`, all else stays in the gateway.
 
@@ -44,7 +35,6 @@ class OutgoingText:
     encoding: int
     data: bytes
     left_out: tuple[str, ...]
-    attachments: tuple[OutgoingAttachment, ...]
     ttl_seconds: int | None
     expires_at: int | None
     priority: Priority
@@ -73,7 +63,6 @@ def convert(raw: bytes) -> OutgoingText:
         encoding=SIMPLE,
         data=data,
         left_out=tuple(selection.left_out),
-        attachments=(),
         ttl_seconds=ttl_of(message),
         expires_at=expires_at(message),
         priority=priority_of(message),

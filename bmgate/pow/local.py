@@ -6,6 +6,7 @@ lane drives a process of its own.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -16,8 +17,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-import structlog
-
 from bmgate.native import Backend, Buffer, Search
 
 NATIVE_CHUNK = 1 << 18  # trials: about a tenth of a second
@@ -26,7 +25,7 @@ MEASURE_SECONDS = 0.02
 MEASURE_CHUNK = 4096
 EXIT_SECONDS = 5.0  # a worker process gets to end by itself
 
-_log = structlog.get_logger("pow")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ class ProcessLane:
             self._pipe.send((initial_hash, target, start, count))
             nonce, next_untried = self._pipe.recv()
         except (EOFError, OSError):
-            _log.warning("pow_process_died", exit_code=self._process.exitcode)
+            log.warning("a worker process ended with %s; another takes its place", self._process.exitcode)
             self.close()
             self._begin()
             return None, start
@@ -184,9 +183,8 @@ def _timed(lane: Lane, initial_hash: bytes, target: int, start: int, count: int)
 
 def _measure(lane: Lane) -> float:
     """Trials per second, from searches that cannot succeed."""
-    begun, elapsed, tried = time.perf_counter(), 0.0, 0
     lane.search(bytes(64), 0, 0, 1)  # a process takes its time to come up
-    begun = time.perf_counter()
+    begun, elapsed, tried = time.perf_counter(), 0.0, 0
     while elapsed < MEASURE_SECONDS:
         tried = lane.search(bytes(64), 0, tried, MEASURE_CHUNK)[1]
         elapsed = time.perf_counter() - begun

@@ -7,11 +7,10 @@ of the outbox and come back after a restart, from their saved nonce.
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import structlog
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.ports.world import Clock, WorkJob
@@ -24,7 +23,7 @@ REPORT_PAUSE = 1.0
 RATE_WEIGHT = 0.1  # of the newest chunk in the moving average
 RATE_TRIALS = 4096  # shorter chunks measure the thread switch
 
-_log = structlog.get_logger("pow")
+log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -228,7 +227,7 @@ class LocalSolver:
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
         """A lane that fails by our own mistake fails every job: nobody waits for a nonce that cannot come."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("pow_lane_failed", exc_info=error)
+            log.error("a lane of the proof of work failed", exc_info=error)
             self._end(error)
 
     def _end(self, reason: BaseException) -> None:

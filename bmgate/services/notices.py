@@ -30,7 +30,9 @@ from bmgate.mail.causes import (
     NotConfirmed,
     Published,
 )
+from bmgate.mail.headers import decode_header
 from bmgate.mail.notices import Notice, ReportedMail, ReportedRecipient, render_notice
+from bmgate.mail.structure import index_message
 from bmgate.mail.write import Mailbox
 
 DAY = 86_400
@@ -62,11 +64,12 @@ class NoticeWriter:
             return None
         sender = mine.identities.get(submission.identity).address
         recipient = ReportedRecipient(mail_address(after.recipient, self.domain), after.original_recipient)
+        content = _content(mine, submission)
         mail = ReportedMail(
             message_id=submission.message_id,
-            subject=submission.subject,
+            subject=submission.subject or _subject_of(content),
             queue_id=after.name,
-            content=_content(mine, submission),
+            content=content,
             envelope_id=submission.envelope_id,
             headers_only=submission.ret is ReturnContent.HEADERS,
         )
@@ -107,6 +110,12 @@ def _failure(after: OutgoingMessage, difficulty: int, days: int) -> Cause:
             return GivenUp(days, 0)
         case _:
             return GivenUp(days, after.attempt)
+
+
+def _subject_of(raw: bytes) -> str:
+    """The subject of a mail whose text is forgotten already: an ack may come long after the failure was told."""
+    value = index_message(raw).value(raw, "subject")
+    return decode_header(value) if value else ""
 
 
 def _content(mine: AccountStore, submission: Submission) -> bytes:

@@ -114,9 +114,7 @@ class SmtpConnection(SMTP):
         finally:
             if not self._is_over:
                 self._writer.close()
-            if (
-                self._is_shaking_hands and not self._closed_event.is_set()
-            ):  # then nobody else tells us that the connection is lost
+            if self._is_shaking_hands and not self._closed_event.is_set():  # then nobody else tells us that it is lost
                 self._abort()
                 self.connection_lost(None)
 

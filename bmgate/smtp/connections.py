@@ -1,10 +1,10 @@
 """All connections of the SMTP door: how many there are, of whom, and how much mail they hold in memory (S16)."""
 
 from collections import Counter
-from ipaddress import ip_address, ip_network
 from typing import Protocol
 
 from bmgate.domain.account import AccountId
+from bmgate.domain.sources import source_group
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.replies import SHUTTING_DOWN, Reply
 
@@ -69,12 +69,3 @@ class Connections:
         """It is gone, and what it held."""
         self._clients.pop(id(client), None)
         self._held.pop(id(client), None)
-
-
-def source_group(source: str) -> str:
-    """What counts as one source: an IPv4 address, the /64 of an IPv6 address."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return source
-    return source if address.version == 4 else str(ip_network(f"{source.partition('%')[0]}/64", strict=False))

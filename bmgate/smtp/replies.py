@@ -40,6 +40,7 @@ from bmgate.errors import (
     UnsupportedMedia,
 )
 from bmgate.mail.addresses import NON_ASCII, UNUSABLE
+from bmgate.mail.causes import duration_words
 from bmgate.mail.text import clean_line
 from bmgate.services.submission import Receipt
 from bmgate.smtp.parameters import UnknownParameter
@@ -113,14 +114,7 @@ _BY_STAGE: dict[tuple[type[GatewayError], Stage], tuple[int, str]] = {
     (LimitReached, Stage.AUTH): (421, "4.7.0"),
     (Unavailable, Stage.AUTH): (454, "4.7.0"),
 }
-_INTERNAL = (
-    GatewayError,
-    ConfigError,
-    StorageBusy,
-    BadPacket,
-    BadCommand,
-    BadObject,
-)  # texts for us alone
+_INTERNAL = (GatewayError, ConfigError, StorageBusy, BadPacket, BadCommand, BadObject)  # texts for us alone
 
 
 def reply_for(error: Exception, stage: Stage) -> Reply:
@@ -140,21 +134,14 @@ def reply_for(error: Exception, stage: Stage) -> Reply:
 def accepted(receipt: Receipt) -> Reply:
     """The 250 after DATA: queue id, expected work, and what was left out (O7, 3.6)."""
     text = f"queued as {receipt.queue_id}"
-    text += ", as when it was given before" if receipt.repeated else f", about {duration(receipt.seconds)} of work"
+    text += ", as when it was given before" if receipt.repeated else f", about {_work(receipt.seconds)} of work"
     if receipt.left_out:
         text += f"; left out: {', '.join(receipt.left_out)}"
     return Reply(250, "2.0.0", text)
 
 
-def duration(seconds: float) -> str:
-    """A span for people: `20 s`, `12 min`, `3 h 10 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+def _work(seconds: float) -> str:
+    return duration_words(max(1, round(seconds)))
 
 
 def _address_codes(error: BadAddress) -> tuple[int, str]:

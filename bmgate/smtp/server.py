@@ -68,7 +68,10 @@ class SmtpServer:
                 ssl_handshake_timeout=self._limits.handshake_seconds if implicit_tls else None,
             )
         except OSError as error:
-            raise ConfigError(f"[smtp] cannot listen on {host}, port {port}: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise ConfigError(
+                f"[smtp] cannot listen on {host}, port {port}: {reason}; stop what uses it, or set another port"
+            ) from error
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 

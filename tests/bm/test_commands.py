@@ -217,6 +217,14 @@ def test_an_addr_of_more_than_a_thousand_peers_is_refused() -> None:
         read_command(Packet(b"addr", payload_of(full) + b"\0"))
 
 
+def test_minode_announces_more_peers_in_an_addr_than_it_lists() -> None:
+    listed = payload_of(AddrCommand((PEER,) * 13))[1:]
+    assert read_command(Packet(b"addr", encode_varint(20) + listed)) == AddrCommand((PEER,) * 13)
+    for announced, data in ((12, listed), (20, listed[:-1]), (20, listed + b"\0")):
+        with pytest.raises(BadCommand):
+            read_command(Packet(b"addr", encode_varint(announced) + data))
+
+
 @pytest.mark.parametrize(
     "tail",
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from gateway_folders import CHANGES, HOST, PASSWORD, copy_template
+from gateways import wait_for
 
 from bmgate.cli.main import cli
 from bmgate.control.client import ControlClient
@@ -79,10 +80,7 @@ def test_a_failpoint_ends_the_process_like_kill_9(template: Path, tmp_path: Path
 
 def test_gateways_of_a_local_network_find_each_other(tmp_path: Path) -> None:
     with local_network(tmp_path, 2, CHANGES_WITHOUT_LISTEN) as (first, second):
-        deadline = time.monotonic() + 20
-        while not first.status()["peers"]["established"] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert [peer["established"] for peer in second.call("peers.list")] == [True]
+        wait_for(lambda: second.call("peers.list"), lambda peers: [p["established"] for p in peers] == [True], "a peer")
         pids = (first.pid, second.pid)
     for pid in pids:
         with pytest.raises(ProcessLookupError):

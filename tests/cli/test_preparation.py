@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from bmgate.cli.options import Place
-from bmgate.cli.preparation import MAIL_PORTS, prepare, usable_ports, with_settings
+from bmgate.cli.preparation import prepare, usable_ports, with_settings
 from bmgate.config import parse_config, render_ini
 from bmgate.datafolder import DataFolder
+from bmgate.doors import MAIL_PORTS
 from bmgate.errors import ConfigError
 
 NOW = 1_795_000_000

@@ -192,3 +192,23 @@ def test_one_hundred_search_keys_are_read() -> None:
     assert isinstance(search, values.Search)
     assert isinstance(search.key, values.Every)
     assert len(search.key.keys) == 100
+
+
+def test_aioimaplib_puts_spaces_inside_the_parentheses_of_id() -> None:
+    assert command(b'ID ( "name" "x" "version" NIL )') == command(b'ID ("name" "x" "version" NIL)') == values.Id()
+
+
+@pytest.mark.parametrize("charset", [b"utf8", b"UTF-8", b'"utf-8"'])
+def test_imap_tools_spells_the_charset_utf8(charset: bytes) -> None:
+    assert command(b"SEARCH CHARSET " + charset + b" SUBJECT {2+}\r\n\xc3\xa9") == command(
+        b"SEARCH CHARSET UTF-8 SUBJECT {2+}\r\n\xc3\xa9"
+    )
+
+
+@pytest.mark.parametrize("octets", [b"x" * 2001, b"*y" * 125_000])
+def test_i4_an_endless_name_or_pattern_is_refused_before_it_is_matched(octets: bytes) -> None:
+    literal = b"{%d+}\r\n" % len(octets) + octets
+    for text in (b'LIST "" ', b'LSUB "" ', b"LIST ", b"LSUB ", b"SELECT ", b"CREATE "):
+        tail = b' ""' if text in (b"LIST ", b"LSUB ") else b""
+        with pytest.raises(BadSyntax, match="too long"):
+            command(text + literal + tail)

@@ -8,6 +8,7 @@ from fakes import FakeClock
 from stations import MakeStation, Settings, Station, User
 from storage_fixtures import new_identity
 
+from bmgate.bm.acks import ack_object
 from bmgate.bm.keys import random_keys
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
@@ -63,6 +64,13 @@ async def subjects(alice: User) -> list[str]:
     return found
 
 
+async def acknowledge(station: Station, row: OutgoingMessage) -> None:
+    stored = StoredObject(read_object(ack_object(row.ack_data, station.clock.now() + DAY)))
+    await station.database.transact(lambda store: store.inventory.add([stored]))
+    station.services.receiving.wake()
+    await station.settle()
+
+
 async def wait_days(station: Station, clock: FakeClock, days: float) -> None:
     clock.advance(days * DAY)
     await station.settle()
@@ -93,6 +101,46 @@ async def test_nobody_confirms_so_it_is_sent_five_times_and_given_up_once(statio
     assert await alice.keywords() == [("bm-failed",)]
     await wait_days(station, clock, 40)
     assert (await subjects(alice)).count("Not delivered: Anybody?") == 1
+
+
+async def test_an_ack_after_a_failure_was_reported_is_told_once(station: Station, clock: FakeClock) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, await Stranger(station).known(), raw=b"X-Bitmessage-TTL: 1h\r\nSubject: Late\r\n\r\nhello\r\n")
+    for _ in range(6):
+        await wait_days(station, clock, 1)
+    row = await the_row(alice)
+    assert row.state is State.FAILED
+    await station.crash()
+    await station.start()  # the watch is filled from the database (O5)
+    for _ in range(2):
+        await acknowledge(station, row)
+    assert (await the_row(alice)).state is State.ACKED
+    assert [subject for subject in await subjects(alice) if "Delayed" not in subject] == [
+        "Not delivered: Late",
+        "Delivered: Late",
+    ]
+    assert await alice.keywords() == [("bm-acked",)]
+
+
+async def test_an_ack_stored_before_a_crash_counts_after_it(station: Station) -> None:
+    alice = await station.add_user("alice")
+    await send(alice, await Stranger(station).known())
+    row = await the_row(alice)
+    await station.crash()
+    stored = StoredObject(read_object(ack_object(row.ack_data, station.clock.now() + DAY)))
+    await station.database.transact(lambda store: store.inventory.add([stored]))
+    await station.start()
+    assert (await the_row(alice)).state is State.ACKED
+
+
+async def test_an_ack_for_a_cancelled_mail_changes_nothing(station: Station) -> None:
+    alice = await station.add_user("alice")
+    station.solver.held = True
+    await send(alice, await Stranger(station).known())
+    row = await the_row(alice)
+    await station.services.queue.cancel(alice.id, row.name)
+    await acknowledge(station, row)
+    assert (await the_row(alice)).state is State.CANCELLED
 
 
 async def test_without_a_key_it_asks_again_until_28_days_are_over_and_the_last_question_has_expired(

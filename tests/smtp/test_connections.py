@@ -1,9 +1,7 @@
 from dataclasses import dataclass
 
-import pytest
-
 from bmgate.domain.account import AccountId
-from bmgate.smtp.connections import TOO_MANY_CONNECTIONS, Connections, source_group
+from bmgate.smtp.connections import TOO_MANY_CONNECTIONS, Connections
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.replies import SHUTTING_DOWN
 
@@ -20,19 +18,6 @@ class Somebody:
     def leave_now(self) -> None: ...
 
     async def wait_closed(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("source", "group"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_a_source_is_an_ipv4_address_or_an_ipv6_network(source: str, group: str) -> None:
-    assert source_group(source) == group
 
 
 def test_s16_connections_are_counted_by_source_account_and_in_all() -> None:

@@ -23,7 +23,7 @@ from bmgate.errors import (
     UnsupportedMedia,
 )
 from bmgate.services.submission import Receipt
-from bmgate.smtp.replies import SHUTTING_DOWN, TROUBLE, Reply, Stage, accepted, duration, reply_for
+from bmgate.smtp.replies import SHUTTING_DOWN, TROUBLE, Reply, Stage, accepted, reply_for
 
 
 def tree(root: type[GatewayError]) -> Iterator[type[GatewayError]]:
@@ -104,6 +104,6 @@ def test_the_receipt_names_queue_id_work_and_what_was_left_out() -> None:
     assert accepted(Receipt("7KQ2AB", 0, (), repeated=True)).text == "queued as 7KQ2AB, as when it was given before"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.01, "1 s"), (89, "89 s"), (700, "12 min"), (11_400, "3 h 10 min")])
-def test_spans_are_written_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+@pytest.mark.parametrize(("seconds", "words"), [(0.01, "1 s"), (20.4, "20 s"), (700, "12 min"), (11_400, "3 h 10 min")])
+def test_the_receipt_tells_work_in_words(seconds: float, words: str) -> None:
+    assert accepted(Receipt("7KQ2AB", seconds, (), repeated=False)).text == f"queued as 7KQ2AB, about {words} of work"

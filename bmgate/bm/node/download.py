@@ -52,6 +52,11 @@ class _Source:
     delivered_at: float = 0.0
     timeouts: int = 0
 
+    def drop(self, vector: InventoryVector) -> None:
+        """This object is not to come from this peer."""
+        for table in (self.announced, self.queue, self.in_flight):
+            table.pop(vector, None)
+
 
 class Downloads:
     """Everything announced that we lack. `now` is monotonic seconds."""
@@ -75,12 +80,7 @@ class Downloads:
         """What it was asked for is asked of others; what only it had is forgotten."""
         source = self._sources.pop(peer, None)
         for vector in source.announced if source else ():
-            wanted = self._wanted[vector]
-            wanted.announcers.remove(peer)
-            if not wanted.announcers:
-                del self._wanted[vector]
-            elif wanted.asked == peer:
-                self._offer(vector, wanted, wanted.announcers)
+            self._lose_announcer(vector, peer)
 
     def announced(self, peer: PeerId, vectors: Iterable[InventoryVector], is_stem: bool = False) -> None:
         """The peer has these, all of which we lack."""
@@ -96,7 +96,7 @@ class Downloads:
             source.announced[vector] = None
             if wanted.asked is None:
                 source.queue[vector] = None
-            self._keep_within_limits(source, peer)
+        self._keep_within_limits(source, peer)
 
     def announcers(self, vector: InventoryVector) -> list[PeerId]:
         """Who told us of this object we lack."""
@@ -176,17 +176,15 @@ class Downloads:
             self._sources[peer].queue[vector] = None
 
     def _keep_within_limits(self, source: _Source, peer: PeerId) -> None:
-        if len(source.announced) > self._limits.per_peer:
-            self._drop_source(next(iter(source.announced)), peer)
-        if len(self._wanted) > self._limits.in_all:
-            vector = next(iter(self._wanted))
+        """The oldest go together: each look for the first key of a dict passes the places of all that went before."""
+        for vector in _oldest(source.announced, len(source.announced) - self._limits.per_peer):
+            source.drop(vector)
+            self._lose_announcer(vector, peer)
+        for vector in _oldest(self._wanted, len(self._wanted) - self._limits.in_all):
             self._forget(vector, self._wanted[vector])
 
-    def _drop_source(self, vector: InventoryVector, peer: PeerId) -> None:
+    def _lose_announcer(self, vector: InventoryVector, peer: PeerId) -> None:
         wanted = self._wanted[vector]
-        source = self._sources[peer]
-        for table in (source.announced, source.queue, source.in_flight):
-            table.pop(vector, None)
         wanted.announcers.remove(peer)
         if not wanted.announcers:
             del self._wanted[vector]
@@ -195,7 +193,9 @@ class Downloads:
 
     def _forget(self, vector: InventoryVector, wanted: _Wanted) -> None:
         for peer in wanted.announcers:
-            source = self._sources[peer]
-            for table in (source.announced, source.queue, source.in_flight):
-                table.pop(vector, None)
+            self._sources[peer].drop(vector)
         del self._wanted[vector]
+
+
+def _oldest(table: Iterable[InventoryVector], surplus: int) -> list[InventoryVector]:
+    return list(islice(table, surplus)) if surplus > 0 else []

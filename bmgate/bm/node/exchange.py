@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from random import Random
 
-from bmgate.bm.acceptance import Verdict, judge
+from bmgate.bm.acceptance import KEPT, Verdict, judge
 from bmgate.bm.commands import Getdata, Inv, ObjectCommand, split_vectors
 from bmgate.bm.handshake import Ending
 from bmgate.bm.hashes import InventoryVector, inventory_vector
@@ -34,7 +34,6 @@ SERVED_AT_ONCE = 16  # objects, so at most 4 MiB, between two looks at the write
 PURGE_SECONDS = 3_600.0
 MAX_BAD_WORK = 10  # objects an hour (P16)
 HOUR_SECONDS = 3_600.0
-KEPT = (Verdict.ACCEPT, Verdict.ACCEPT_UNPROCESSED)
 
 
 @dataclass(frozen=True, slots=True)

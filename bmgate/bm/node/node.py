@@ -14,12 +14,12 @@ from random import Random
 from typing import Any
 
 from bmgate import __version__
-from bmgate.bm.commands import PROTOCOL_VERSION, Command, NetAddress, Services, VersionCommand
+from bmgate.bm.commands import NONCE_SIZE, PROTOCOL_VERSION, Command, NetAddress, Services, VersionCommand
 from bmgate.bm.conversation import Conversation, Deadlines, Direction
-from bmgate.bm.handshake import STREAM, Ending
+from bmgate.bm.handshake import Ending
 from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.keys import Entropy
-from bmgate.bm.network import NetworkParameters
+from bmgate.bm.network import STREAM, NetworkParameters
 from bmgate.bm.node.dialing import Backoff, Dialer, PeerTarget
 from bmgate.bm.node.download import PeerId
 from bmgate.bm.node.exchange import Exchange, ExchangeSettings
@@ -36,13 +36,12 @@ log = logging.getLogger(__name__)
 
 USER_AGENT = f"/bmgate:{'.'.join(__version__.split('.')[:2])}/".encode()
 STOP_SECONDS = 1.0
-NONCE_BYTES = 8
 DISCOURAGED = "too many objects without their work"
 
-Trace = Callable[[Direction, str, Command], None]
+Trace = Callable[[str, Direction, Command], None]
 
 
-def not_traced(direction: Direction, peer: str, command: Command) -> None:
+def not_traced(peer: str, direction: Direction, command: Command) -> None:
     """The trace of a node nobody watches."""
 
 
@@ -108,7 +107,7 @@ class Node:
             received,
             self._discourage,
         )
-        self._dialer = Dialer(self._pool, clock, random, settings.backoff, self._outbound_peer, self._own_loopback())
+        self._dialer = Dialer(self._pool, clock, random, settings.backoff, self._new_peer, self._own_loopback())
         self._without_tls_inbound = DayNotes()
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server_side; empty where TLS does not work
         self._peers: dict[PeerId, PeerProtocol] = {}
@@ -189,9 +188,6 @@ class Node:
     def _own_loopback(self) -> str | None:
         return next((listen.host for listen in self._settings.listen if listen.host.startswith("127.")), None)
 
-    def _outbound_peer(self, target: PeerTarget) -> PeerProtocol:
-        return self._new_peer(target)
-
     def _new_peer(self, target: PeerTarget | None) -> PeerProtocol:
         """`target` is None for an inbound connection."""
         self._last_id += 1
@@ -222,7 +218,7 @@ class Node:
             admit=partial(self._pool.admit, peer.id),
             tls_context=context,
             deadlines=self._settings.deadlines,
-            trace=partial(self._trace_peer, str(PeerTarget(host, port))),
+            trace=partial(self._trace, str(PeerTarget(host, port))),
         )
 
     def _tls_context(self, target: PeerTarget | None, host: str) -> ssl.SSLContext | None:
@@ -244,7 +240,7 @@ class Node:
             timestamp=self._clock.now(),
             receiver=NetAddress(Services.NETWORK, host, port),
             sender=NetAddress(services, "127.0.0.1", listening[0].port if listening else self._settings.network.port),
-            nonce=self._entropy(NONCE_BYTES),
+            nonce=self._entropy(NONCE_SIZE),
             user_agent=USER_AGENT,
             streams=(STREAM,),
         )
@@ -310,6 +306,3 @@ class Node:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _trace_peer(self, peer: str, direction: Direction, command: Command) -> None:
-        self._trace(direction, peer, command)

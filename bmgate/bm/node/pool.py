@@ -111,13 +111,20 @@ class Pool:
     def admit(self, peer: PeerId, version: VersionCommand) -> Refusal | None:
         """Whether the node that says `version` may stay: it is not ourselves, nor connected already (P14)."""
         connection = self._connections[peer]
-        if any(other.nonce == version.nonce for other in self._connections.values()):
+        if any(other.nonce == version.nonce for other in self):
+            self._end_call_to_ourselves(connection, version)
             return Refusal(Ending.SELF, MYSELF)
         for other in self._others_of_host(connection):
             if self._is_same_node(connection, version, other) and not self._gives_way(other, connection):
                 return Refusal(Ending.DUPLICATE, SERVER_FULL)
         connection.version = version
         return None
+
+    def _end_call_to_ourselves(self, called: Connection, version: VersionCommand) -> None:
+        """The calling end, which hears a mere refusal, learns why; a stranger who repeats our nonce is not believed."""
+        for caller in self:
+            if caller.nonce == version.nonce and (caller.own_host, caller.host) == (called.host, called.own_host):
+                caller.hang_up(Ending.SELF, MYSELF)
 
     def _others_of_host(self, connection: Connection) -> list[Connection]:
         return [other for other in self if other.host == connection.host and other.id != connection.id]

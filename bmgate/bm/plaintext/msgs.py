@@ -7,6 +7,7 @@ read by `encodings`. Source: protocol specification v3, "msg".
 from dataclasses import dataclass
 
 from bmgate.bm.acks import ack_data_in
+from bmgate.bm.addresses import RIPE_SIZE
 from bmgate.bm.crypto import encrypt, sign, verify
 from bmgate.bm.hashes import double_sha512
 from bmgate.bm.keys import Entropy, PrivateKeys
@@ -16,7 +17,6 @@ from bmgate.bm.wire import WireReader, encode_var_bytes, encode_varint
 from bmgate.errors import BadObject
 
 MSG_VERSION = 1
-RIPE_SIZE = 20
 
 
 @dataclass(frozen=True, slots=True)

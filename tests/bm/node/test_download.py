@@ -1,6 +1,7 @@
 """Whom to ask for what: one request for each object, time-outs, windows, and bounds on what strangers announce."""
 
 from dataclasses import replace
+from time import process_time
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -154,6 +155,17 @@ def test_p9_fifty_thousand_random_hashes_again_and_again_stay_within_the_limits(
         wanted.announced(ALICE, vectors(50_000, start=turn * 50_000))
     assert len(wanted) == 50_000
     assert wanted.requests(ALICE, 0.0) == vectors(16, start=50_000)
+
+
+def test_p9_a_flood_costs_no_more_for_each_hash_than_what_fits() -> None:
+    wanted = downloads(ALICE)
+    floods = [vectors(50_000, start=turn * 50_000) for turn in range(5)]
+    began = process_time()
+    wanted.announced(ALICE, floods[0])
+    fitting = process_time() - began
+    for flood in floods[1:]:
+        wanted.announced(ALICE, flood)
+    assert process_time() - began < 25 * fitting + 0.5  # one look for the oldest at each hash made it a hundred times
 
 
 def test_an_object_is_a_stem_one_until_somebody_announces_it_openly() -> None:

@@ -269,10 +269,12 @@ async def test_nodes_that_know_each_other_keep_one_connection() -> None:
         assert len(alice.node.peers()) == len(bob.node.peers()) == 1
 
 
-async def test_p14_a_node_told_to_dial_itself_gives_up() -> None:
+async def test_p14_a_node_told_to_dial_itself_gives_up(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="bmgate.bm.node.dialing")
     async with home(settings(ALICE)) as alice, home(settings(BOB)) as bob:
         alice.node.add_peer(alice.target)
         alice.node.add_peer(bob.target)
+        await until(lambda: "it is not dialled again" in caplog.text)
         await until(lambda: are_connected(bob))
         await until(lambda: [peer.host for peer in alice.node.peers()] == [BOB])
 
@@ -312,7 +314,7 @@ async def test_a_trace_sees_what_peers_say() -> None:
         os.urandom,
         Random(1),
         lambda _: None,
-        trace=lambda direction, peer, command: seen.append((direction, peer, type(command).__name__)),
+        trace=lambda peer, direction, command: seen.append((direction, peer, type(command).__name__)),
     )
     async with asyncio.TaskGroup() as group, home(settings(BOB)) as bob:
         await node.start(group)

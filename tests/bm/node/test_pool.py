@@ -101,9 +101,18 @@ def test_p16_a_discouraged_host_is_not_accepted_for_a_day() -> None:
 
 def test_p14_our_own_nonce_is_ourselves() -> None:
     table = Table()
-    table.connect("198.51.100.1", inbound=False, nonce=b"selfself")
+    out = table.connect(US, inbound=False, nonce=b"selfself")
     back = table.connect(US, inbound=True)
     assert table.admit(back, version(nonce=b"selfself")) == Refusal(Ending.SELF, MYSELF)
+    assert table.hung_up == [out.id]
+
+
+def test_p14_a_stranger_who_repeats_our_nonce_does_not_end_the_connection_it_is_from() -> None:
+    table = Table()
+    table.connect("198.51.100.1", inbound=False, nonce=b"selfself")
+    stranger = table.connect("198.51.100.2", inbound=True)
+    assert table.admit(stranger, version(nonce=b"selfself")) == Refusal(Ending.SELF, MYSELF)
+    assert table.hung_up == []
 
 
 def test_p14_a_host_we_dialled_may_not_connect_to_us_too() -> None:
