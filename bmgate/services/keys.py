@@ -31,6 +31,9 @@ def _from_inventory(store: Store, address: Address) -> Pubkey | None:
     return None
 
 
+UNTOLD_DEMAND = 2  # times the minimum
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The work an address asks for, never below the network's minimum."""
@@ -47,9 +50,10 @@ class Demand:
 
 
 def demand_of(pubkey: Pubkey, network: NetworkParameters) -> Demand:
-    """What a msg for the owner of `pubkey` must carry."""
+    """What a msg for this recipient must carry; a v2 pubkey cannot say it, and notbit wants twice the minimum."""
+    least = network.nonce_trials_per_byte * (1 if pubkey.version >= 3 else UNTOLD_DEMAND)
     return Demand(
-        max(pubkey.nonce_trials_per_byte, network.nonce_trials_per_byte),
+        max(pubkey.nonce_trials_per_byte, least),
         max(pubkey.payload_length_extra_bytes, network.payload_length_extra_bytes),
     )
 

@@ -8,6 +8,7 @@ day; it is stored in the transaction that processes the question, and waits for 
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
@@ -61,6 +62,7 @@ class Pubkeys:
         self._mean_delay, self._policy = mean_delay, policy
         self._pending: set[IdentityId] = set()
         self._new = asyncio.Event()
+        self._on_stored: Callable[[], None] = lambda: None
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -73,6 +75,10 @@ class Pubkeys:
                 await self._look_for_new()
                 await self._new.wait()
                 self._new.clear()
+
+    def when_stored(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when an own pubkey was stored: it is processed like any other."""
+        self._on_stored = callback
 
     def identities_changed(self) -> None:
         """There may be a new address."""
@@ -159,6 +165,7 @@ class Pubkeys:
 
         await self._database.transact(publish)
         self._announcer.announce([published.object.vector])
+        self._on_stored()
 
     def _job(self, work: PubkeyWork) -> WorkJob:
         expires = read_object(work.payload).expires_time

@@ -78,6 +78,7 @@ class Receiving:
         self._work = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         sending.when_stored(self.wake)
+        pubkeys.when_stored(self.wake)
 
     async def load(self) -> None:
         """Read the acks we wait for; to be done before the node opens its port (O5)."""

@@ -185,6 +185,9 @@ def test_a_truncated_payload_is_a_bad_command_or_a_shorter_one(command: Command,
     cut = payload[: data.draw(st.integers(0, max(0, len(payload) - 1)))]
     if cut == payload or isinstance(command, ObjectCommand):
         return
+    if isinstance(command, AddrCommand) and len(cut) % 38 == len(payload) % 38 and len(cut) >= len(payload) % 38:
+        assert read_command(Packet(name, cut)) == AddrCommand(command.peers[: len(cut) // 38])
+        return
     with pytest.raises(BadCommand):
         read_command(Packet(name, cut))
 

@@ -270,7 +270,7 @@ async def test_closing_refuses_whoever_waits_and_whoever_comes_later() -> None:
         assert place.engine.closed
 
 
-async def test_a_lane_that_fails_lets_nobody_wait_for_ever() -> None:
+async def test_a_lane_that_fails_lets_nobody_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     async with desk(lanes=1) as place:
         task = await place.submit(job("doomed"))
         place.engine.fail(0, MemoryError("no room"))
@@ -278,6 +278,7 @@ async def test_a_lane_that_fails_lets_nobody_wait_for_ever() -> None:
             await task
         with pytest.raises(ShuttingDown):
             await place.solver.search(job("late"), place.reports.append)
+    assert [record.getMessage() for record in caplog.records] == ["a lane of the proof of work failed"]
 
 
 async def test_the_rate_is_measured_at_the_start_and_follows_what_is_searched() -> None:
