@@ -169,7 +169,8 @@ def free_hosts(count: int) -> tuple[str, ...]:
     """Loopback addresses 127.0.x.1, 127.0.x.2... on whose node port nobody listens; raises Unavailable."""
     if not 1 <= count <= MAX_GATEWAYS:
         raise NotAllowed(f"a local network has 1 to {MAX_GATEWAYS} gateways, not {count}")
-    for block in BLOCKS:
+    first = os.getpid() % len(BLOCKS)  # so that two networks started at once do not reach for the same addresses
+    for block in (*BLOCKS[first:], *BLOCKS[:first]):
         hosts = tuple(f"127.0.{block}.{number}" for number in range(1, count + 1))
         if all(can_bind(host, TESTNET.port) for host in hosts):
             return hosts

@@ -236,7 +236,6 @@ class ImapConnection(Protocol):
             raise HangUp("Octets behind STARTTLS")
         self._reader.clear()
         self._queue.clear()
-        self._queued_octets = 0
         self._transport.startTLS(self._starttls)
 
     # -- the end

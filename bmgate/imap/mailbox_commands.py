@@ -59,8 +59,12 @@ async def rename(session: Session, command: Rename) -> Reply:
 
 
 async def subscribe(session: Session, command: Subscribe) -> Reply:
-    """SUBSCRIBE, UNSUBSCRIBE."""
-    await session.services.mailboxes.set_subscribed(session.account, command.mailbox, command.subscribed)
+    """SUBSCRIBE, UNSUBSCRIBE; who unsubscribes what is gone has what he wants (Thunderbird does, behind RENAME)."""
+    try:
+        await session.services.mailboxes.set_subscribed(session.account, command.mailbox, command.subscribed)
+    except MailboxMissing:
+        if command.subscribed:
+            raise
     return ok("Done")
 
 

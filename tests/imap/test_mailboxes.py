@@ -158,3 +158,10 @@ async def test_a_selected_mailbox_that_is_deleted_ends_the_session_of_others_onl
     await second.ok(b"NOOP")
     await first.send(b"x NOOP\r\n")
     assert await first.rest() == b"* BYE The selected mailbox was deleted\r\n"
+
+
+async def test_thunderbird_unsubscribes_the_old_name_behind_a_rename(wire: Wire) -> None:
+    await wire.ok(b"CREATE old")
+    await wire.ok(b"RENAME old new")
+    await wire.ok(b"UNSUBSCRIBE old")
+    assert await wire.refused(b"SUBSCRIBE old") == b"NO [NONEXISTENT] No such mailbox\r\n"

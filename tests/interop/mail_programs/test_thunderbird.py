@@ -178,6 +178,9 @@ def test_folders_are_made_renamed_and_thrown_away(mail_pair: Pair, thunderbird: 
         Services.prefs.setBoolPref("mailnews.confirm.moveFoldersToTrash", false);
         root.getChildNamed(given[0]).deleteSelf(main().msgWindow);
         await until(() => !root.containsChildNamed(given[0]), "its end");
+        const trash = root.getChildNamed("Trash");
+        await until(() => trash.containsChildNamed(given[0]) &&
+                          trash.getChildNamed(given[0]).containsChildNamed("inside"), "it in Trash");
         """,
         second,
     )
