@@ -165,7 +165,7 @@ def wait_for(look: Callable[[], T], enough: Callable[[T], bool], what: str, seco
 
 @contextmanager
 def two_users(folder: Path, changes: Changes | None = None) -> Iterator[tuple[MailUser, MailUser]]:
-    """Alice and Bob, each with a gateway of their own; Bob's connects to Alice's.
+    """Alice and Bob, each with a gateway of their own that dials the other: whoever starts anew finds it at once.
 
     Their addresses are drawn at random: a gateway that was killed must find its own free when it comes back, whatever
     other test runs are on this machine.
@@ -174,7 +174,7 @@ def two_users(folder: Path, changes: Changes | None = None) -> Iterator[tuple[Ma
     hosts = [f"{network}.1", f"{network}.2"]
     with ExitStack() as running:
         users = []
-        for name, host, peers in (("alice", hosts[0], ""), ("bob", hosts[1], hosts[0])):
+        for name, host, peers in (("alice", hosts[0], hosts[1]), ("bob", hosts[1], hosts[0])):
             settings = {**CHANGES, ("node", "peers"): peers, **(changes or {})}
             prepare_folder(folder / name, host, settings, int(time.time()))
             gateway = running.enter_context(GatewayProcess(folder / name))

@@ -25,6 +25,7 @@ from bmgate.config.values import (
     parse_list,
 )
 from bmgate.domain.account import Level
+from bmgate.mail.addresses import DEFAULT_SYNONYMS
 
 Role = Literal["node", "receive", "send", "solve", "smtp", "imap", "pop3", "web", "api"]
 Notify = Literal["success", "failure", "delay", "never"]
@@ -54,7 +55,7 @@ class GatewaySection(Section):
     domain: Domain = setting("bm.internal", "What stands behind the @ of every address that this gateway writes.")
     extra_domains: Domains = setting("", "Further domains of this gateway, such as one it had before.")
     synonym_domains: Domains = setting(
-        "bm.addr, bitmessage, bmaddr.lan, bitmessage.ch, bm.agent",
+        ", ".join(DEFAULT_SYNONYMS),
         "Domains under which other gateways write Bitmessage addresses: understood in recipients, never looked up.",
     )
     operator: str = setting("", "Account whose default identity takes mail to postmaster, abuse and admin.", later=True)

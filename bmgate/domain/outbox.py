@@ -177,7 +177,7 @@ class ReturnContent(StrEnum):
     HEADERS = "HDRS"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Submission:
     """One mail given to us. `subject` and `body` are as they will travel; they go when the last row is final."""
 
@@ -194,7 +194,7 @@ class Submission:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NewSubmission:
     """What storage needs to record a mail; `repeat_tag` finds the same submission given again (O9)."""
 

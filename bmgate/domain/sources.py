@@ -1,4 +1,4 @@
-"""Where clients come from, as limits count them."""
+"""Where clients and peers come from, as limits count them."""
 
 from ipaddress import ip_address, ip_network
 

@@ -17,7 +17,7 @@ from bmgate.errors import Ambiguous, BadAddress, ForeignDomain, NotAllowed, Reci
 from bmgate.mail.text import clean_line
 from bmgate.mail.wishes import read_ttl
 
-DEFAULT_SYNONYMS = frozenset({"bm.addr", "bitmessage", "bmaddr.lan", "bitmessage.ch", "bm.agent"})
+DEFAULT_SYNONYMS = ("bm.addr", "bitmessage", "bmaddr.lan", "bitmessage.ch", "bm.agent")
 COMMAND_DOMAIN = "bm.agent"
 COMMANDS = frozenset({
     "help", "list", "status", "createaddr", "enable", "disable", "label", "alias", "unalias", "delete",
@@ -78,7 +78,7 @@ class Domains:
 
     own: str = "bm.internal"
     extra: frozenset[str] = frozenset()
-    synonyms: frozenset[str] = DEFAULT_SYNONYMS
+    synonyms: frozenset[str] = frozenset(DEFAULT_SYNONYMS)
 
     def is_own(self, domain: str) -> bool:
         """Whether names (nicknames, aliases) are looked up here; an address without domain is ours."""

@@ -41,11 +41,22 @@ class Cause:
         return None
 
 
+class Delay(Cause):
+    """Nothing is lost yet: more is tried until `give_up_at`."""
+
+    __slots__ = ()
+    action = Action.DELAYED
+    give_up_at: int
+
+    @property
+    def retry_until(self) -> int | None:
+        return self.give_up_at
+
+
 @dataclass(frozen=True, slots=True)
-class KeyMissing(Cause):
+class KeyMissing(Delay):
     """Nobody has answered the getpubkey yet."""
 
-    action = Action.DELAYED
     status = "4.4.1"
     asked_at: int
     again_at: int
@@ -64,16 +75,11 @@ class KeyMissing(Cause):
     def diagnostic(self) -> str:
         return f"awaitingpubkey, getpubkey attempt {self.attempt}"
 
-    @property
-    def retry_until(self) -> int | None:
-        return self.give_up_at
-
 
 @dataclass(frozen=True, slots=True)
-class NoNetwork(Cause):
+class NoNetwork(Delay):
     """The gateway has no peers."""
 
-    action = Action.DELAYED
     status = "4.4.1"
     give_up_at: int
 
@@ -87,16 +93,11 @@ class NoNetwork(Cause):
     def diagnostic(self) -> str:
         return "msgqueued, no peers"
 
-    @property
-    def retry_until(self) -> int | None:
-        return self.give_up_at
-
 
 @dataclass(frozen=True, slots=True)
-class NotConfirmed(Cause):
+class NotConfirmed(Delay):
     """An attempt expired without acknowledgement; `attempt` is the one that begins."""
 
-    action = Action.DELAYED
     status = "4.4.7"
     sent_at: int
     attempt: int
@@ -114,16 +115,11 @@ class NotConfirmed(Cause):
     def diagnostic(self) -> str:
         return f"msgsent, attempt {self.attempt}"
 
-    @property
-    def retry_until(self) -> int | None:
-        return self.give_up_at
-
 
 @dataclass(frozen=True, slots=True)
-class DemandTooHigh(Cause):
+class DemandTooHigh(Delay):
     """The recipient demands `times` the usual work, `work_seconds` here; `command` orders it ("force 7KQ2AB-1")."""
 
-    action = Action.DELAYED
     status = "4.3.3"
     times: int
     work_seconds: int
@@ -141,10 +137,6 @@ class DemandTooHigh(Cause):
     @property
     def diagnostic(self) -> str:
         return f"toodifficult, {self.times} times the usual work"
-
-    @property
-    def retry_until(self) -> int | None:
-        return self.give_up_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bmgate.bm.encodings import SIMPLE, encode_message
 from bmgate.errors import NotAllowed, UnsupportedMedia
 from bmgate.mail.headers import decode_header, message_ids_in, raw_field
-from bmgate.mail.parse import Part, content_type, parse_mail
+from bmgate.mail.parse import content_type, parse_mail
 from bmgate.mail.selection import Selection
 from bmgate.mail.senders import Senders, senders
 from bmgate.mail.size import check_size
@@ -27,7 +27,7 @@ class OutgoingText:
     """One mail converted: `data` is the payload in `encoding`, all else stays in the gateway.
 
     `left_out` names parts that do not travel, such as `logo.png 3 kB`. `ttl_seconds` is the header's wish, `expires_at`
-    (Unix seconds) the one of `Expires`. Message-IDs include their angle brackets, empty when there is none.
+    (Unix seconds) the one of `Expires`. `message_id` has its angle brackets and is empty when there is none.
     """
 
     subject: str
@@ -39,11 +39,7 @@ class OutgoingText:
     expires_at: int | None
     priority: Priority
     message_id: str
-    in_reply_to: str
-    references: tuple[str, ...]
     senders: Senders
-    is_automatic: bool
-    post_as: str
     body_hash: bytes
 
 
@@ -66,12 +62,8 @@ def convert(raw: bytes) -> OutgoingText:
         ttl_seconds=ttl_of(message),
         expires_at=expires_at(message),
         priority=priority_of(message),
-        message_id=_first_id(message, "Message-ID"),
-        in_reply_to=_first_id(message, "In-Reply-To"),
-        references=message_ids_in(raw_field(message, "References")),
+        message_id=next(iter(message_ids_in(raw_field(message, "Message-ID"))), ""),
         senders=senders(message),
-        is_automatic=decode_header(raw_field(message, "Auto-Submitted")).lower() not in ("", "no"),
-        post_as=decode_header(raw_field(message, "X-Bitmessage-Post-As")).lower(),
         body_hash=hashlib.sha256(data).digest(),
     )
 
@@ -93,7 +85,3 @@ def with_short_subject(subject: str, body: str) -> tuple[str, str]:
         return subject, body
     cut = truncate_utf8(subject, MAX_SUBJECT - len(ELLIPSIS.encode())).rstrip(" ")
     return cut + ELLIPSIS, normal_body(f"[Subject: {subject}]\n\n{body}")
-
-
-def _first_id(message: Part, name: str) -> str:
-    return next(iter(message_ids_in(raw_field(message, name))), "")

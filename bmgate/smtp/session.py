@@ -78,7 +78,6 @@ class _Draft:
 
     mail: MailArguments | None = None
     recipients: list[Recipient] = field(default_factory=list)
-    refused: int = 0
 
 
 class Submission(SmtpConnection):

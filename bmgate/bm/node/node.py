@@ -25,12 +25,13 @@ from bmgate.bm.node.download import PeerId
 from bmgate.bm.node.exchange import Exchange, ExchangeSettings
 from bmgate.bm.node.inventory import Inventory
 from bmgate.bm.node.peer import PeerHooks, PeerProtocol
-from bmgate.bm.node.pool import Connection, DayNotes, Pool, PoolLimits, host_key
+from bmgate.bm.node.pool import Connection, DayNotes, Pool, PoolLimits
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.peer_events import Established, PeerEvent, PeersLearned
 from bmgate.bm.tls import peer_context, tls_works
 from bmgate.domain.ports.database import Database
 from bmgate.domain.ports.world import Clock
+from bmgate.domain.sources import source_group
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class Node:
         now = self._clock.monotonic()
         if target is not None:
             return None if self._dialer.without_tls.has(str(target), now) else self._contexts.get(False)
-        if not self._settings.tls_inbound or self._without_tls_inbound.has(host_key(host), now):
+        if not self._settings.tls_inbound or self._without_tls_inbound.has(source_group(host), now):
             return None
         return self._contexts.get(True)
 
@@ -261,7 +262,7 @@ class Node:
         connection = self._pool[peer.id]
         log.info("peer %s is closed, %s: %s", self._name(connection), ending.name, detail)
         if target is None and ending is Ending.TLS_FAILED:
-            self._without_tls_inbound.add(host_key(connection.host), self._clock.monotonic())
+            self._without_tls_inbound.add(source_group(connection.host), self._clock.monotonic())
         self._exchange.closed(peer)
         self._pool.remove(peer.id)
         del self._peers[peer.id]

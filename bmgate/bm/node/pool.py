@@ -12,6 +12,7 @@ from bmgate.bm.commands import VersionCommand
 from bmgate.bm.handshake import MYSELF, SERVER_FULL, Ending, Refusal
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.node.download import PeerId
+from bmgate.domain.sources import source_group
 
 DAY_SECONDS = 86_400
 MAX_NOTES = 1_000
@@ -100,7 +101,7 @@ class Pool:
             return False
         if not self._network.limits_groups:
             return True
-        same_host = sum(host_key(other) == host_key(host) for other in inbound)
+        same_host = sum(source_group(other) == source_group(host) for other in inbound)
         same_group = sum(network_group(other) == network_group(host) for other in inbound)
         return same_host < self._limits.per_host and same_group < self._limits.per_group
 
@@ -145,17 +146,8 @@ class Pool:
         return True
 
 
-def host_key(host: str) -> str:
-    """What counts as one host: an IPv4 address, or an IPv6 network of /64."""
-    return _prefix(host, 32, 64)
-
-
 def network_group(host: str) -> str:
     """What counts as one network: IPv4 /16, IPv6 /32."""
-    return _prefix(host, 16, 32)
-
-
-def _prefix(host: str, ipv4_bits: int, ipv6_bits: int) -> str:
     address = ipaddress.ip_address(host)
-    bits = ipv4_bits if address.version == 4 else ipv6_bits
+    bits = 16 if address.version == 4 else 32
     return str(ipaddress.ip_network((address, bits), strict=False))

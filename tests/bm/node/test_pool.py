@@ -6,7 +6,7 @@ from bmgate.bm.commands import VersionCommand
 from bmgate.bm.handshake import MYSELF, SERVER_FULL, Ending, Refusal
 from bmgate.bm.network import MAINNET, TESTNET, NetworkParameters
 from bmgate.bm.node.download import PeerId
-from bmgate.bm.node.pool import MAX_NOTES, Connection, DayNotes, Pool, host_key, network_group
+from bmgate.bm.node.pool import MAX_NOTES, Connection, DayNotes, Pool, network_group
 
 US = "203.0.113.50"
 FULL = Refusal(Ending.DUPLICATE, SERVER_FULL)
@@ -152,8 +152,6 @@ def test_two_nodes_that_dial_each_other_at_once_keep_what_the_higher_address_beg
 def test_groups_are_slash_16_and_slash_32() -> None:
     assert network_group("198.51.100.1") == "198.51.0.0/16"
     assert network_group("2001:db8:1::1") == "2001:db8::/32"
-    assert host_key("2001:db8::1:2") == "2001:db8::/64"
-    assert host_key("198.51.100.1") == "198.51.100.1/32"
 
 
 def test_notes_last_a_day_and_are_bounded() -> None:
