@@ -112,9 +112,10 @@ class Doors:
         domain = self._config.gateway.domain
         server = SmtpServer(self._smtp, limits, domain, domain, server_context(files.chain, files.key))
         self._closing.append(server.close)
-        plaintext = Plaintext.ANYBODY if section.allow_plaintext else Plaintext.LOOPBACK
         listeners = []
         for wanted in wanted_listeners("smtp", section):
+            admits_plaintext = section.allow_plaintext or is_loopback(wanted.host)
+            plaintext = Plaintext.ANYBODY if admits_plaintext else Plaintext.NOBODY
             port = await server.start(wanted.host, wanted.port, implicit_tls=wanted.speaks_tls, plaintext=plaintext)
             listeners.append(replace(wanted, port=port))
         return listeners

@@ -64,7 +64,7 @@ def test_the_defaults_that_are_expensive_to_change() -> None:
 
 def test_a_service_has_stricter_defaults_and_may_override_them() -> None:
     config = parse_config("[gateway]\nprofile = service\n", "my.ini")
-    assert (config.level, config.quota_bytes) == (Level.L1, 1 << 30)
+    assert (config.level, config.quota_bytes) == (Level.L0, 1 << 30)
     config = parse_config("[gateway]\nprofile = service\n[accounts]\nlevel = L0\nquota = none\n", "my.ini")
     assert (config.level, config.quota_bytes) == (Level.L0, None)
 

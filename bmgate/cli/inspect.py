@@ -48,6 +48,8 @@ def _given(what: str) -> bytes | str:
     if len(what) < 256 and path.is_file():
         with path.open("rb") as file:
             return file.read(MAX_INPUT)
+    if "/" in what:
+        raise ProtocolError(f"{what}: no such file")
     return what
 
 

@@ -74,8 +74,20 @@ def _rows(result: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    state = f"{row['state']} ({row['reason']})" if row["reason"] else row["state"]
-    return row["id"], state, row["recipient"], row["attempt"], moment(row["created_at"]), moment(row["next_attempt"])
+    return (
+        row["id"],
+        _state(row),
+        row["recipient"],
+        row["attempt"],
+        moment(row["created_at"]),
+        moment(row["next_attempt"]),
+    )
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["reason"]:
+        return f"{row['state']} ({row['reason']})"
+    return f"{row['state']} (no further attempt)" if row["no_retry"] else str(row["state"])
 
 
 def _show(row: dict[str, Any]) -> None:
@@ -85,7 +97,7 @@ def _show(row: dict[str, Any]) -> None:
             "id": row["id"],
             "recipient": row["recipient"],
             "subject": row["subject"],
-            "state": f"{row['state']} {row['reason']}",
+            "state": _state(row),
             "attempt": row["attempt"],
             "time to live": duration(row["ttl_seconds"]),
             "work": work if row["expected_trials"] else "none now",

@@ -1,7 +1,10 @@
 """`bmgate quickstart`: from nothing to the settings of a mail program."""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -71,8 +74,9 @@ async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> 
     if not password_stdin and not sys.stdin.isatty():
         raise click.UsageError("nobody to ask for a password; give it with --account NAME --password-stdin")
     while True:
-        chosen = name or click.prompt("Name of your account (such as anna)")
-        password = read_secret("Password", password_stdin)
+        with _interruptible():
+            chosen = name or click.prompt("Name of your account (such as anna)")
+            password = read_secret("Password", password_stdin)
         try:
             params = {"name": chosen, "password": password, "address": True}
             result: dict[str, Any] = await methods.call("account.add", params, lambda _: None)
@@ -82,6 +86,16 @@ async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> 
             _tell(error)
         else:
             return result
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question: the handler of asyncio.Runner would cancel a task that waits for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _tell(error: GatewayError) -> None:

@@ -253,10 +253,10 @@ class MetricsSection(Section):
 class AccountsSection(Section):
     """Defaults of what an account may set for itself."""
 
-    level: Literal["auto"] | Level = setting(
+    level: Literal["auto", "L0"] = setting(
         "auto",
-        "How mail is sealed on disk. L0: this server opens it. L1: only the account's password does. auto: L0 at home, "
-        "L1 in a service.",
+        "How mail is sealed on disk. L0: this server opens it. L1, which only the account's password opens: in a later "
+        "version. auto: L0.",
     )
     quota: Literal["auto"] | Quota = setting(
         "auto", "Room for mail: a size or none. auto: none at home, 1 GiB in a service."
@@ -310,9 +310,7 @@ class Config(Section):
     @property
     def level(self) -> Level:
         """How new accounts are sealed."""
-        if self.accounts.level != "auto":
-            return self.accounts.level
-        return Level.L0 if self.gateway.profile == "home" else Level.L1
+        return Level.L0
 
     @property
     def quota_bytes(self) -> int | None:

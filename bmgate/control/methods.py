@@ -145,7 +145,7 @@ class Methods:
         if len(accounts) > 1:
             names = [account.name for account in accounts]
             told = ", ".join(names[:_TOLD_NAMES]) + (", ..." if len(names) > _TOLD_NAMES else "")
-            raise Ambiguous(f"there are several accounts: name one of {told}", tuple(names[:3]))
+            raise Ambiguous(f"there are several accounts: name one of {told} (--account)", tuple(names[:3]))
         return accounts[0]
 
     # --- addresses ---
@@ -267,6 +267,7 @@ def _row_value(row: OutgoingMessage) -> dict[str, Any]:
         "recipient": str(row.recipient),
         "state": row.state.value,
         "reason": row.reason.value,
+        "no_retry": row.no_retry,
         "attempt": row.attempt,
         "priority": row.priority.value,
         "ttl_seconds": row.ttl_seconds,

@@ -33,6 +33,7 @@ from bmgate.imap.values import Starttls, Tagged
 log = logging.getLogger(__name__)
 
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
+_PORTION = 256 * 1024  # octets given to the transport at once, where they are copied by TLS (I7)
 CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
 
 
@@ -57,7 +58,7 @@ class ImapConnection(Protocol):
         self._queued_octets = 0
         self._is_connected = True
         self._is_barred = self._is_paused = self._is_changing = self._is_closing = False
-        self._out: list[bytes] = []
+        self._out: deque[bytes | memoryview] = deque()
         self._gate = WriteGate()
         self._task: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
@@ -125,10 +126,13 @@ class ImapConnection(Protocol):
         self._out.append(data)
 
     async def drain(self) -> None:
-        """Send what was written and wait until there is room for more."""
-        self._flush()
-        if self._gate.is_open:
-            return
+        """Send what was written, at the pace of the client, and wait until there is room for more."""
+        while self._out or not self._gate.is_open:
+            self._flush(_PORTION)
+            if not self._gate.is_open:
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
         try:
             async with asyncio.timeout(self._limits.stall_seconds):
                 await self._gate.wait()
@@ -286,10 +290,19 @@ class ImapConnection(Protocol):
             self.shut_down("Internal error")
         self._leave()
 
-    def _flush(self) -> None:
-        if self._out:
-            data, self._out = b"".join(self._out), []
-            self._transport.write(data)
+    def _flush(self, limit: int | None = None) -> None:
+        """Give at most `limit` octets of what was written to the transport."""
+        portion: list[bytes | memoryview] = []
+        room = sum(map(len, self._out)) if limit is None else limit
+        while self._out and room > 0:
+            piece = self._out.popleft()
+            if len(piece) > room:
+                self._out.appendleft(memoryview(piece)[room:])
+                piece = memoryview(piece)[:room]
+            portion.append(piece)
+            room -= len(piece)
+        if portion:
+            self._transport.write(b"".join(portion))
 
     @property
     def _transport(self) -> Transport:

@@ -15,7 +15,7 @@ from bmgate.imap.sets import write_set
 from bmgate.imap.values import Attribute, Copy, Expunge, Fetch, FetchItem, Search, Store
 
 _ROWS_AT_ONCE = 2000  # rows rendered or judged before others get a turn
-_FIRST_BODIES = 4  # whole messages read before their size is known
+_FIRST_BODIES = 1  # whole messages read before their size is known
 
 StoredMail = MessageHead | StoredMessage
 
@@ -51,7 +51,7 @@ def _octets(message: StoredMail) -> int:
 
 
 async def fetch(session: Session, command: Fetch) -> Reply:
-    """FETCH, UID FETCH: one write per batch, and the next batch is read when the client took that one."""
+    """FETCH, UID FETCH: the next batch is read when the client took the one before."""
     view, items = session.view, command.items
     places = view.places(command.messages, command.uid)
     marked: frozenset[int] = frozenset()
@@ -64,7 +64,8 @@ async def fetch(session: Session, command: Fetch) -> Reply:
     missing, batches = False, _Batches(session, places, depth)
     while (batch := await batches.next()) is not None:
         rows, found = batch
-        session.channel.write(_render(rows, found, items, marked))
+        for piece in _render(rows, found, items, marked):
+            session.channel.write(piece)
         await session.channel.drain()
         missing = missing or len(found) < len(rows)
     return _outcome(missing, command.uid)
@@ -110,15 +111,15 @@ def _render(
     found: dict[int, StoredMail],
     items: tuple[FetchItem, ...],
     marked: frozenset[int],
-) -> bytes:
-    r"""One batch; where \Seen was set by this command the flags are told too."""
+) -> list[bytes]:
+    r"""One batch in pieces; where \Seen was set by this command the flags are told too."""
     plain = [renderer(item) for item in items]
     telling = plain if Attribute.FLAGS in items else [*plain, renderer(Attribute.FLAGS)]
     out: list[bytes] = []
     for number, row in rows:
         if row.uid in found:
             render([(number, row, Content(found[row.uid]))], telling if row.uid in marked else plain, out)
-    return b"".join(out)
+    return out
 
 
 async def store(session: Session, command: Store) -> Reply:

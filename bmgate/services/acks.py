@@ -1,16 +1,16 @@
 """Acks we wait for, and acks we send."""
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bmgate.bm.acceptance import Verdict, judge
+from bmgate.bm.acceptance import KEPT, judge
 from bmgate.bm.acks import ack_data_of, read_ack
 from bmgate.bm.keys import Entropy
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import OutboxId
 from bmgate.errors import BadObject
+from bmgate.services.own_objects import random_delay
 
 
 class AckWatch:
@@ -61,11 +61,6 @@ class AckSender:
         except BadObject:
             return None
         verdict, obj = judge(encoded, now, self.network)
-        if obj is None or verdict not in (Verdict.ACCEPT, Verdict.ACCEPT_UNPROCESSED):
+        if obj is None or verdict not in KEPT:
             return None
-        return StoredObject(obj, own=True, stem_until=now + self.delay())
-
-    def delay(self) -> int:
-        """Exponential, so that the time of an ack tells little about the time of reading."""
-        fraction = (int.from_bytes(self.entropy(8), "big") + 1) / 2**64
-        return int(-math.log(fraction) * self.mean_delay)
+        return StoredObject(obj, own=True, stem_until=now + int(random_delay(self.mean_delay, self.entropy)))

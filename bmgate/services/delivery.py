@@ -6,7 +6,7 @@ Duplicates are known by their content id (I13, I14): the second copy of a messag
 from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
-from bmgate.bm.encodings import IGNORE, DecodedMessage, UndecodableMessage, decode_message, encode_message
+from bmgate.bm.encodings import IGNORE, SIMPLE, DecodedMessage, UndecodableMessage, decode_message, encode_message
 from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.plaintext import Msg
@@ -19,7 +19,7 @@ from bmgate.errors import OverQuota
 from bmgate.mail.incoming import IncomingMail, Kind, content_id, message_id, render
 from bmgate.pow.target import is_work_sufficient
 from bmgate.services.acks import AckSender
-from bmgate.services.mailboxes import indexed
+from bmgate.services.mailboxes import indexed, to_minute
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -82,14 +82,14 @@ class Deliverer:
         """Mail that needs no network (M9)."""
         mine = store.account(mail.account)
         data = encode_message(mail.subject, mail.body)
-        content = content_id(mail.sender, mail.recipient, 2, data, mail.ack_data, b"")
+        content = content_id(mail.sender, mail.recipient, SIMPLE, data, mail.ack_data, b"")
         return self._store_mail(
             mine,
             IncomingMail(
                 kind=Kind.LOCAL,
                 sender=mail.sender,
                 recipient=mail.recipient,
-                encoding=2,
+                encoding=SIMPLE,
                 data=data,
                 decoded=DecodedMessage(mail.subject, mail.body),
                 content_id=content,
@@ -120,7 +120,7 @@ class Deliverer:
         tag = mine.messages.message_id_tag(message_id(mine.secrets.id_key, mail.content_id, self.domain))
         content = mine.messages.add_content(indexed(raw).content(tag))
         inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
-        mine.messages.append(inbox.id, content, Flags.NONE, (), mail.received_at // 60 * 60)
+        mine.messages.append(inbox.id, content, Flags.NONE, (), to_minute(mail.received_at))
         return inbox.id
 
     def _confirms(self, arrival: Arrival, *, is_contact: bool) -> bool:

@@ -18,7 +18,6 @@ from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import encode_getpubkey, read_object, with_nonce
 from bmgate.bm.plaintext import Pubkey, build_msg
-from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import (
     Effect,
     Event,
@@ -28,20 +27,19 @@ from bmgate.domain.outbox import (
     State,
 )
 from bmgate.domain.ports.database import Database, Store
-from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency, WorkJob
+from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency
 from bmgate.errors import TooLarge, Unavailable
 from bmgate.mail.wishes import MAX_TTL
-from bmgate.pow.target import expected_trials, initial_hash, target
+from bmgate.pow.target import expected_trials
 from bmgate.services.delivery import Deliverer, LocalMail
 from bmgate.services.keys import Demand, demand_of, find_pubkey, minimum
 from bmgate.services.outbox import OutboxRecorder, Recorded, failure
+from bmgate.services.own_objects import own_object, work_job
 
 DAY = 86_400
 GETPUBKEY_TTL = 216_000
 FORCE_SECONDS = 7 * DAY
-HEADROOM_SECONDS = 300
 JITTER_SECONDS = 300
-STEM_SECONDS = 60  # a restart in mid-stem must not show the object to everybody at once
 
 Work = Callable[[OutgoingMessage], Awaitable[Recorded | None]]
 
@@ -266,18 +264,9 @@ class Effects:
     # -- proof of work ---------------------------------------------------------------------------------------------
 
     async def _search(self, row: OutgoingMessage, demand: Demand) -> int:
-        ttl = max(row.expires_time - self._clock.now(), 0) + HEADROOM_SECONDS
-        job = WorkJob(
-            initial_hash(row.payload),
-            target(len(row.payload), ttl, demand.nonce_trials_per_byte, demand.payload_length_extra_bytes),
-            row.saved_nonce,
-            Urgency.MAIL if row.attempt == 1 else Urgency.RETRY,
-            row.account,
-        )
-        return await self._solver.search(job, lambda nonce: self._save_nonce(row.id, nonce))
-
-    def _save_nonce(self, row: OutboxId, nonce: int) -> None:
-        self._spawn(self._keep_nonce(row, nonce))
+        urgency = Urgency.MAIL if row.attempt == 1 else Urgency.RETRY
+        job = work_job(row.payload, row.saved_nonce, demand, urgency, row.account, self._clock.now())
+        return await self._solver.search(job, lambda nonce: self._spawn(self._keep_nonce(row.id, nonce)))
 
     async def _keep_nonce(self, row: OutboxId, nonce: int) -> None:
         with suppress(Unavailable):  # then a restart works a little longer
@@ -295,8 +284,7 @@ class Effects:
         return left < fresh_seconds - 2 * JITTER_SECONDS and left <= 2 * trials / self._solver.trials_per_second
 
     def _store_own(self, store: Store, encoded: bytes) -> None:
-        hidden = self._clock.now() + int(self._network.stem_time(STEM_SECONDS))
-        store.inventory.add([StoredObject(read_object(encoded), own=True, stem_until=hidden)])
+        store.inventory.add([own_object(encoded, self._clock.now(), self._network)])
 
     def _announced(self, outcome: Recorded | None, encoded: bytes) -> Recorded | None:
         if outcome is not None:

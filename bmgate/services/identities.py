@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy, PrivateKeys, deterministic_keys, random_keys
-from bmgate.bm.network import NetworkParameters
+from bmgate.bm.network import STREAM, NetworkParameters
 from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity, NewIdentity
 from bmgate.domain.ports.database import Database, Store
@@ -50,7 +50,7 @@ class Identities:
         if request.alias and not is_alias(request.alias):
             raise NotAllowed(f"{request.alias!r} cannot be an alias")
         keys = await asyncio.to_thread(self._make_keys, request)
-        address = keys.public.address(request.version, 1)
+        address = keys.public.address(request.version, STREAM)
         now = self._clock.now()
 
         def add(store: Store) -> Identity:

@@ -83,9 +83,10 @@ class LoginLimiter:
 
 def _address(source: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(source)
+        address = ip_address(source)
     except ValueError:
         return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _is_loopback(source: str) -> bool:
@@ -99,6 +100,6 @@ def _keys(source: str) -> tuple[tuple[str, int], ...]:
         return ((source, 1),)
     own, around = (32, 24) if address.version == 4 else (64, 48)
     return (
-        (str(ip_network(f"{source}/{own}", strict=False)), 1),
-        (str(ip_network(f"{source}/{around}", strict=False)), AGGREGATE),
+        (str(ip_network(f"{address}/{own}", strict=False)), 1),
+        (str(ip_network(f"{address}/{around}", strict=False)), AGGREGATE),
     )

@@ -57,6 +57,11 @@ class Indexed:
         return NewContent(self.raw[:split], encode_index(self.index), self.raw[split:], message_id_tag, vector_tag)
 
 
+def to_minute(now: int) -> int:
+    """When mail of our own making is said to have come: the exact second is nobody's business."""
+    return now // 60 * 60
+
+
 def indexed(raw: bytes) -> Indexed:
     """Index `raw` (RFC 5322, any line ends); about a millisecond for 4 kB, so large mail goes through a thread."""
     return Indexed(raw, index_message(raw))

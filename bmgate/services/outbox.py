@@ -25,7 +25,7 @@ from bmgate.domain.outbox import (
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import OverQuota
 from bmgate.services.keys import demand_of, find_pubkey
-from bmgate.services.mailboxes import indexed
+from bmgate.services.mailboxes import indexed, to_minute
 from bmgate.services.notices import NoticeWriter
 
 PENDING = "bm-pending"  # of a mail that was just accepted
@@ -86,7 +86,7 @@ class OutboxRecorder:
             content = mine.messages.add_content(indexed(raw).content())
         except OverQuota:  # the keywords in Sent still tell
             return ()
-        mine.messages.append(inbox.id, content, Flags.NONE, (), now)
+        mine.messages.append(inbox.id, content, Flags.NONE, (), to_minute(now))
         return (inbox.id,)
 
     def _difficulty(self, store: Store, message: OutgoingMessage) -> int:

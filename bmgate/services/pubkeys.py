@@ -7,7 +7,6 @@ day; it is stored in the transaction that processes the question, and waits for 
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -17,21 +16,18 @@ from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import read_object, with_nonce
 from bmgate.bm.plaintext import build_pubkey
 from bmgate.domain.identity import Identity, IdentityId, PubkeyWork
-from bmgate.domain.objects import StoredObject
 from bmgate.domain.ports.database import Database, Failpoints, Store
-from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency, WorkJob
+from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency
 from bmgate.errors import AccountLocked, ShuttingDown, Unavailable
-from bmgate.pow.target import initial_hash, target
+from bmgate.services.keys import minimum
+from bmgate.services.own_objects import RETRY_SECONDS, own_object, random_delay, work_job
 
 DAY = 86_400
 PUBKEY_TTL = 28 * DAY
 MIN_INTERVAL = 6 * 3_600
 MAX_PER_DAY = 4
-HEADROOM_SECONDS = 300
-STEM_SECONDS = 60  # a restart in mid-stem must not show the object to everybody at once
-RETRY_SECONDS = 20.0
 
-log = logging.getLogger("bmgate.pubkeys")
+log = logging.getLogger(__name__)
 
 
 class PublishPolicy(StrEnum):
@@ -109,7 +105,7 @@ class Pubkeys:
 
     async def _publish(self, identity: IdentityId) -> None:
         """Publish after the random delay; trouble that may pass is waited out."""
-        delay = self._delay()
+        delay = random_delay(self._mean_delay, self._entropy)
         try:
             while True:
                 await self._clock.sleep(delay)
@@ -154,9 +150,10 @@ class Pubkeys:
         return PubkeyWork(identity, payload, 0)
 
     async def _finish(self, work: PubkeyWork) -> None:
-        nonce = await self._solver.search(self._job(work), lambda nonce: self._save_nonce(work.identity, nonce))
-        hidden = self._clock.now() + int(self._network.stem_time(STEM_SECONDS))
-        published = StoredObject(read_object(with_nonce(work.payload, nonce)), own=True, stem_until=hidden)
+        demand = minimum(self._network)
+        job = work_job(work.payload, work.saved_nonce, demand, Urgency.PUBKEY, None, self._clock.now())
+        nonce = await self._solver.search(job, lambda nonce: self._save_nonce(work.identity, nonce))
+        published = own_object(with_nonce(work.payload, nonce), self._clock.now(), self._network)
 
         def publish(store: Store) -> None:
             store.inventory.add([published])
@@ -167,14 +164,6 @@ class Pubkeys:
         self._announcer.announce([published.object.vector])
         self._on_stored()
 
-    def _job(self, work: PubkeyWork) -> WorkJob:
-        expires = read_object(work.payload).expires_time
-        ttl = max(expires - self._clock.now(), 0) + HEADROOM_SECONDS
-        limit = target(
-            len(work.payload), ttl, self._network.nonce_trials_per_byte, self._network.payload_length_extra_bytes
-        )
-        return WorkJob(initial_hash(work.payload), limit, work.saved_nonce, Urgency.PUBKEY, None)
-
     def _save_nonce(self, identity: IdentityId, nonce: int) -> None:
         if self._tasks is not None:
             self._tasks.create_task(self._keep_nonce(identity, nonce))
@@ -182,7 +171,3 @@ class Pubkeys:
     async def _keep_nonce(self, identity: IdentityId, nonce: int) -> None:
         with suppress(Unavailable):  # then a restart works a little longer
             await self._database.transact(lambda store: store.identities.save_pubkey_nonce(identity, nonce))
-
-    def _delay(self) -> float:
-        fraction = (int.from_bytes(self._entropy(8), "big") + 1) / 2**64
-        return -math.log(fraction) * self._mean_delay

@@ -9,6 +9,7 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock, Solver
 from bmgate.errors import Missing, NotAllowed
 from bmgate.pow.target import expected_trials
+from bmgate.services.keys import minimum
 from bmgate.services.sending import Sending
 
 
@@ -71,8 +72,10 @@ class Queue:
         trials = 0
         if row.payload:
             ttl = max(row.expires_time - self._clock.now(), 0)
-            minimum = (self._network.nonce_trials_per_byte, self._network.payload_length_extra_bytes)
-            trials = expected_trials(len(row.payload), ttl, *minimum)
+            demand = minimum(self._network)
+            trials = expected_trials(
+                len(row.payload), ttl, demand.nonce_trials_per_byte, demand.payload_length_extra_bytes
+            )
         return QueueEntry(row, subject, history, trials, trials / self._solver.trials_per_second)
 
 
@@ -85,6 +88,6 @@ def _named(store: Store, account: AccountId, name: str) -> list[OutgoingMessage]
 
 def _too_late(row: OutgoingMessage, event: Event) -> str:
     if event is Event.CANCEL:
-        too_late = row.state in (State.PUBLISHED, State.ACKED, State.NO_ACK_EXPECTED)
+        too_late = row.state in (State.PUBLISHED, State.ACKED, State.NO_ACK_EXPECTED)  # and asked before
         return f"{row.name} is {'published: too late to cancel' if too_late else row.state.lower()}"
     return f"{row.name} is {row.state.lower()}: there is nothing to retry"

@@ -25,13 +25,13 @@ from bmgate.services.acks import AckWatch
 from bmgate.services.delivery import Arrival, Deliverer
 from bmgate.services.events import MailboxEvents
 from bmgate.services.outbox import OutboxRecorder, Recorded
+from bmgate.services.own_objects import RETRY_SECONDS
 from bmgate.services.pubkeys import Pubkeys
 from bmgate.services.sending import Sending
 
 BATCH = 500
-RETRY_SECONDS = 20.0
 
-log = logging.getLogger("bmgate.receiving")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ What an effect takes is in `effects`.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bmgate.bm.keys import Entropy
@@ -35,12 +35,12 @@ from bmgate.services.delivery import Deliverer
 from bmgate.services.effects import Effects
 from bmgate.services.events import MailboxEvents
 from bmgate.services.outbox import OutboxRecorder, Recorded, failure
+from bmgate.services.own_objects import RETRY_SECONDS
 
 TIMER_SECONDS = 2.0
-RETRY_SECONDS = 20.0  # after trouble that may pass: a full disk, a locked account
 BATCH = 100
 
-log = logging.getLogger("bmgate.sending")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,16 @@ class Sending:
             self._carry_on(outcome)
 
     async def command(self, row: OutboxId, event: Event) -> OutgoingMessage:
-        """Record a user's CANCEL, RETRY or FORCED if the row still permits it; the row as it is now (O6)."""
+        """Record a user's CANCEL, RETRY or FORCED if the row still permits it; the row as it is now (O6).
+
+        It is too late to cancel what is published: it makes no further attempt, and an ack still counts.
+        """
         now = self._clock.now()
 
         def decide(store: Store) -> Recorded | OutgoingMessage:
             message = store.outbox.get(row)
+            if event is Event.CANCEL and message.state is State.PUBLISHED:
+                return store.outbox.save(replace(message, no_retry=True), now, "")
             if not may(message.state, event):
                 return message
             changes = {"forced": True} if event is Event.FORCED else {}

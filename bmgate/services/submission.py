@@ -21,7 +21,7 @@ from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, Re
 from bmgate.domain.ports.database import AccountStore, Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock, Solver
 from bmgate.errors import Ambiguous, BadAddress, IdentityDisabled, LimitReached, Missing, NotAllowed, NotOwner, TooLarge
-from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient, resolve_sender
+from bmgate.mail.addresses import Domains, RecipientKind, Resolved, mail_address, resolve_recipient, resolve_sender
 from bmgate.mail.causes import duration_words
 from bmgate.mail.headers import AddrSpec
 from bmgate.mail.outgoing import OutgoingText, convert
@@ -29,7 +29,7 @@ from bmgate.mail.wishes import chosen_ttl
 from bmgate.pow.target import expected_trials
 from bmgate.services.directory import AccountDirectory
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes import indexed
+from bmgate.services.mailboxes import indexed, to_minute
 from bmgate.services.outbox import PENDING
 from bmgate.services.sending import Sending
 
@@ -152,7 +152,7 @@ class Submissions:
                 if not identity.enabled:
                     raise IdentityDisabled(f"{identity.address} is disabled")
                 return identity
-        names = ", ".join(f"<{identity.address}@{self._domains.own}>" for identity in owned[:5]) or "none"
+        names = ", ".join(f"<{mail_address(identity.address, self._domains.own)}>" for identity in owned[:5]) or "none"
         raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: {names}")
 
     def _sender(self, store: Store, envelope: Envelope, text: OutgoingText) -> Identity:
@@ -209,7 +209,7 @@ class Submissions:
         sent = mine.mailboxes.by_kind(MailboxKind.SENT)
         tag = mine.messages.message_id_tag(text.message_id) if text.message_id else b""
         content = mine.messages.add_content(indexed(raw).content(tag))
-        mine.messages.append(sent.id, content, Flags.SEEN, (PENDING,), now)
+        mine.messages.append(sent.id, content, Flags.SEEN, (PENDING,), to_minute(now))
         return replace(submission, sent_content=content), (sent.id,)
 
     def _row(self, n: int, recipient: Recipient, text: OutgoingText, now: int) -> NewOutgoing:

@@ -80,3 +80,10 @@ def test_no_data_folder_is_needed(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["--data", str(tmp_path / "none"), "inspect", ADDRESS])
     assert result.exit_code == 0
     assert not (tmp_path / "none").exists()
+
+
+def test_a_path_without_a_file_is_no_bad_address(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
+        result = inspect(path)
+        assert result.exit_code == 1
+        assert f"{path}: no such file" in result.stderr

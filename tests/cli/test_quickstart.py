@@ -1,6 +1,12 @@
 """`bmgate quickstart` without the gateway it would start."""
 
+import os
+import pty
+import select
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +58,29 @@ def test_what_cannot_be_used_ends_it(folder: Path, name: str, password: str) -> 
     result = quickstart(folder, "--account", name, "--password-stdin", stdin=password)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) <= 2  # a warning for root, the refusal
+
+
+@pytest.mark.parametrize("answers", [[], [b"anna\n"], [b"anna\n", b"a good password\n"]])
+def test_ctrl_c_at_a_question_ends_it(tmp_path: Path, answers: list[bytes]) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "bmgate", "--data", str(tmp_path / "data"), "quickstart", "--network", "test"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    try:
+        for answer in answers:
+            wait_for_question(ours)
+            os.write(ours, answer)
+        wait_for_question(ours)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 1
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
+def wait_for_question(terminal: int) -> None:
+    shown = b""
+    while not shown.rstrip(b" ").endswith(b":"):
+        assert select.select([terminal], [], [], 10)[0], shown
+        shown += os.read(terminal, 4096)

@@ -196,6 +196,33 @@ async def test_a_client_that_does_not_read_is_bounded_and_dropped(make_house: Ca
     assert house.services.mailboxes.reads < 200
 
 
+async def test_i7_a_huge_mail_is_sent_at_the_pace_of_the_client(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "x" * 20_000_000
+    house.services.mailboxes.fill("INBOX", mail(body=body))
+    wire = await house.selected()
+    (connection,) = house.factory.connections.members
+    assert connection.transport is not None
+    send, sizes, began = connection.transport.write, list[int](), asyncio.Event()
+
+    def write(data: bytes) -> None:
+        sizes.append(len(data))
+        began.set()
+        send(data)
+
+    monkeypatch.setattr(connection.transport, "write", write)
+    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await wire.send(b"f FETCH 1 BODY.PEEK[TEXT]\r\n")
+    await began.wait()
+    for _ in range(1000):  # turns in which a server that does not wait would have sent all
+        await asyncio.sleep(0)
+    held_back = sum(sizes) < len(body)
+    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    found = await wire.until(b"f")
+    assert body.encode() in found[0]
+    assert held_back
+    assert max(sizes) <= 256 * 1024
+
+
 async def test_what_a_client_began_to_change_is_finished_when_it_goes_away(house: House) -> None:
     house.services.mailboxes.fill("INBOX", mail())
     first = await house.selected()

@@ -176,7 +176,11 @@ class OutboxMachine(RuleBasedStateMachine):
         except Killed:
             await self._restart()
         else:
-            assert command == "retry" or after.state is State.CANCELLED
+            assert (
+                command == "retry"
+                or after.state is State.CANCELLED
+                or (after.state is State.PUBLISHED and after.no_retry)
+            )
         await self.station.settle()
 
     @rule()
