@@ -23,7 +23,7 @@ from bmgate.control.server import ControlServer
 from bmgate.datafolder import DataFolder
 from bmgate.domain.ports.database import Failpoints
 from bmgate.doors import Doors, Listener
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen, ConfigError
 from bmgate.mail.addresses import Domains
 from bmgate.native import choose_backend
 from bmgate.pow.local import LocalEngine
@@ -158,6 +158,7 @@ class Gateway:
 
         Stops within five seconds: doors first, so that nobody is promised anything any more.
         """
+        doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.submissions)
         await self.receiving.load()
         async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
             await self.solver.start()
@@ -167,9 +168,8 @@ class Gateway:
             try:
                 await self.node.start(tasks)
             except OSError as error:
-                raise ConfigError(f"[node] listen: {error.strerror or error}; is another node running?") from error
+                raise CannotListen(f"[node] listen: {error.strerror or error}; is another node running?") from error
             running.push_async_callback(self.node.stop)
-            doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.submissions)
             running.push_async_callback(doors.close)
             self.listeners = (*await doors.open(), *self._node_listeners())
             if control is not None:

@@ -13,7 +13,7 @@ from bmgate.certificates import CertificateFiles, own_files
 from bmgate.config import Config, ImapSection, SmtpSection
 from bmgate.config.values import is_loopback
 from bmgate.datafolder import DataFolder
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
 from bmgate.imap.server import ImapFactory, tls_options
@@ -53,7 +53,7 @@ class Listener:
 
 
 class Doors:
-    """All servers that face users."""
+    """All servers that face users. Raises CannotListen when the certificate cannot be used."""
 
     def __init__(
         self,
@@ -66,19 +66,20 @@ class Doors:
         self._config, self._folder = config, folder
         self._imap = ImapServices(accounts, mailboxes)
         self._smtp = SmtpServices(accounts, submissions)
+        files = certificate_files(config, folder)
+        self._imap_tls, self._smtp_tls = tls_options(files.key, files.chain), server_context(files.chain, files.key)
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def open(self) -> tuple[Listener, ...]:
-        """Listen everywhere; raises ConfigError for a port in use or a certificate that cannot be read (E6)."""
-        files = certificate_files(self._config, self._folder)
-        return (*self._open_imap(files), *await self._open_smtp(files))
+        """Listen everywhere; raises CannotListen for a port in use (E6)."""
+        return (*self._open_imap(), *await self._open_smtp())
 
     async def close(self) -> None:
         """Take no new clients, say goodbye to those there are, and wait for them a moment."""
         for close in self._closing:
             await close()
 
-    def _open_imap(self, files: CertificateFiles) -> list[Listener]:
+    def _open_imap(self) -> list[Listener]:
         section = self._config.imap
         limits = ImapLimits(
             append_limit=section.append_limit,
@@ -86,21 +87,20 @@ class Doors:
             connections_per_source=section.connections_per_source,
             connections_per_user=section.connections_per_user,
         )
-        options = tls_options(files.key, files.chain)
         reactor, listeners = guest_reactor(), []
         factories: dict[str, ImapFactory] = {}
         for host in section.listen:
             admits_plaintext = section.allow_plaintext or is_loopback(host)
-            factories[host] = ImapFactory(self._imap, limits, options, admits_plaintext)
+            factories[host] = ImapFactory(self._imap, limits, self._imap_tls, admits_plaintext)
             self._closing.append(factories[host].stop)
         for wanted in wanted_listeners("imap", section):
-            context = options if wanted.speaks_tls else None
+            context = self._imap_tls if wanted.speaks_tls else None
             listening = listen_imap(reactor, wanted.host, wanted.port, factories[wanted.host], context)
             self._closing.insert(0, partial(close_port, listening))
             listeners.append(replace(wanted, port=cast(IPv4Address, listening.getHost()).port))
         return listeners
 
-    async def _open_smtp(self, files: CertificateFiles) -> list[Listener]:
+    async def _open_smtp(self) -> list[Listener]:
         section = self._config.smtp
         limits = SmtpLimits(
             submission=section.submission_limit,
@@ -110,7 +110,7 @@ class Doors:
             connections_per_user=section.connections_per_user,
         )
         domain = self._config.gateway.domain
-        server = SmtpServer(self._smtp, limits, domain, domain, server_context(files.chain, files.key))
+        server = SmtpServer(self._smtp, limits, domain, domain, self._smtp_tls)
         self._closing.append(server.close)
         listeners = []
         for wanted in wanted_listeners("smtp", section):
@@ -122,12 +122,12 @@ class Doors:
 
 
 def certificate_files(config: Config, folder: DataFolder) -> CertificateFiles:
-    """The operator's certificate, or our own; raises ConfigError when it is not there."""
+    """The operator's certificate, or our own; raises CannotListen when it is not there."""
     files = own_files(folder.tls)
     if config.tls.certificate:
         files = replace(files, chain=Path(config.tls.certificate), key=Path(config.tls.key))
     if not files.exist:
-        raise ConfigError(f"no certificate at {files.chain}; run: bmgate quickstart, or set [tls] certificate and key")
+        raise CannotListen(f"no certificate at {files.chain}; run: bmgate quickstart, or set [tls] certificate and key")
     return files
 
 

@@ -45,6 +45,10 @@ class Refused(GatewayError):
     """Well-formed, and not wanted."""
 
 
+class CannotListen(Refused):
+    """A port that is taken, or a certificate that cannot be shown; the text says which, and what to do."""
+
+
 class TooDifficult(Refused):
     """The recipient demands more work than `max_difficulty` allows."""
 

@@ -10,7 +10,7 @@ from bmgate import certificates
 from bmgate.config import Config, parse_config
 from bmgate.datafolder import DataFolder
 from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET, Listener, certificate_files, wanted_listeners
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.server import ImapFactory, listen, tls_options
 from bmgate.reactor import guest_reactor
@@ -52,19 +52,19 @@ def test_auto_is_the_usual_port_or_one_that_needs_no_privilege() -> None:
 
 async def test_a_port_in_use_is_told_with_what_to_do(taken: int) -> None:
     factory = ImapFactory(None, ImapLimits())  # type: ignore[arg-type]  # nobody connects
-    with pytest.raises(ConfigError, match=rf"\[imap\] cannot listen on 127.0.0.1, port {taken}: .*another port"):
+    with pytest.raises(CannotListen, match=rf"\[imap\] cannot listen on 127.0.0.1, port {taken}: .*another port"):
         listen(guest_reactor(), "127.0.0.1", taken, factory, None)
 
 
 def test_a_certificate_that_is_none_is_told_by_both_doors(tmp_path: Path) -> None:
     files = certificates.create(tmp_path, [], NOW)
     files.chain.write_text("no certificate")
-    with pytest.raises(ConfigError, match=r"server\.pem"):
+    with pytest.raises(CannotListen, match=r"server\.pem"):
         tls_options(files.key, files.chain)
-    with pytest.raises(ConfigError, match=r"server\.pem"):
+    with pytest.raises(CannotListen, match=r"server\.pem"):
         server_context(files.chain, files.key)
 
 
 def test_a_missing_certificate_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no certificate at .*server\.pem; run: bmgate quickstart"):
+    with pytest.raises(CannotListen, match=r"no certificate at .*server\.pem; run: bmgate quickstart"):
         certificate_files(settings(""), DataFolder(tmp_path))

@@ -73,38 +73,41 @@ class ControlServer:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            async with asyncio.timeout(IDLE_SECONDS):
-                try:
-                    line = await reader.readline()
-                except ValueError:
-                    writer.write(_refusal(TooLarge(f"a line of the control protocol has at most {MAX_LINE} bytes")))
+        following = asyncio.ensure_future(reader.readline())
+        try:
+            while True:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    line = await following
+                if not line:
                     return
-            if not line:
-                return
-            try:
                 request = read_request(line)
-            except ProtocolError as error:
-                writer.write(_refusal(error))
-                return
-            await self._answer(request, reader, writer)
+                following = asyncio.ensure_future(reader.readline())
+                await self._answer(request, following, writer)
+        except ValueError:
+            writer.write(_refusal(TooLarge(f"a line of the control protocol has at most {MAX_LINE} bytes")))
+        except ProtocolError as error:
+            writer.write(_refusal(error))
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
-    async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, request: Request, following: "asyncio.Future[bytes]", writer: asyncio.StreamWriter) -> None:
+        """Carry out one request; when the line behind it turns out to be the end, the client hung up."""
+
         def progress(value: Any) -> None:
             writer.write(encode_line({"id": request.id, "progress": value}))
 
         work = asyncio.ensure_future(self._call(request.method, request.params, progress))
-        hung_up = asyncio.ensure_future(reader.read(1))  # a client waits for its answer before it says more
         try:
-            await asyncio.wait({work, hung_up}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
+            await asyncio.wait({work, following}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not await following:
                 raise ConnectionResetError
+            await asyncio.wait({work})
             writer.write(_reply(request.id, work))
             await writer.drain()
         finally:
             work.cancel()
-            hung_up.cancel()
-            await asyncio.gather(work, hung_up, return_exceptions=True)
+            await asyncio.gather(work, return_exceptions=True)
 
 
 def _refusal(error: GatewayError) -> bytes:

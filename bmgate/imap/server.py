@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSSL, I
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.imap.admission import Connections
 from bmgate.imap.connection import CLOSE_SECONDS, ImapConnection
 from bmgate.imap.limits import ImapLimits
@@ -60,14 +60,14 @@ class ImapFactory(ServerFactory):
 def listen(
     reactor: object, interface: str, port: int, factory: ImapFactory, tls_context: CertificateOptions | None
 ) -> IListeningPort:
-    """Listen on `interface`; with `tls_context` TLS begins at once. Port 0 takes a free one. Raises ConfigError."""
+    """Listen on `interface`; with `tls_context` TLS begins at once. Port 0 takes a free one. Raises CannotListen."""
     try:
         if tls_context is None:
             return IReactorTCP(reactor).listenTCP(port, factory, interface=interface)
         return IReactorSSL(reactor).listenSSL(port, factory, tls_context, interface=interface)
     except CannotListenError as error:
         reason = getattr(error.socketError, "strerror", None) or error.socketError
-        raise ConfigError(
+        raise CannotListen(
             f"[imap] cannot listen on {interface}, port {port}: {reason}; stop what uses it, or set another port"
         ) from error
 
@@ -78,12 +78,12 @@ async def close(port: IListeningPort) -> None:
 
 
 def tls_options(key_path: Path, chain_path: Path) -> CertificateOptions:
-    """TLS 1.2 and later with a PEM key and a PEM chain, own certificate first. Raises ConfigError."""
+    """TLS 1.2 and later with a PEM key and a PEM chain, own certificate first. Raises CannotListen."""
     try:
         key = load_pem_private_key(key_path.read_bytes(), password=None)
         certificate, *chain = load_pem_x509_certificates(chain_path.read_bytes())
     except (OSError, ValueError, TypeError) as error:  # TypeError: the key has a password
-        raise ConfigError(f"the certificate {chain_path} with the key {key_path} cannot be used: {error}") from error
+        raise CannotListen(f"the certificate {chain_path} with the key {key_path} cannot be used: {error}") from error
     return CertificateOptions(  # Twisted's annotations still name the pyOpenSSL types that pyOpenSSL has deprecated
         privateKey=cast(PKey, key),
         certificate=cast(X509, certificate),

@@ -10,7 +10,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.smtp.connections import Client, Connections
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
@@ -21,13 +21,13 @@ SPARE_SECONDS = 0.1  # for the loop to carry out what was decided
 
 
 def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
-    """TLS 1.2 and later from PEM files: the chain, and the key unless it is in the same file. Raises ConfigError."""
+    """TLS 1.2 and later from PEM files: the chain, and the key unless it is in the same file. Raises CannotListen."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"the certificate {certificate} cannot be used: {error.strerror or error}") from error
+        raise CannotListen(f"the certificate {certificate} cannot be used: {error.strerror or error}") from error
     return context
 
 
@@ -50,9 +50,9 @@ class SmtpServer:
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd writes addresses and mail there (E3, V27)
 
     async def start(self, host: str, port: int, *, implicit_tls: bool, plaintext: Plaintext = Plaintext.NOBODY) -> int:
-        """Listen there and return the port, which is chosen by the system when 0 is given. Raises ConfigError."""
+        """Listen there and return the port, which is chosen by the system when 0 is given. Raises CannotListen."""
         if implicit_tls and self._tls_context is None:
-            raise ConfigError("[smtp] TLS needs a certificate")
+            raise CannotListen("[smtp] TLS needs a certificate")
         settings = SessionSettings(self._domain, self._hostname, self._limits, plaintext)
         offered = None if implicit_tls else self._tls_context
 
@@ -69,7 +69,7 @@ class SmtpServer:
             )
         except OSError as error:
             reason = error.strerror or error
-            raise ConfigError(
+            raise CannotListen(
                 f"[smtp] cannot listen on {host}, port {port}: {reason}; stop what uses it, or set another port"
             ) from error
         self._listeners.append(listener)

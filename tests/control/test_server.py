@@ -212,6 +212,17 @@ async def test_calls_of_several_connections_run_side_by_side(tmp_path: Path) -> 
         assert await held == "released"
 
 
+async def test_e7_requests_sent_at_once_are_answered_one_after_the_other(tmp_path: Path) -> None:
+    answers = Answers()
+    async with serving(tmp_path / "s", answers.call), connected(tmp_path / "s") as client:
+        await client.read()
+        client.writer.write(b'{"id":1,"method":"hold"}\n{"id":2,"method":"echo","params":{"a":1}}\n')
+        await answers.started.wait()
+        answers.release.set()
+        assert await client.read() == {"id": 1, "result": "released"}
+        assert await client.read() == {"id": 2, "result": {"a": 1}}
+
+
 async def test_a_long_path_is_served_and_reached(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 20) / ("longer" * 20)
     folder.mkdir(parents=True)

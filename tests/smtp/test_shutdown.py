@@ -4,7 +4,7 @@ import pytest
 from smtp.dialogue import Certificates, Connect, Dialogue, Door, OpenDoor
 from smtp.fake_services import House
 
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.server import SmtpServer
 
@@ -76,8 +76,8 @@ async def test_c2_a_mail_that_takes_too_long_gets_the_421_and_no_250(open_door: 
 
 async def test_a_port_in_use_is_named(door: Door, house: House) -> None:
     server = SmtpServer(house.services, SmtpLimits(), "bm.internal", "mail.bm.internal", None)
-    with pytest.raises(ConfigError, match=f"port {door.plain_port}"):
+    with pytest.raises(CannotListen, match=f"port {door.plain_port}"):
         await server.start("127.0.0.1", door.plain_port, implicit_tls=False)
-    with pytest.raises(ConfigError, match="certificate"):
+    with pytest.raises(CannotListen, match="certificate"):
         await server.start("127.0.0.1", 0, implicit_tls=True)
     await server.close()

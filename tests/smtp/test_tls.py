@@ -5,7 +5,7 @@ import pytest
 from smtp.dialogue import Certificates, Connect, Dialogue, Door, plain
 from smtp.fake_services import ALICE, DOMAIN
 
-from bmgate.errors import ConfigError
+from bmgate.errors import CannotListen
 from bmgate.smtp.server import server_context
 
 
@@ -91,7 +91,7 @@ def test_tls_before_1_2_is_not_spoken(certificates: Certificates) -> None:
 
 def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, certificates: Certificates) -> None:
     missing = tmp_path / "missing.pem"
-    with pytest.raises(ConfigError, match=r"missing\.pem"):
+    with pytest.raises(CannotListen, match=r"missing\.pem"):
         server_context(missing)
-    with pytest.raises(ConfigError, match=r"server\.key"):
+    with pytest.raises(CannotListen, match=r"server\.key"):
         server_context(certificates.key)
