@@ -29,7 +29,7 @@ from bmgate.mail.wishes import chosen_ttl
 from bmgate.pow.target import expected_trials
 from bmgate.services.directory import AccountDirectory
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes import indexed, to_minute
+from bmgate.services.mailboxes import Indexed, indexed, to_minute
 from bmgate.services.outbox import PENDING
 from bmgate.services.sending import Sending
 
@@ -131,8 +131,8 @@ class Submissions:
 
         Raises BadMail, UnsupportedMedia, TooLarge, NotAllowed, LimitReached.
         """
-        text = await asyncio.to_thread(convert, raw)
-        stored = await self._database.transact(lambda store: self._store(store, envelope, text, raw))
+        text, mail = await asyncio.to_thread(_read, raw)
+        stored = await self._database.transact(lambda store: self._store(store, envelope, text, mail))
         self._failpoints.pass_("submission.committed")
         self._sending.accepted(stored.rows)
         self._events.changed(stored.mailboxes)
@@ -161,11 +161,13 @@ class Submissions:
         author = text.senders.author()
         for other in text.senders.senders:
             self._identity(store, envelope.account, _spec(other))
-        return by_envelope if author is None else self._identity(store, envelope.account, _spec(author))
+        if author is None or _spec(author) == envelope.sender:
+            return by_envelope
+        return self._identity(store, envelope.account, _spec(author))
 
     # -- storing: one transaction ----------------------------------------------------------------------------------
 
-    def _store(self, store: Store, envelope: Envelope, text: OutgoingText, raw: bytes) -> _Stored:
+    def _store(self, store: Store, envelope: Envelope, text: OutgoingText, mail: Indexed) -> _Stored:
         now = self._clock.now()
         mine = store.account(envelope.account)
         identity = self._sender(store, envelope, text)
@@ -195,7 +197,7 @@ class Submissions:
         )
         mailboxes: tuple[MailboxId, ...] = ()
         if self._options.sent_copy:
-            submission, mailboxes = self._with_sent_copy(mine, submission, text, raw, now)
+            submission, mailboxes = self._with_sent_copy(mine, submission, text, mail, now)
         rows = mine.outbox.add(submission, wanted)
         for row in rows:
             mine.contacts.note_correspondent(row.recipient)
@@ -203,12 +205,12 @@ class Submissions:
         return _Stored(submission.queue_id, tuple(rows), mailboxes)
 
     def _with_sent_copy(
-        self, mine: AccountStore, submission: NewSubmission, text: OutgoingText, raw: bytes, now: int
+        self, mine: AccountStore, submission: NewSubmission, text: OutgoingText, mail: Indexed, now: int
     ) -> tuple[NewSubmission, tuple[MailboxId, ...]]:
         """The submitted bytes in Sent, seen and pending (M7); a client's own copy takes their place when appended."""
         sent = mine.mailboxes.by_kind(MailboxKind.SENT)
         tag = mine.messages.message_id_tag(text.message_id) if text.message_id else b""
-        content = mine.messages.add_content(indexed(raw).content(tag))
+        content = mine.messages.add_content(mail.content(tag))
         mine.messages.append(sent.id, content, Flags.SEEN, (PENDING,), to_minute(now))
         return replace(submission, sent_content=content), (sent.id,)
 
@@ -247,6 +249,11 @@ class Submissions:
                 f"would take about {duration_words(round(dearest))} of work; the limit is "
                 f"{duration_words(self._options.max_work_seconds)}: shorten the text, or ask for a shorter TTL"
             )
+
+
+def _read(raw: bytes) -> tuple[OutgoingText, Indexed]:
+    """All that takes long, in one go on a thread: the text that travels, and the mail for Sent."""
+    return convert(raw), indexed(raw)
 
 
 def _address_or_none(addr_spec: str, domains: Domains, directory: AccountDirectory) -> Address | None:
