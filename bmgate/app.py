@@ -208,9 +208,10 @@ def open_gateway(folder: DataFolder, config: Config, purpose: str, trace: Trace 
     folder.check()
     with ExitStack() as resources:
         resources.enter_context(folder.locked(purpose))
+        folder.check_sealed()
         vault = Vault(read_master_key(folder.master_key), os.urandom)
         failpoints = _failpoints(config)
-        database = open_database(folder.database, vault, config.node.network, failpoints, _storage_failed)
+        database = open_database(folder.database, vault, config.node.network, failpoints, _storage_failed, create=False)
         gateway = Gateway(folder, config, database, vault, failpoints, trace)
         gateway.hold(resources.pop_all())
     return gateway

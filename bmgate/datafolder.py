@@ -24,6 +24,13 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _holds_bytes(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 class FolderHeld(Unavailable):
     """Another process has the data folder; the text names it."""
 
@@ -48,6 +55,16 @@ class DataFolder:
     def database(self) -> Path:
         """The SQLite database."""
         return self.path / "bmgate.db"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever sealed here: no master key, nothing of a database."""
+        return not self.master_key.exists() and not any(map(_holds_bytes, self._database_files))
+
+    @property
+    def _database_files(self) -> tuple[Path, Path]:
+        """A WAL alone is not nothing: SQLite would play it into a database made beside it."""
+        return self.database, self.database.with_name(self.database.name + "-wal")
 
     @property
     def tls(self) -> Path:
@@ -83,6 +100,18 @@ class DataFolder:
             raise ConfigError(f"{self.path} belongs to another user; run: chown {os.geteuid()} '{self.path}'")
         if stat.S_IMODE(status.st_mode) & 0o077:
             raise ConfigError(f"others can read {self.path}; run: chmod 700 '{self.path}'")
+
+    def check_sealed(self) -> None:
+        """Raises ConfigError, with what helps, where master key and database are not both there (D7)."""
+        if self.is_new:
+            raise ConfigError(f"{self.path} has neither master key nor database; run: bmgate quickstart")
+        if not self.master_key.exists():
+            raise ConfigError(f"{self.master_key} is gone, and {self.database} opens with no other; restore it")
+        if not _holds_bytes(self.database):
+            raise ConfigError(
+                f"{self.database} is missing or empty though master.key is there: move what is left of bmgate.db* "
+                "away and bring back a backup from backups/, or move master.key away too to begin anew"
+            )
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:

@@ -141,6 +141,10 @@ class StorageBusy(Unavailable):
     """The database did not answer in time, or its disk is full."""
 
 
+class StorageFailed(StorageBusy):
+    """The disk or the database broke a promise: nothing more is written until somebody has looked at it (D2, D7)."""
+
+
 class AccountLocked(Unavailable):
     """The account's keys are not at hand: it opens when its owner logs in."""
 

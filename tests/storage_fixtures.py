@@ -54,6 +54,7 @@ def _migrated() -> bytes:
     """A database file with our schema and nothing in it; Alembic takes longer than most tests."""
     with tempfile.TemporaryDirectory() as folder:
         backend = SqliteBackend(Path(folder) / "bmgate.db")
+        backend.create()
         with backend.connect_writer() as connection:
             migrate(connection, backend, NoFailpoints())
             backend.before_close(connection)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bmgate.cli.options import Place, json_option, place, place_options
+from bmgate.errors import StorageFailed
 
 if TYPE_CHECKING:
     from bmgate.storage.fsck import Problem
@@ -21,6 +22,7 @@ def fsck(as_json: bool) -> None:
     import asyncio
 
     from bmgate.cli.output import print_json
+    from bmgate.storage.fsck import FILE
 
     where = place()
     where.folder.check()
@@ -31,15 +33,22 @@ def fsck(as_json: bool) -> None:
         for problem in problems:
             click.echo(f"{problem.rule}: {problem.detail}")
         click.echo(f"{len(problems)} problems found." if problems else "All is well.")
+        if any(problem.rule == FILE for problem in problems):
+            click.echo(f"The file itself is damaged: bring back a backup from {where.folder.backups}")
     click.get_current_context().exit(1 if problems else 0)
 
 
 async def _check(where: Place) -> "list[Problem]":
     from bmgate.app import open_gateway
-    from bmgate.storage.fsck import check
+    from bmgate.storage.fsck import FILE, Problem, check
 
-    gateway = open_gateway(where.folder, where.config(), "bmgate fsck")
+    try:
+        gateway = open_gateway(where.folder, where.config(), "bmgate fsck")
+    except StorageFailed as error:
+        return [Problem(FILE, str(error))]
     try:
         return await gateway.database.read(check)
+    except StorageFailed as error:
+        return [Problem(FILE, str(error))]
     finally:
         await gateway.close()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bmgate.cli.options import place_options
-from bmgate.errors import ConfigError, GatewayError, Unavailable
+from bmgate.errors import ConfigError, GatewayError, StorageFailed, Unavailable
 
 EXIT_FAILED, EXIT_CONFIG, EXIT_LATER = 1, 2, 75
 
@@ -54,6 +54,8 @@ def exit_code(error: Exception) -> int:
     match error:
         case ConfigError():
             return EXIT_CONFIG
+        case StorageFailed():
+            return EXIT_FAILED  # trying again changes nothing (D7)
         case Unavailable():
             return EXIT_LATER
         case _:

@@ -1,6 +1,7 @@
-"""What a gateway needs before its first start: data folder, settings, master key, certificate.
+"""What a gateway needs before its first start: data folder, settings, master key with database, certificate.
 
-Does what is missing and leaves alone what is there, so that it can be repeated.
+Does what is missing and leaves alone what is there, so that it can be repeated. Master key and database are made
+together or not at all: where one of them was lost, only its backup helps.
 """
 
 import os
@@ -10,10 +11,13 @@ from collections.abc import Callable, Mapping
 from bmgate import certificates
 from bmgate.cli.options import Place
 from bmgate.config import Config, parse_config, render_ini
-from bmgate.datafolder import private
+from bmgate.datafolder import DataFolder, private
 from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET
 from bmgate.errors import ConfigError
-from bmgate.storage.masterkey import create_master_key
+from bmgate.storage.database import create_database
+from bmgate.storage.masterkey import create_master_key, sync_folder
+from bmgate.storage.sealing import KEY_SIZE
+from bmgate.storage.vault import Vault
 
 Changes = Mapping[tuple[str, str], str]
 
@@ -30,12 +34,23 @@ def prepare(where: Place, changes: Callable[[], Changes], now: int) -> None:
     if not where.config_file.exists():
         _write_settings(where, changes())
     config = where.config()
-    if not folder.master_key.exists():
-        if folder.database.exists():
-            raise ConfigError(f"{folder.master_key} is gone, and {folder.database} opens with no other; restore it")
-        create_master_key(folder.master_key)
+    if folder.is_new:
+        _make_sealed(folder, config.node.network)
+    folder.check_sealed()
     if not config.tls.certificate and not certificates.own_files(folder.tls).exist:
         certificates.create(folder.tls, _server_names(config), now)
+
+
+def _make_sealed(folder: DataFolder, network: str) -> None:
+    """Master key and database, both or none; a kill between the last two steps is told as a lost database."""
+    with folder.locked("bmgate quickstart"):
+        if not folder.is_new:
+            return
+        key, draft = os.urandom(KEY_SIZE), folder.database.with_suffix(".new")
+        create_database(draft, Vault(key, os.urandom), network)
+        create_master_key(folder.master_key, lambda _size: key)
+        draft.rename(folder.database)
+        sync_folder(folder.path)
 
 
 def _server_names(config: Config) -> list[str]:

@@ -1,6 +1,7 @@
 """The commands on messages: FETCH, STORE, COPY, MOVE, SEARCH, EXPUNGE (RFC 9051 section 6.4)."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import islice
 
@@ -15,39 +16,42 @@ from bmgate.imap.sets import write_set
 from bmgate.imap.values import Attribute, Copy, Expunge, Fetch, FetchItem, Search, Store
 
 _ROWS_AT_ONCE = 2000  # rows rendered or judged before others get a turn
-_FIRST_BODIES = 1  # whole messages read before their size is known
 
 StoredMail = MessageHead | StoredMessage
 
 
 class _Batches:
-    """Messages of the view, read in batches that make about the octets one write should have."""
+    """Messages of the view, read in batches that make about the octets one write should have (I7)."""
 
     def __init__(self, session: Session, places: Sequence[int], depth: Depth) -> None:
         self._session, self._places, self._depth, self._at = session, places, depth, 0
-        self._size = session.limits.fetch_messages if depth is Depth.HEADER else _FIRST_BODIES
+        self._size = session.limits.fetch_messages
 
     async def next(self) -> tuple[list[tuple[int, MessageRow]], dict[int, StoredMail]] | None:
         """Rows with their sequence numbers, and what was found of them by UID; None at the end."""
         rows = self._session.view.pairs(self._places[self._at : self._at + self._size])
         if not rows:
             return None
+        uids = [row.uid for _, row in rows]
+        found = await (self._heads(uids) if self._depth is Depth.HEADER else self._messages(uids))
+        if self._depth is not Depth.HEADER and found:
+            rows = rows[: bisect_right(uids, found[-1].uid)]  # what comes behind did not fit, or is gone
         self._at += len(rows)
-        found = await self._read([row.uid for _, row in rows])
-        limits, octets = self._session.limits, sum(map(_octets, found.values()))
-        fitting = limits.fetch_octets * len(rows) // max(octets, 1)
-        self._size = max(1, min(fitting, self._size * 4, limits.fetch_messages))
-        return rows, found
+        return rows, {message.uid: message for message in found}
 
-    async def _read(self, uids: list[int]) -> dict[int, StoredMail]:
-        mailboxes = self._session.services.mailboxes
-        read = mailboxes.heads if self._depth is Depth.HEADER else mailboxes.messages
-        found: Sequence[StoredMail] = await read(self._session.account, self._session.view.id, uids)
-        return {message.uid: message for message in found}
+    async def _heads(self, uids: list[int]) -> Sequence[StoredMail]:
+        """All of them; how many fit is learned for the next batch, for headers are small."""
+        session = self._session
+        found = await session.services.mailboxes.heads(session.account, session.view.id, uids)
+        fitting = session.limits.fetch_octets * len(uids) // max(sum(len(head.header) for head in found), 1)
+        self._size = max(1, min(fitting, self._size * 4, session.limits.fetch_messages))
+        return found
 
-
-def _octets(message: StoredMail) -> int:
-    return len(message.header) + (len(message.body) if isinstance(message, StoredMessage) else 0)
+    async def _messages(self, uids: list[int]) -> Sequence[StoredMail]:
+        """The first of them, as many as fit; bodies are large, so the storage looks at their sizes before it reads."""
+        session = self._session
+        budget = session.limits.fetch_octets
+        return await session.services.mailboxes.messages(session.account, session.view.id, uids, budget)
 
 
 async def fetch(session: Session, command: Fetch) -> Reply:

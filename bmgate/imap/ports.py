@@ -54,8 +54,10 @@ class Mailboxes(Protocol):
         """Headers and indexes."""
         ...
 
-    async def messages(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> Sequence[StoredMessage]:
-        """Whole messages."""
+    async def messages(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> Sequence[StoredMessage]:
+        """Whole messages by ascending UID; with a budget the first of them that fit, but at least one (I7)."""
         ...
 
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:

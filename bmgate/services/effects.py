@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bmgate.bm.acks import ack_object, ack_packet, ack_ttl
 from bmgate.bm.encodings import SIMPLE, encode_message
@@ -39,8 +39,10 @@ from bmgate.services.own_objects import own_object, work_job
 DAY = 86_400
 GETPUBKEY_TTL = 216_000
 FORCE_SECONDS = 7 * DAY
+UNITS_AT_ONCE = 4
 JITTER_SECONDS = 300
 
+T = TypeVar("T")
 Work = Callable[[OutgoingMessage], Awaitable[Recorded | None]]
 
 
@@ -74,6 +76,7 @@ class Effects:
         self._clock, self._entropy, self._network = clock, entropy, network
         self._recorder, self._deliverer = recorder, deliverer
         self._max_difficulty, self._spawn = max_difficulty, spawn
+        self._turn = asyncio.Semaphore(UNITS_AT_ONCE)
         self.on_stored: Callable[[], None] = lambda: None
         self.work: dict[Effect, Work] = {
             Effect.FIND_PUBKEY: self._find_pubkey,
@@ -83,6 +86,11 @@ class Effects:
             Effect.SOLVE_MSG: self._solve_msg,
         }
         """Those effects that take time; the others are done with the commit."""
+
+    async def _transact(self, work: Callable[[Store], T]) -> T:
+        """A unit of work in its turn: a crowded outbox must not crowd out those who hand in mail."""
+        async with self._turn:
+            return await self._database.transact(work)
 
     async def advance(
         self,
@@ -102,7 +110,7 @@ class Effects:
             also(store)
             return self._recorder.record(store, current, event, now, detail, **changes)
 
-        outcome = await self._database.transact(compare_and_set)
+        outcome = await self._transact(compare_and_set)
         return self.committed(outcome)
 
     def committed(self, outcome: Recorded | None) -> Recorded | None:
@@ -127,7 +135,7 @@ class Effects:
             event, changes = self.judge_key(current, pubkey, now)
             return self._recorder.record(store, current, event, now, **changes)
 
-        return self.committed(await self._database.transact(look))
+        return self.committed(await self._transact(look))
 
     def judge_key(self, row: OutgoingMessage, pubkey: Pubkey | None, now: int) -> tuple[Event, dict[str, Any]]:
         """What having this pubkey, or none, means for a row that wants one, and the changes that go with it."""
@@ -189,7 +197,7 @@ class Effects:
                 return None
             return store.outbox.save(replace(current, payload=payload, expires_time=expires, saved_nonce=0), now, "")
 
-        return await self._database.transact(keep)
+        return await self._transact(keep)
 
     # -- the msg ---------------------------------------------------------------------------------------------------
 
@@ -270,7 +278,7 @@ class Effects:
 
     async def _keep_nonce(self, row: OutboxId, nonce: int) -> None:
         with suppress(Unavailable):  # then a restart works a little longer
-            await self._database.transact(lambda store: store.outbox.save_nonce(row, nonce))
+            await self._transact(lambda store: store.outbox.save_nonce(row, nonce))
 
     def _is_outdated(self, row: OutgoingMessage, demand: Demand, fresh_seconds: int) -> bool:
         """Whether the payload expires before twice the expected work is done (O7).

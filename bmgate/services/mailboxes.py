@@ -119,9 +119,13 @@ class Mailboxes:
         """Headers and indexes."""
         return await self._database.read(lambda store: store.account(account).messages.heads(mailbox, uids))
 
-    async def messages(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
-        """Whole messages."""
-        return await self._database.read(lambda store: store.account(account).messages.messages(mailbox, uids))
+    async def messages(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[StoredMessage]:
+        """Whole messages by ascending UID; with a budget the first of them that fit, but at least one (I7)."""
+        return await self._database.read(
+            lambda store: store.account(account).messages.messages(mailbox, uids, budget_octets)
+        )
 
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each change of an opened mailbox, until the returned function is called."""

@@ -5,13 +5,9 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from bmgate.errors import Conflict, GatewayError, StorageBusy
+from bmgate.errors import Conflict, GatewayError, StorageBusy, StorageFailed
 
 BUSY_SECONDS = 10
-
-
-class StorageFailed(StorageBusy):
-    """The disk or the database broke a promise: nothing more is written until a restart has looked at it (D2)."""
 
 
 class Backend(Protocol):
@@ -22,8 +18,12 @@ class Backend(Protocol):
     @property
     def reader(self) -> Engine: ...
 
+    def create(self) -> None:
+        """Make room for a database where there is none, as far as that is ours to do."""
+        ...
+
     def connect_writer(self) -> Connection:
-        """The only connection that writes; raises StorageBusy when another gateway has it."""
+        """The only connection that writes; raises StorageBusy when another gateway has it, StorageFailed for damage."""
         ...
 
     def is_failure(self, error: DBAPIError) -> bool:
@@ -46,10 +46,15 @@ def translated(error: SQLAlchemyError, backend: Backend) -> GatewayError | SQLAl
     if not isinstance(error, DBAPIError):
         return error
     if backend.is_failure(error):
-        return StorageFailed(f"the database failed: {_cause(error)}")
+        return storage_failed(error)
     if error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError"):
         return StorageBusy(f"the database did not take it: {_cause(error)}")
     return error
+
+
+def storage_failed(error: DBAPIError) -> StorageFailed:
+    """What to tell whoever looks after the gateway."""
+    return StorageFailed(f"the database failed: {_cause(error)}; look with: bmgate fsck; copies are in backups/")
 
 
 def _cause(error: DBAPIError) -> str:

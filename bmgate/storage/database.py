@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bmgate.domain.ports.database import Failpoints, Store
-from bmgate.errors import ShuttingDown, StorageBusy
-from bmgate.storage.backend import BUSY_SECONDS, Backend, StorageFailed, translated
+from bmgate.errors import ConfigError, ShuttingDown, StorageBusy, StorageFailed
+from bmgate.storage.backend import BUSY_SECONDS, Backend, translated
 from bmgate.storage.failpoints import NoFailpoints
 from bmgate.storage.gateway import check_gateway
-from bmgate.storage.migrations import migrate
+from bmgate.storage.migrations import current_revision, migrate
 from bmgate.storage.postgresql import PostgresqlBackend
-from bmgate.storage.sqlite import SqliteBackend
+from bmgate.storage.sqlite import SIDE_FILES, SqliteBackend
 from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
 from bmgate.storage.writer import Unit, Writer
@@ -48,15 +48,22 @@ def open_database(
     network: str,
     failpoints: Failpoints | None = None,
     on_failure: Callable[[StorageFailed], None] = lambda failure: None,
+    *,
+    create: bool = True,
 ) -> "SealedDatabase":
-    """Open, and make or upgrade as needed; blocks, so call it before serving.
+    """Open, and upgrade as needed; blocks, so call it before serving. A new database is made only with `create` (D7).
 
-    Raises ConfigError for a newer schema, another network or another master key, StorageBusy when somebody else has it.
+    Raises ConfigError for a newer schema, another network or another master key, StorageBusy when somebody else has it,
+    StorageFailed for a damaged one.
     `on_failure` is called once, on a storage thread, when the storage broke and the gateway should end.
     """
     backend, points = backend_of(url), failpoints or NoFailpoints()
+    if create:
+        backend.create()
     connection = backend.connect_writer()
     try:
+        if not create and current_revision(connection) is None:
+            raise ConfigError("the database holds nothing: move it away and bring back a backup")
         migrate(connection, backend, points)
         check_gateway(connection, vault, network)
     except SQLAlchemyError as error:
@@ -66,6 +73,18 @@ def open_database(
         connection.close()
         raise
     return SealedDatabase(backend, connection, vault, points, on_failure)
+
+
+def create_database(path: Path, vault: Vault, network: str) -> None:
+    """A new SQLite database in one file, whole and on disk when this returns; what an earlier try left there goes."""
+    for left in (path, *(path.with_name(path.name + end) for end in SIDE_FILES)):
+        left.unlink(missing_ok=True)
+    backend = SqliteBackend(path)
+    backend.create()
+    with backend.connect_writer() as connection:
+        migrate(connection, backend, NoFailpoints())
+        check_gateway(connection, vault, network)
+        backend.before_close(connection)
 
 
 class SealedDatabase:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, func, or_, select
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bmgate.bm.keys import PublicKeys
 from bmgate.domain.account import AccountId
@@ -29,6 +30,8 @@ from bmgate.storage.schema import (
 )
 from bmgate.storage.store import SealedStore
 
+FILE = "file"  # the rule of what is wrong with SQLite's file
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -41,16 +44,25 @@ class Problem:
 def check(store: Store) -> list[Problem]:
     """Everything that is wrong; an empty list is good news. Reads all mail, so it takes its time."""
     assert isinstance(store, SealedStore)
-    connection = store.scope.connection
-    rows = [
-        Problem(rule, _describe(words, row)) for rule, words, query in _BREACHES for row in connection.execute(query)
-    ]
-    sealed = (_files, _uid_twice, _lonely_submissions, _identities, _recipients, _contents)
-    return rows + [problem for look in sealed for problem in look(store, connection)]
+    problems: list[Problem] = []
+    for look in (_files, _breaches, _uid_twice, _lonely_submissions, _identities, _recipients, _contents):
+        try:
+            problems.extend(look(store, store.scope.connection))
+        except DatabaseError as error:
+            if store.scope.connection.dialect.name != "sqlite" or isinstance(error, OperationalError):
+                raise
+            problems.append(Problem(FILE, f"{look.__name__.strip('_')}: {error.orig}"))
+    return problems
 
 
 def _describe(words: str, row: Any) -> str:
     return f"{words}: " + ", ".join(f"{name} {value}" for name, value in row._mapping.items())
+
+
+def _breaches(store: SealedStore, connection: Connection) -> Iterator[Problem]:
+    for rule, words, query in _BREACHES:
+        for row in connection.execute(query):
+            yield Problem(rule, _describe(words, row))
 
 
 _FINAL = sorted(state.value for state in FINAL)
@@ -107,9 +119,9 @@ def _files(store: SealedStore, connection: Connection) -> Iterator[Problem]:
         return
     for (finding,) in connection.exec_driver_sql("PRAGMA integrity_check"):
         if finding != "ok":
-            yield Problem("file", finding)
+            yield Problem(FILE, finding)
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield Problem("file", f"row {row} of {table} points to no {parent}")
+        yield Problem(FILE, f"row {row} of {table} points to no {parent}")
 
 
 def _uid_twice(store: SealedStore, connection: Connection) -> Iterator[Problem]:

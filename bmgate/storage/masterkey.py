@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 
 from bmgate.bm.keys import Entropy
 from bmgate.errors import ConfigError, Conflict
@@ -24,7 +25,7 @@ def create_master_key(path: Path, entropy: Entropy = os.urandom) -> bytes:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return key
 
 
@@ -48,13 +49,14 @@ def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not an ordinary file")
     if status.st_uid != os.geteuid():
-        raise ConfigError(f"{path}: belongs to another user; run: chown {os.geteuid()} {path}")
+        raise ConfigError(f"{path}: belongs to another user; run: chown {os.geteuid()} {quote(str(path))}")
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        raise ConfigError(f"{path}: mode {mode:04o} lets others in; run: chmod 600 {path}")
+        raise ConfigError(f"{path}: mode {mode:04o} lets others in; run: chmod 600 {quote(str(path))}")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """What was made or renamed in it is there after a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -35,6 +35,9 @@ class PostgresqlBackend:
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "reader", writer.execution_options(**snapshot))
 
+    def create(self) -> None:
+        """An empty database is its operator's to make."""
+
     def connect_writer(self) -> Connection:
         """Raises StorageBusy, naming the holder, when another gateway has the database."""
         try:

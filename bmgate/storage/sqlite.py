@@ -4,15 +4,17 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from bmgate.errors import ConfigError
-from bmgate.storage.backend import BUSY_SECONDS
+from bmgate.storage.backend import BUSY_SECONDS, storage_failed
 
 PAGE_SIZE = 16_384
+SIDE_FILES = ("-wal", "-shm", "-journal")  # names that SQLite adds to the database's
 
 _EVERY_CONNECTION = (
     "PRAGMA foreign_keys=ON",
@@ -28,15 +30,8 @@ _WRITER = (
 )
 _READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
 
-_BROKEN = frozenset(
-    {
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-    }
-)
+_DAMAGED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_BROKEN = _DAMAGED | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 @dataclass(frozen=True)
@@ -52,19 +47,25 @@ class SqliteBackend:
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "reader", _engine(self.path, _READER, "BEGIN"))
 
-    def connect_writer(self) -> Connection:
-        """Makes the file, readable for its owner only, when it is not there."""
+    def create(self) -> None:
+        """Makes the file, readable for its owner only, when it is not there; connecting makes none."""
         try:
             self.path.touch(mode=0o600)
+        except OSError as error:
+            raise ConfigError(f"{self.path}: cannot be made: {error.strerror}") from error
+
+    def connect_writer(self) -> Connection:
+        """Raises StorageFailed for damage, ConfigError for a file that is not there or not ours."""
+        try:
             return self.writer.connect()
-        except (OSError, DBAPIError) as error:
-            reason = error.orig if isinstance(error, DBAPIError) else error
-            raise ConfigError(f"{self.path}: cannot be opened as a database: {reason}; see: bmgate fsck") from error
+        except DBAPIError as error:
+            if _code(error) in _DAMAGED:
+                raise storage_failed(error) from error
+            raise ConfigError(f"{self.path}: cannot be opened as a database: {error.orig}") from error
 
     def is_failure(self, error: DBAPIError) -> bool:
         """Disk errors and damaged pages; a full disk is not one."""
-        code = getattr(error.orig, "sqlite_errorcode", 0)
-        return code & 0xFF in _BROKEN
+        return _code(error) in _BROKEN
 
     def before_upgrade(self, connection: Connection, revision: str) -> None:
         """A copy in `backups/` beside the database; one of an earlier try is good and stays (D12)."""
@@ -81,8 +82,14 @@ class SqliteBackend:
 
     def before_close(self, connection: Connection) -> None:
         """All pages into the file itself; where that fails, the next start finds them in the WAL."""
-        with suppress(sqlite3.OperationalError):
+        with suppress(sqlite3.DatabaseError):
             _outside_transaction(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _code(error: DBAPIError) -> int:
+    """SQLite's primary result code."""
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def _outside_transaction(connection: Connection, statement: str, *values: str) -> None:
@@ -94,7 +101,12 @@ def _outside_transaction(connection: Connection, statement: str, *values: str) -
 def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            f"file:{quote(str(path))}?mode=rw",  # rw: a file that is gone is not made anew (D7)
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=True,
         )
         for pragma in (*_EVERY_CONNECTION, *pragmas):
             connection.execute(pragma).close()

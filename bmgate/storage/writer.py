@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bmgate.domain.ports.database import Failpoints, Store
-from bmgate.errors import ShuttingDown, StorageBusy
-from bmgate.storage.backend import Backend, StorageFailed, translated
-from bmgate.storage.store import SealedStore, open_store
+from bmgate.errors import ShuttingDown, StorageBusy, StorageFailed
+from bmgate.storage.backend import Backend, translated
+from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
 
 BATCH_SECONDS = 0.05  # of work, after which a batch is committed though more is waiting
@@ -120,19 +120,18 @@ class Writer:
         outcomes: list[Outcome] = []
         self._failpoints.pass_("storage.begin")
         with connection.begin():
-            store = open_store(connection, self._vault)
             while len(begun) < count and (not begun or time.monotonic() < deadline):
                 begun.append(self._waiting.popleft())
                 if not begun[-1].future.cancelled():
-                    outcomes.append(self._attempt(connection, store, begun[-1]))
+                    outcomes.append(self._attempt(connection, begun[-1]))
             self._failpoints.pass_("storage.before_commit")
         self._failpoints.pass_("storage.after_commit")
         return outcomes
 
-    def _attempt(self, connection: Connection, store: SealedStore, unit: Unit) -> Outcome:
+    def _attempt(self, connection: Connection, unit: Unit) -> Outcome:
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
-            outcome = Outcome(unit, unit.work(store))
+            outcome = Outcome(unit, unit.work(open_store(connection, self._vault)))
         except BaseException as error:  # raised again where the unit is waited for
             known = self._known(error)
             if isinstance(error, SQLAlchemyError) and isinstance(known, StorageBusy):

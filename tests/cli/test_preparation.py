@@ -29,7 +29,16 @@ def test_everything_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
     folder = tmp_path / "deep" / "data"
     prepare(place_in(folder), lambda: {("node", "network"): "test"}, NOW)
     made = contents(folder)
-    assert set(made) == {"gateway.ini", "master.key", "tls/ca.key", "tls/ca.pem", "tls/server.key", "tls/server.pem"}
+    assert set(made) == {
+        "bmgate.db",
+        "gateway.ini",
+        "lock",
+        "master.key",
+        "tls/ca.key",
+        "tls/ca.pem",
+        "tls/server.key",
+        "tls/server.pem",
+    }
     for path in (folder, *folder.rglob("*")):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
     prepare(place_in(folder), lambda: {("node", "network"): "main"}, NOW)

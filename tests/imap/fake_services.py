@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import (
@@ -82,6 +83,7 @@ class FakeMailboxes:
         self._watchers: dict[MailboxId, set[Callable[[], None]]] = {}
         self._last_id = self._last_uidvalidity = 0
         self.reads = 0
+        self.octets_read: list[int] = []  # by each call of `messages`
         self.turns = 1  # of the loop that every call takes
 
     def of(self, account: AccountId) -> dict[str, FakeMailbox]:
@@ -173,10 +175,16 @@ class FakeMailboxes:
         stored = self._stored(account, mailbox, uids)
         return [MessageHead(one.uid, one.internaldate, one.header, one.index) for one in stored]
 
-    async def messages(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
+    async def messages(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[StoredMessage]:
         await self._pause()
         self.reads += 1
-        return self._stored(account, mailbox, uids)
+        found = self._stored(account, mailbox, uids)
+        sums = list(accumulate(len(one.header) + len(one.body) for one in found))
+        fitting = [one for one, octets in zip(found, sums, strict=True) if octets <= (budget_octets or octets)]
+        self.octets_read.append(sums[max(len(fitting), 1) - 1] if found else 0)
+        return fitting or found[:1]
 
     def _stored(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
         box = self._by_id(account, mailbox)

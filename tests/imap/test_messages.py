@@ -286,3 +286,21 @@ async def test_a_silent_store_still_tells_what_others_changed(house: House, inbo
     assert told == [b"* 1 FETCH (UID 1 FLAGS (\\Seen \\Flagged $Other $X))\r\n"]
     assert await inbox.ok(b"STORE 1:2 -FLAGS.SILENT (\\Seen $x)") == []
     assert await inbox.ok(b"STORE 1:2 FLAGS.SILENT (\\Draft)") == []
+
+
+async def test_i7_large_mail_is_read_as_it_goes_and_small_mail_together(make_house: Callable[..., House]) -> None:
+    house = make_house(ImapLimits(fetch_octets=10_000, fetch_messages=20))
+    mailboxes = house.services.mailboxes
+    sizes = [*[10] * 20, *[6_000] * 5, 30_000, *[10] * 3]
+    mailboxes.fill("INBOX", *(mail(str(size), "x" * size) for size in sizes))
+    wire = await house.selected()
+    mailboxes.drop("INBOX", 21, 29)
+    lines = await wire.ask(b"UID FETCH 1:* BODY.PEEK[TEXT]")
+    assert lines[-1].startswith(b"OK [EXPUNGEISSUED]")
+    told = [(int(line.split()[1]), line.count(b"x")) for line in lines if b"BODY[TEXT]" in line]
+    assert told == [(n, size) for n, size in enumerate(sizes, 1) if n not in (21, 29)]
+    assert max(mailboxes.octets_read) < 31_000
+    assert len(mailboxes.octets_read) < 10
+    mailboxes.octets_read.clear()
+    assert await wire.ok(b"UID SEARCH BODY xxxxxxxxxxx") == [b"* SEARCH 22 23 24 25 26\r\n"]
+    assert max(mailboxes.octets_read) < 31_000

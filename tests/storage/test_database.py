@@ -16,9 +16,8 @@ from storage_fixtures import add_account, make_database, make_passwords, make_va
 from bmgate.domain.account import Account
 from bmgate.domain.mailbox import Flags, MailboxKind, NewContent
 from bmgate.domain.ports.database import Database, Store
-from bmgate.errors import ConfigError, Conflict, Missing, ShuttingDown, StorageBusy
-from bmgate.storage.backend import StorageFailed
-from bmgate.storage.database import SealedDatabase, open_database
+from bmgate.errors import ConfigError, Conflict, Missing, ShuttingDown, StorageBusy, StorageFailed
+from bmgate.storage.database import SealedDatabase, create_database, open_database
 from bmgate.storage.fsck import check
 from bmgate.storage.store import SealedStore
 from bmgate.storage.vault import Vault
@@ -304,4 +303,37 @@ async def test_who_comes_while_too_much_waits_is_told_so(
     go.set()
     await holding
     assert await database.transact(lambda store: store.accounts.all()) == []
+    await database.close()
+
+
+async def test_d7_only_who_asks_for_a_new_database_gets_one(tmp_path: Path, vault: Vault) -> None:
+    path = tmp_path / "bmgate.db"
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        open_database(path, vault, "test", create=False)
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(ConfigError, match="backup"):
+        open_database(path, vault, "test", create=False)
+    create_database(path, vault, "test")
+    assert [each.name for each in tmp_path.iterdir()] == ["bmgate.db"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    await open_database(path, vault, "test", create=False).close()
+    with pytest.raises(ConfigError, match="belongs to 'test'"):
+        open_database(path, vault, "main", create=False)
+
+
+async def test_d7_an_empty_database_of_a_server_is_filled_only_for_who_asks(empty_url: str, vault: Vault) -> None:
+    with pytest.raises(ConfigError):
+        open_database(empty_url, vault, "test", create=False)
+    await open_database(empty_url, vault, "test").close()
+    await open_database(empty_url, vault, "test", create=False).close()
+
+
+async def test_d7_a_file_that_goes_while_it_is_used_is_not_made_anew(tmp_path: Path, vault: Vault) -> None:
+    database = make_database(tmp_path, vault)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(StorageFailed):
+        await database.read(lambda store: store.accounts.all())
+    assert list(tmp_path.iterdir()) == []
     await database.close()

@@ -92,6 +92,32 @@ async def test_a_mailbox_made_again_has_a_greater_uidvalidity(database: SealedDa
     await database.transact(make_twice)
 
 
+async def test_i7_a_budget_ends_reading_at_the_last_mail_that_fits(database: SealedDatabase, alice: Account) -> None:
+    sizes = (600, 1_000, 1_000, 5_000, 10, 10)
+
+    def store_all(store: Store) -> MailboxId:
+        mine = store.account(alice.id)
+        for size in sizes:
+            content = mine.messages.add_content(NewContent(b"", b"index", bytes(size)))
+            mine.messages.append(inbox_of(mine).id, content, Flags.NONE, (), NOW)
+        mine.messages.expunge(inbox_of(mine).id, [2])
+        return inbox_of(mine).id
+
+    inbox = await database.transact(store_all)
+
+    async def read(uids: list[int], budget: int | None) -> list[int]:
+        found = await database.read(lambda store: store.account(alice.id).messages.messages(inbox, uids, budget))
+        assert [len(message.body) for message in found] == [sizes[message.uid - 1] for message in found]
+        return [message.uid for message in found]
+
+    assert await read([1, 2, 3, 4, 5, 6], None) == [1, 3, 4, 5, 6]
+    assert await read([1, 2, 3, 4, 5, 6], 600 + size_class(1_000)) == [1, 3]
+    assert await read([6, 5, 4], 100) == [4]
+    assert await read([1, 5, 6], 0) == [1]
+    assert await read([2, 99], 0) == []
+    assert await read([*range(100, 2_000), 5, 6], 20) == [5, 6]
+
+
 async def test_mail_comes_back_byte_by_byte(database: SealedDatabase, alice: Account) -> None:
     sizes = (0, 1, 5_000, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE - 7)
     contents = [NewContent(os.urandom(700), os.urandom(300), os.urandom(size)) for size in sizes]

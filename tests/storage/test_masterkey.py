@@ -1,6 +1,7 @@
 """The master key file: nobody else's business."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_a_key_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path, m
     path.chmod(mode)
     with pytest.raises(ConfigError, match=f"chmod 600 {path}"):
         read_master_key(path)
+
+
+def test_the_remedy_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    path = tmp_path / "it's mine; really.key"
+    create_master_key(path)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError) as refused:
+        read_master_key(path)
+    assert shlex.split(str(refused.value).rpartition("run: ")[2]) == ["chmod", "600", str(path)]
 
 
 def test_a_missing_short_or_linked_key_is_refused(tmp_path: Path) -> None:

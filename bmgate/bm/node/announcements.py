@@ -68,6 +68,10 @@ class Announcements:
     def is_hidden(self, vector: InventoryVector) -> bool:
         return vector in self._stems
 
+    def hidden_among(self, vectors: Iterable[InventoryVector]) -> list[InventoryVector]:
+        """Those of `vectors` that are hidden."""
+        return [vector for vector in vectors if vector in self._stems]
+
     def is_shown_to(self, peer: PeerId, vector: InventoryVector) -> bool:
         """Whether a peer that asks for this object of ours gets it."""
         stem = self._stems.get(vector)

@@ -6,10 +6,10 @@ seconds goes to the next announcer, or again to the only one. A peer starts with
 first getdata (anti-intersection delay), and earns a larger one by delivering.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import NewType
+from itertools import chain, islice
+from typing import NamedTuple, NewType
 
 from bmgate.bm.hashes import InventoryVector
 
@@ -29,32 +29,58 @@ class DownloadLimits:
     window: int = 200
 
 
-@dataclass(slots=True)
-class _Wanted:
-    """One object we lack: who announced it, and who is being asked since when."""
+class _Heard(NamedTuple):
+    """Who announced an object we lack, in the order of time; one value serves all objects announced alike.
 
-    announcers: list[PeerId]
-    asked: PeerId | None = None
-    asked_at: float = 0.0
-    first_asked_at: float | None = None
-    is_stem: bool = False
+    `is_stem`: nobody told of it outside a Dandelion stem.
+    """
+
+    announcers: tuple[PeerId, ...]
+    is_stem: bool
+
+    def also_from(self, peer: PeerId, is_stem: bool) -> "_Heard":
+        return _Heard((*self.announcers, peer), self.is_stem and is_stem)
+
+    def without(self, peer: PeerId) -> "_Heard":
+        return _Heard(tuple(other for other in self.announcers if other != peer), self.is_stem)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An object that was asked for: of whom now, since when, and since when at all."""
+
+    peer: PeerId | None
+    since: float
+    first: float
 
 
 @dataclass(slots=True)
 class _Source:
-    """One peer: what it announced and we lack, what of this can be asked of it now, what is under way."""
+    """One peer. What it announced and we lack stands in exactly one of three tables, the oldest first."""
 
     start: float  # no request before
     window: int
-    announced: dict[InventoryVector, None] = field(default_factory=dict)
-    queue: dict[InventoryVector, None] = field(default_factory=dict)
-    in_flight: dict[InventoryVector, None] = field(default_factory=dict)
+    queue: dict[InventoryVector, None] = field(default_factory=dict)  # can be asked of it
+    in_flight: dict[InventoryVector, None] = field(default_factory=dict)  # is being asked of it
+    elsewhere: dict[InventoryVector, None] = field(default_factory=dict)  # is being asked of others, or was in vain
     delivered_at: float = 0.0
     timeouts: int = 0
 
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.in_flight) + len(self.elsewhere)
+
+    def __iter__(self) -> Iterator[InventoryVector]:
+        """What it announced; last what is being asked of it, or a flood would push its own unkept promises out."""
+        return chain(self.queue, self.elsewhere, self.in_flight)
+
+    def hold_back(self, vector: InventoryVector) -> None:
+        """This object is not to be asked of this peer for now."""
+        self.drop(vector)
+        self.elsewhere[vector] = None
+
     def drop(self, vector: InventoryVector) -> None:
         """This object is not to come from this peer."""
-        for table in (self.announced, self.queue, self.in_flight):
+        for table in (self.queue, self.in_flight, self.elsewhere):
             table.pop(vector, None)
 
 
@@ -63,7 +89,8 @@ class Downloads:
 
     def __init__(self, limits: DownloadLimits = DownloadLimits()) -> None:
         self._limits = limits
-        self._wanted: dict[InventoryVector, _Wanted] = {}
+        self._wanted: dict[InventoryVector, _Heard] = {}
+        self._asked: dict[InventoryVector, _Asked] = {}  # of the wanted ones, those that were ever asked for
         self._sources: dict[PeerId, _Source] = {}
 
     def __len__(self) -> int:
@@ -79,34 +106,42 @@ class Downloads:
     def remove_peer(self, peer: PeerId) -> None:
         """What it was asked for is asked of others; what only it had is forgotten."""
         source = self._sources.pop(peer, None)
-        for vector in source.announced if source else ():
-            self._lose_announcer(vector, peer)
+        if source is None:
+            return
+        self._lose_announcer(peer, source)
+        if len(source) > len(self._wanted):  # most is gone, and a dict never shrinks by itself
+            self._wanted = dict(self._wanted)
 
     def announced(self, peer: PeerId, vectors: Iterable[InventoryVector], is_stem: bool = False) -> None:
         """The peer has these, all of which we lack."""
         source = self._sources.get(peer)
         if source is None:
             return
+        alone = _Heard((peer,), is_stem)
+        joined: dict[_Heard, _Heard] = {}
         for vector in vectors:
-            if vector in source.announced:
+            heard = self._wanted.setdefault(vector, alone)
+            if heard is not alone:
+                if vector in source.queue or vector in source.in_flight or vector in source.elsewhere:
+                    continue
+                if heard not in joined:
+                    joined[heard] = heard.also_from(peer, is_stem)
+                self._wanted[vector] = joined[heard]
+            elif vector in source.queue:  # twice in a row
                 continue
-            wanted = self._wanted.setdefault(vector, _Wanted([], is_stem=is_stem))
-            wanted.is_stem = wanted.is_stem and is_stem
-            wanted.announcers.append(peer)
-            source.announced[vector] = None
-            if wanted.asked is None:
-                source.queue[vector] = None
+            table = source.elsewhere if self._is_under_way(vector) else source.queue
+            table[vector] = None
         self._keep_within_limits(source, peer)
 
     def announcers(self, vector: InventoryVector) -> list[PeerId]:
         """Who told us of this object we lack."""
-        wanted = self._wanted.get(vector)
-        return list(wanted.announcers) if wanted else []
+        heard = self._wanted.get(vector)
+        return list(heard.announcers) if heard else []
 
     def is_stem(self, vector: InventoryVector) -> bool:
         """Whether nobody announced this object outside a Dandelion stem."""
-        wanted = self._wanted.get(vector)
-        return wanted is not None and wanted.is_stem
+        heard = self._wanted.get(vector)
+        return heard is not None and heard.is_stem
 
     def delivered(self, peer: PeerId, vector: InventoryVector, now: float) -> bool:
         """The object is here, good or bad; False when nobody had announced it. It is no longer wanted."""
@@ -115,10 +150,9 @@ class Downloads:
             source.delivered_at = now
             source.window = min(source.window + 1, self._limits.window)
             source.timeouts = max(0, source.timeouts - 1)
-        wanted = self._wanted.get(vector)
-        if wanted is None:
+        if vector not in self._wanted:
             return False
-        self._forget(vector, wanted)
+        self._forget(vector)
         return True
 
     def requests(self, peer: PeerId, now: float) -> list[InventoryVector]:
@@ -128,12 +162,12 @@ class Downloads:
             return []
         vectors = list(islice(source.queue, source.window - len(source.in_flight)))
         for vector in vectors:
-            wanted = self._wanted[vector]
-            for other in wanted.announcers:
-                self._sources[other].queue.pop(vector, None)
-            wanted.asked, wanted.asked_at = peer, now
-            wanted.first_asked_at = now if wanted.first_asked_at is None else wanted.first_asked_at
+            for other in self._wanted[vector].announcers:
+                self._sources[other].hold_back(vector)
+            del source.elsewhere[vector]
             source.in_flight[vector] = None
+            before = self._asked.get(vector)
+            self._asked[vector] = _Asked(peer, now, before.first if before else now)
         return vectors
 
     def expire(self, now: float) -> list[PeerId]:
@@ -154,47 +188,64 @@ class Downloads:
         """A peer that keeps delivering is given time, up to `give_up` seconds for each object."""
         late = []
         for vector in source.in_flight:
-            asked_at = self._wanted[vector].asked_at
+            asked_at = self._asked[vector].since
             quiet_since = max(asked_at, source.delivered_at)
             if now - quiet_since >= self._limits.timeout or now - asked_at >= self._limits.give_up:
                 late.append(vector)
         return late
 
     def _ask_another(self, peer: PeerId, vector: InventoryVector, now: float) -> None:
-        wanted = self._wanted[vector]
-        assert wanted.first_asked_at is not None
-        if now - wanted.first_asked_at >= self._limits.give_up:
-            self._forget(vector, wanted)
+        if now - self._asked[vector].first >= self._limits.give_up:
+            self._forget(vector)
             return
-        self._sources[peer].in_flight.pop(vector, None)
-        self._offer(vector, wanted, [other for other in wanted.announcers if other != peer] or [peer])
+        self._sources[peer].hold_back(vector)
+        announcers = self._wanted[vector].announcers
+        self._offer(vector, [other for other in announcers if other != peer] or [peer])
 
-    def _offer(self, vector: InventoryVector, wanted: _Wanted, peers: list[PeerId]) -> None:
+    def _offer(self, vector: InventoryVector, peers: Iterable[PeerId]) -> None:
         """Nobody is being asked any more: the first of `peers` with room asks next."""
-        wanted.asked = None
+        self._asked[vector].peer = None
         for peer in peers:
+            del self._sources[peer].elsewhere[vector]
             self._sources[peer].queue[vector] = None
 
+    def _is_under_way(self, vector: InventoryVector) -> bool:
+        asked = self._asked.get(vector)
+        return asked is not None and asked.peer is not None
+
     def _keep_within_limits(self, source: _Source, peer: PeerId) -> None:
-        """The oldest go together: each look for the first key of a dict passes the places of all that went before."""
-        for vector in _oldest(source.announced, len(source.announced) - self._limits.per_peer):
+        """The oldest go together: each look for the first key of a dict passes the places of all that went before.
+
+        What was asked for goes last.
+        """
+        lost = _oldest(source, len(source) - self._limits.per_peer)
+        for vector in lost:
             source.drop(vector)
-            self._lose_announcer(vector, peer)
-        for vector in _oldest(self._wanted, len(self._wanted) - self._limits.in_all):
-            self._forget(vector, self._wanted[vector])
+        self._lose_announcer(peer, lost)
+        not_asked = (vector for vector in self._wanted if vector not in self._asked)
+        for vector in _oldest(chain(not_asked, self._asked), len(self._wanted) - self._limits.in_all):
+            self._forget(vector)
 
-    def _lose_announcer(self, vector: InventoryVector, peer: PeerId) -> None:
-        wanted = self._wanted[vector]
-        wanted.announcers.remove(peer)
-        if not wanted.announcers:
-            del self._wanted[vector]
-        elif wanted.asked == peer:
-            self._offer(vector, wanted, wanted.announcers)
+    def _lose_announcer(self, peer: PeerId, vectors: Iterable[InventoryVector]) -> None:
+        """The tables of the peer itself are the caller's."""
+        left: dict[_Heard, _Heard] = {}
+        for vector in vectors:
+            before = self._wanted[vector]
+            if len(before.announcers) == 1:
+                del self._wanted[vector]
+                self._asked.pop(vector, None)
+                continue
+            if before not in left:
+                left[before] = before.without(peer)
+            self._wanted[vector] = heard = left[before]
+            asked = self._asked.get(vector)
+            if asked is not None and asked.peer == peer:
+                self._offer(vector, heard.announcers)
 
-    def _forget(self, vector: InventoryVector, wanted: _Wanted) -> None:
-        for peer in wanted.announcers:
+    def _forget(self, vector: InventoryVector) -> None:
+        for peer in self._wanted.pop(vector).announcers:
             self._sources[peer].drop(vector)
-        del self._wanted[vector]
+        self._asked.pop(vector, None)
 
 
 def _oldest(table: Iterable[InventoryVector], surplus: int) -> list[InventoryVector]:

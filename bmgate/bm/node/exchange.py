@@ -17,6 +17,7 @@ from bmgate.bm.handshake import Ending
 from bmgate.bm.hashes import InventoryVector, inventory_vector
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.node.announcements import Announcements, Due
+from bmgate.bm.node.backlog import Backlog
 from bmgate.bm.node.download import DownloadLimits, Downloads, PeerId
 from bmgate.bm.node.inventory import Arrival, Inventory
 from bmgate.bm.node.peer import Pause, PeerProtocol
@@ -32,6 +33,9 @@ ANNOUNCE_INTERVAL_SECONDS = 1.0  # between two rounds of inv: what is due meanwh
 STEM_EPOCH_SECONDS = 600.0
 SERVED_AT_ONCE = 16  # objects, so at most 4 MiB, between two looks at the write buffer
 PURGE_SECONDS = 3_600.0
+PROMPT_VECTORS = 100  # in one inv; what is longer waits in the backlog
+PROMPT_INVS = 10  # of one peer between two ticks; further ones wait as well
+DIGESTED_AT_ONCE = 1_000  # announcements in one turn of the loop, a millisecond or two
 MAX_BAD_WORK = 10  # objects an hour (P16)
 HOUR_SECONDS = 3_600.0
 
@@ -52,6 +56,7 @@ class _Trader:
     peer: PeerProtocol
     outbound: bool
     uploads: Uploads
+    prompt_invs: int = 0  # handled at once since the last tick
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     bad_work: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_BAD_WORK))
@@ -79,6 +84,8 @@ class Exchange:
         self._clock, self._random, self._spawn = clock, random, spawn
         self._received, self._discourage = received, discourage
         self._downloads = Downloads(settings.download)
+        self._backlog = Backlog(settings.download.per_peer, settings.download.in_all)
+        self._heard = asyncio.Event()
         self._announcements = Announcements(network, random)
         self._traders: dict[PeerId, _Trader] = {}
         self._stem_peer: PeerId | None = None
@@ -94,6 +101,7 @@ class Exchange:
         for vector, stem_until in await self._inventory.load():
             self._announcements.hide(vector, stem_until + offset)
         self._spawn(self._inventory.store_arrivals(self._stored))
+        self._spawn(self._digest_backlog())
         self._spawn(self._announce_what_is_due())
         self._spawn(self._purge())
 
@@ -102,6 +110,7 @@ class Exchange:
         for peer in self._downloads.expire(self._clock.monotonic()):
             self._traders[peer].peer.hang_up(Ending.UNHELPFUL, "it announces what it does not deliver")
         for trader in list(self._traders.values()):
+            trader.prompt_invs = 0
             self._ask(trader)
 
     def established(self, peer: PeerProtocol, outbound: bool) -> None:
@@ -119,6 +128,7 @@ class Exchange:
         """The connection is gone; it need not have been established."""
         trader = self._traders.pop(peer.id, None)
         if trader is not None:
+            self._backlog.remove(peer.id)
             self._downloads.remove_peer(peer.id)
             for task in trader.tasks:
                 task.cancel()
@@ -153,13 +163,35 @@ class Exchange:
     # --- fetching ---
 
     def _hear_of(self, trader: _Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
+        """At once what is little; else later, and until then the peer is not read: others have their turn (T1, P9)."""
+        peer = trader.peer
+        is_little = len(vectors) <= PROMPT_VECTORS and trader.prompt_invs < PROMPT_INVS
+        if is_little and peer.id not in self._backlog:
+            trader.prompt_invs += 1
+            self._digest(trader, vectors, is_stem)
+            return
+        self._backlog.add(peer.id, vectors, is_stem)
+        peer.pause_reading(Pause.DIGESTING)
+        self._heard.set()
+
+    async def _digest_backlog(self) -> None:
+        while True:
+            await self._heard.wait()
+            portion = self._backlog.take(DIGESTED_AT_ONCE)
+            if portion is None:
+                self._heard.clear()
+                continue
+            trader = self._traders[portion.peer]
+            self._digest(trader, portion.vectors, portion.is_stem)
+            if portion.peer not in self._backlog:
+                trader.peer.resume_reading(Pause.DIGESTING)
+            await asyncio.sleep(0)
+
+    def _digest(self, trader: _Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
         self._announcements.heard_from(trader.peer.id, vectors)
-        unknown = [vector for vector in vectors if not self._is_known(vector)]
+        unknown = self._inventory.lacking(vectors) + self._announcements.hidden_among(vectors)
         self._downloads.announced(trader.peer.id, unknown, is_stem)
         self._ask(trader)
-
-    def _is_known(self, vector: InventoryVector) -> bool:
-        return vector in self._inventory and not self._announcements.is_hidden(vector)
 
     def _ask(self, trader: _Trader) -> None:
         vectors = self._downloads.requests(trader.peer.id, self._clock.monotonic())

@@ -6,7 +6,7 @@ one alone is written at once, a flood in large batches. When the queue is full, 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -57,6 +57,11 @@ class Inventory:
     def __contains__(self, vector: InventoryVector) -> bool:
         """Stored, on its way to it, or once refused: not to be fetched."""
         return vector in self._expiry or vector in self._waiting or vector in self._rejected
+
+    def lacking(self, vectors: Iterable[InventoryVector]) -> list[InventoryVector]:
+        """Those of `vectors` that are not in the inventory."""
+        stored, waiting, rejected = self._expiry, self._waiting, self._rejected
+        return [each for each in vectors if each not in stored and each not in waiting and each not in rejected]
 
     @property
     def is_full(self) -> bool:

@@ -21,6 +21,7 @@ class Pause(Enum):
     """Why a peer is not read."""
 
     WRITING = auto()  # it does not read what we send
+    DIGESTING = auto()  # it announces faster than we look at it
     STORING = auto()  # we do not keep up with what all peers send
 
 

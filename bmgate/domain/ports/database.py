@@ -303,7 +303,11 @@ class AccountMessages(Protocol):
 
     def heads(self, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]: ...
 
-    def messages(self, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]: ...
+    def messages(
+        self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[StoredMessage]:
+        """Whole messages; with a budget the first of them that fit, but at least one (I7)."""
+        ...
 
     def by_content(self, content: ContentId) -> StoredMessage | None:
         """A mail by its content, with UID 0; None when it is gone."""

@@ -28,7 +28,7 @@ def migrate(connection: Connection, backend: Backend, failpoints: Failpoints) ->
         if current not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
             raise ConfigError(
                 f"the database has schema {current}, this bmgate knows {HEAD}: install the newer bmgate again, or bring"
-                " back the backup made before its upgrade (see: bmgate restore)"
+                " back the backup in backups/"
             )
         backend.before_upgrade(connection, current)
     failpoints.pass_("storage.migrate")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from bmgate.domain.mailbox import ContentId
 from bmgate.domain.outbox import (
@@ -36,6 +36,23 @@ from bmgate.storage.repositories.scope import AccountScope
 from bmgate.storage.schema import outbox, outbox_event
 from bmgate.storage.schema import submission as submissions
 
+_ADD_SUBMISSION = insert(submissions).returning(submissions.c.id)
+_ADD_ROW = insert(outbox).returning(outbox.c.id)
+_MINE = ROWS.where(submissions.c.account == bindparam("account"))
+_BY_QUEUE_ID = _MINE.where(submissions.c.queue_id == bindparam("queue_id")).order_by(outbox.c.n)
+_BY_SUBMISSION = _MINE.where(outbox.c.submission == bindparam("submission")).order_by(outbox.c.n)
+_REPEAT = (
+    select(submissions)
+    .where(submissions.c.account == bindparam("account"), submissions.c.repeat_tag == bindparam("repeat_tag"))
+    .where(submissions.c.created_at >= bindparam("since"))
+    .order_by(submissions.c.id)
+)
+_UNFINISHED_COUNT = (
+    select(func.count())
+    .select_from(outbox.join(submissions, submissions.c.id == outbox.c.submission))
+    .where(UNFINISHED, submissions.c.account == bindparam("account"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountOutboxRepository:
@@ -45,9 +62,8 @@ class AccountOutboxRepository:
 
     def find_repeat(self, repeat_tag: bytes, since: int) -> Submission | None:
         """The submission with this tag made at or after `since` (O9)."""
-        same = (submissions.c.repeat_tag == repeat_tag, submissions.c.created_at >= since)
-        query = select(submissions).where(submissions.c.account == self.scope.account.id, *same)
-        row = self.scope.connection.execute(query.order_by(submissions.c.id)).first()
+        wanted = {"account": self.scope.account.id, "repeat_tag": repeat_tag, "since": since}
+        row = self.scope.connection.execute(_REPEAT, wanted).first()
         return None if row is None else read_submission(row, self.scope.keys)
 
     def add(self, submission: NewSubmission, rows: Iterable[NewOutgoing]) -> list[OutgoingMessage]:
@@ -57,18 +73,16 @@ class AccountOutboxRepository:
 
     def rows(self, limit: int = 1000) -> list[OutgoingMessage]:
         """Newest first, final ones included."""
-        return self._read(ROWS.order_by(outbox.c.id.desc()).limit(limit))
+        return self._read(_MINE.order_by(outbox.c.id.desc()).limit(limit))
 
     def find(self, name: str) -> list[OutgoingMessage]:
         """By queue id (all rows) or `QUEUEID-n` (one)."""
         queue_id, _, n = name.upper().partition("-")
-        query = ROWS.where(submissions.c.queue_id == queue_id).order_by(outbox.c.n)
-        return [row for row in self._read(query) if n in ("", str(row.n))]
+        return [row for row in self._read(_BY_QUEUE_ID, queue_id=queue_id) if n in ("", str(row.n))]
 
     def history(self, row: OutboxId) -> list[HistoryEntry]:
         """Oldest first; raises Missing."""
-        query = ROWS.where(outbox.c.id == row)
-        if not self._read(query):
+        if not self._read(_MINE.where(outbox.c.id == row)):
             raise Missing(f"this account has no outbox row {row}")
         events = select(outbox_event).where(outbox_event.c.outbox == row).order_by(outbox_event.c.id)
         return [
@@ -78,12 +92,10 @@ class AccountOutboxRepository:
 
     def rows_of(self, submission: SubmissionId) -> list[OutgoingMessage]:
         """In the order of their numbers."""
-        return self._read(ROWS.where(outbox.c.submission == submission).order_by(outbox.c.n))
+        return self._read(_BY_SUBMISSION, submission=submission)
 
     def unfinished_count(self) -> int:
-        query = select(func.count()).select_from(outbox.join(submissions, submissions.c.id == outbox.c.submission))
-        mine = (submissions.c.account == self.scope.account.id, UNFINISHED)
-        return self.scope.connection.execute(query.where(*mine)).scalar_one()
+        return self.scope.connection.execute(_UNFINISHED_COUNT, {"account": self.scope.account.id}).scalar_one()
 
     def replace_sent_content(self, message_id: str, content: ContentId) -> None:
         """The Sent copy of the submission with this Message-ID, if there is one, is this content from now on (M7)."""
@@ -105,8 +117,7 @@ class AccountOutboxRepository:
             "sent_content": new.sent_content,
             "created_at": new.created_at,
         }
-        statement = insert(submissions).values(values).returning(submissions.c.id)
-        return SubmissionId(self.scope.connection.execute(statement).scalar_one())
+        return SubmissionId(self.scope.connection.execute(_ADD_SUBMISSION, values).scalar_one())
 
     def _add_row(self, submission: SubmissionId, of: NewSubmission, new: NewOutgoing) -> OutgoingMessage:
         vault = self.scope.vault
@@ -146,7 +157,7 @@ class AccountOutboxRepository:
             "created_at": of.created_at,
             "updated_at": of.created_at,
         }
-        row = self.scope.connection.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one()
+        row = self.scope.connection.execute(_ADD_ROW, values).scalar_one()
         message = replace(message, id=OutboxId(row))
         add_event(self.scope, message, of.created_at, "")
         return message
@@ -154,6 +165,6 @@ class AccountOutboxRepository:
     def _message_id_tag(self, message_id: str) -> bytes:
         return self.scope.vault.tag(b"submission", self.scope.account.uuid, message_id.encode(errors="replace"))
 
-    def _read(self, query: Select[Any]) -> list[OutgoingMessage]:
-        rows = self.scope.connection.execute(query.where(submissions.c.account == self.scope.account.id))
+    def _read(self, query: Select[Any], **values: Any) -> list[OutgoingMessage]:
+        rows = self.scope.connection.execute(query, values | {"account": self.scope.account.id})
         return [read_row(row, self.scope.vault) for row in rows]

@@ -87,6 +87,7 @@ class AccountRepository:
         self.scope.connection.execute(
             update(accounts).where(accounts.c.id == self.get(account).id).values(state=state.value)
         )
+        self.scope.entered.pop(account, None)
 
     def password_slots(self, account: AccountId) -> list[PasswordSlot]:
         """Those made for this account's key: one copied from another account opens nothing here."""
@@ -111,6 +112,11 @@ class AccountRepository:
 
     def enter(self, account: AccountId) -> AccountScope:
         """The way into one account; raises Missing."""
+        if account not in self.scope.entered:
+            self.scope.entered[account] = self._entered(account)
+        return self.scope.entered[account]
+
+    def _entered(self, account: AccountId) -> AccountScope:
         row, vault = self._row(account), self.scope.vault
         opened = vault.open(Purpose.SECRETS, row.sealed_secrets, row.uuid)
         secrets = AccountSecrets(opened[:KEY_SIZE], opened[KEY_SIZE:])

@@ -4,13 +4,19 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.contact import Contact
 from bmgate.storage.repositories.scope import AccountScope, AnyRow
 from bmgate.storage.schema import contact as contacts
 from bmgate.storage.schema import dedupe
+
+_ONE = select(contacts).where(
+    contacts.c.account == bindparam("account"), contacts.c.address_tag == bindparam("address_tag")
+)
+_ADD = insert(contacts)
+_CHANGE = update(contacts).where(contacts.c.id == bindparam("row"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class AccountContactRepository:
     def save(self, contact: Contact) -> None:
         """Add to the address book, or give another label."""
         sealed = self.scope.keys.seal(contact.label.encode(), b"contact label", self._tag(contact.address))
-        self._write(contact.address, sealed_label=sealed)
+        self._write(contact.address, self._row(contact.address), sealed_label=sealed)
 
     def label_of(self, address: Address) -> str:
         """Empty when there is none; raises AccountLocked."""
@@ -39,7 +45,7 @@ class AccountContactRepository:
         row = self._row(address)
         if row is not None and row.corresponded:
             return False
-        self._write(address, corresponded=True)
+        self._write(address, row, corresponded=True)
         return True
 
     def correspondents(self) -> list[Address]:
@@ -47,24 +53,26 @@ class AccountContactRepository:
         rows = self.scope.connection.execute(self._mine().where(contacts.c.corresponded.is_(True)))
         return [self._address(row) for row in rows]
 
-    def _write(self, address: Address, **values: object) -> None:
-        tag, row = self._tag(address), self._row(address)
+    def _write(self, address: Address, row: AnyRow | None, **values: object) -> None:
+        """Change `row`, or make one for an address that has none."""
         if row is not None:
-            self.scope.connection.execute(update(contacts).where(contacts.c.id == row.id).values(values))
+            self.scope.connection.execute(_CHANGE, values | {"row": row.id})
             return
+        tag = self._tag(address)
         new = {
             "account": self.scope.account.id,
             "address_tag": tag,
             "sealed_address": self.scope.keys.seal(str(address).encode(), b"contact", tag),
             "corresponded": False,
         }
-        self.scope.connection.execute(insert(contacts).values(new | values))
+        self.scope.connection.execute(_ADD, new | values)
 
     def _mine(self) -> Select[Any]:
         return select(contacts).where(contacts.c.account == self.scope.account.id).order_by(contacts.c.id)
 
     def _row(self, address: Address) -> AnyRow | None:
-        return self.scope.connection.execute(self._mine().where(contacts.c.address_tag == self._tag(address))).first()
+        wanted = {"account": self.scope.account.id, "address_tag": self._tag(address)}
+        return self.scope.connection.execute(_ONE, wanted).first()
 
     def _tag(self, address: Address) -> bytes:
         return self.scope.vault.tag(b"contact", self.scope.account.uuid, str(address).encode())

@@ -29,6 +29,12 @@ KEEP_PUBLICATIONS_SECONDS = 7 * 86_400
 
 _BY_ID = select(identities).where(identities.c.id == bindparam("id"))
 _OLDEST_FIRST = select(identities).order_by(identities.c.id)
+_OF_ACCOUNT = _OLDEST_FIRST.where(identities.c.account == bindparam("account"))
+_BY_ADDRESS = _OLDEST_FIRST.where(
+    identities.c.ripe == bindparam("ripe"),
+    identities.c.version == bindparam("version"),
+    identities.c.stream == bindparam("stream"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,8 @@ class IdentityRepository:
         return self._first(_OLDEST_FIRST.where(*asked))
 
     def by_address(self, address: Address) -> Identity | None:
-        same = (identities.c.ripe == address.ripe, identities.c.version == address.version)
-        return self._first(_OLDEST_FIRST.where(*same, identities.c.stream == address.stream))
+        wanted = {"ripe": address.ripe, "version": address.version, "stream": address.stream}
+        return self._first(_BY_ADDRESS, wanted)
 
     def by_alias(self, name: str) -> Identity | None:
         """The identity an alias of this gateway names, an account's own name included; compared folded."""
@@ -118,8 +124,8 @@ class IdentityRepository:
         change = update(identities).where(identities.c.id == self._row(identity).id)
         self.scope.connection.execute(change.values(values))
 
-    def _first(self, query: Select[Any]) -> Identity | None:
-        row = self.scope.connection.execute(query).first()
+    def _first(self, query: Select[Any], values: dict[str, Any] | None = None) -> Identity | None:
+        row = self.scope.connection.execute(query, values).first()
         return None if row is None else self._read(row)
 
     def _read(self, row: AnyRow) -> Identity:
@@ -166,7 +172,7 @@ class AccountIdentityRepository:
 
     def all(self) -> list[Identity]:
         """Oldest first."""
-        rows = self.scope.connection.execute(self._mine(_OLDEST_FIRST))
+        rows = self.scope.connection.execute(_OF_ACCOUNT, {"account": self.scope.account.id})
         return [_read_identity(row, self.scope.keys) for row in rows]
 
     def default(self) -> Identity | None:

@@ -20,6 +20,16 @@ _INSERT = {
 _LAST_ID = select(func.coalesce(func.max(objects.c.id), 0))
 _NEWER = select(objects.c.vector).where(objects.c.id > bindparam("last")).order_by(objects.c.id)
 _GET = select(objects.c.vector, objects.c.encoded).where(objects.c.vector.in_(bindparam("vectors", expanding=True)))
+_BY_TAG = select(objects.c.encoded).where(objects.c.tag == bindparam("tag"))
+_PUBKEYS = _BY_TAG.where(
+    objects.c.object_type == int(ObjectType.PUBKEY), objects.c.version == bindparam("version")
+).order_by(objects.c.expires_time.desc())
+_LIVE_GETPUBKEY = (
+    _BY_TAG.where(objects.c.object_type == int(ObjectType.GETPUBKEY), objects.c.own.is_(True))
+    .where(objects.c.expires_time >= bindparam("now"))
+    .order_by(objects.c.expires_time.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +80,12 @@ class InventoryRepository:
     def pubkeys_by_lookup(self, address_version: int, lookup: bytes) -> list[BitmessageObject]:
         """Stored pubkey objects with this tag (v4), or all of that version (v2, v3), newest expiry first."""
         tag = lookup if address_version >= 4 else b""
-        kind = (objects.c.object_type == int(ObjectType.PUBKEY), objects.c.version == address_version)
-        query = select(objects.c.encoded).where(objects.c.tag == tag, *kind).order_by(objects.c.expires_time.desc())
-        return [read_object(encoded) for encoded in self.scope.connection.execute(query).scalars()]
+        found = self.scope.connection.execute(_PUBKEYS, {"tag": tag, "version": address_version})
+        return [read_object(encoded) for encoded in found.scalars()]
 
     def live_getpubkey(self, lookup: bytes, now: int) -> BitmessageObject | None:
         """An own unexpired getpubkey for this ripe or tag."""
-        kind = (objects.c.object_type == int(ObjectType.GETPUBKEY), objects.c.own.is_(True))
-        query = select(objects.c.encoded).where(objects.c.tag == lookup, *kind, objects.c.expires_time >= now)
-        encoded = self.scope.connection.execute(query.order_by(objects.c.expires_time.desc()).limit(1)).scalar()
+        encoded = self.scope.connection.execute(_LIVE_GETPUBKEY, {"tag": lookup, "now": now}).scalar()
         return None if encoded is None else read_object(encoded)
 
     def purge(self, expired_before: int) -> list[InventoryVector]:

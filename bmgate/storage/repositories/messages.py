@@ -77,6 +77,16 @@ _CHUNKS = (
     )
     .order_by(messages.c.uid, blobs.c.kind, blobs.c.n)
 )
+_SIZES = (
+    select(messages.c.uid, contents.c.size_class)
+    .select_from(messages.join(contents, contents.c.id == messages.c.content))
+    .where(
+        messages.c.mailbox == bindparam("mailbox"),
+        messages.c.uid.in_(bindparam("uids", expanding=True)),
+        contents.c.account == bindparam("account"),
+    )
+    .order_by(messages.c.uid)
+)
 _CONTENT_CHUNKS = (
     select(literal(0), literal(0), *_CHUNK)
     .select_from(contents.join(blobs, blobs.c.content == contents.c.id))
@@ -114,12 +124,14 @@ class AccountMessageRepository:
             heads += reader.heads(self.scope.connection.execute(_HEADER_CHUNKS, self._where(mailbox, portion)).all())
         return heads
 
-    def messages(self, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
-        """Raises MailboxMissing, AccountLocked."""
+    def messages(
+        self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[StoredMessage]:
+        """With a budget the first whose sizes fit, but at least one (I7). Raises MailboxMissing, AccountLocked."""
         self._counters(mailbox)
         reader = content_reader(self.scope)
         found: list[StoredMessage] = []
-        for portion in portions(uids):
+        for portion in portions(uids if budget_octets is None else self._fitting(mailbox, uids, budget_octets)):
             found += reader.messages(self.scope.connection.execute(_CHUNKS, self._where(mailbox, portion)).all())
         return found
 
@@ -226,6 +238,18 @@ class AccountMessageRepository:
 
     def _some_rows(self, mailbox: MailboxId, uids: list[int]) -> list[MessageRow]:
         return _read_rows(self.scope.connection.execute(_SOME_ROWS, {"mailbox": mailbox, "uids": uids}))
+
+    def _fitting(self, mailbox: MailboxId, uids: Collection[int], budget_octets: int) -> list[int]:
+        """The first of them that are there and fit together, at least one; a size counts as its size class."""
+        fitting: list[int] = []
+        left = budget_octets
+        for portion in portions(uids):
+            for uid, size in self.scope.connection.execute(_SIZES, self._where(mailbox, portion)).all():
+                if fitting and size > left:
+                    return fitting
+                fitting.append(uid)
+                left -= size
+        return fitting
 
     def _shown_contents(self, mailbox: MailboxId, uids: list[int]) -> list[tuple[int, int]]:
         query = select(messages.c.uid, messages.c.content).order_by(messages.c.uid)

@@ -27,7 +27,12 @@ from bmgate.storage.schema import submission as submissions
 LATE_ACK_SECONDS = 56 * 86_400  # after a failure: the ack may have waited in the network as long as the msg
 
 _BY_ID = ROWS.where(outbox.c.id == bindparam("id"))
-_WANT_PUBKEY = (State.NEED_PUBKEY.value, State.REQUESTED.value)
+_STATE = select(outbox.c.state).where(outbox.c.id == bindparam("id"))
+_SAVE = update(outbox).where(outbox.c.id == bindparam("row"))
+_SUBMISSION = select(submissions).where(submissions.c.id == bindparam("id"))
+_WANTING = ROWS.where(outbox.c.state.in_((State.NEED_PUBKEY.value, State.REQUESTED.value))).order_by(outbox.c.id)
+_WAITING_FOR = _WANTING.where(outbox.c.recipient_tag == bindparam("tag"))
+_WAITING_BY_LOOKUP = _WANTING.where(outbox.c.lookup_tag == bindparam("tag"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +50,24 @@ class OutboxRepository:
 
     def submission(self, submission: SubmissionId) -> Submission:
         """With its text; raises Missing, or AccountLocked while the account's keys are away."""
-        row = self.scope.connection.execute(select(submissions).where(submissions.c.id == submission)).first()
+        row = self.scope.connection.execute(_SUBMISSION, {"id": submission}).first()
         if row is None:
             raise Missing(f"there is no submission {submission}")
         return read_submission(row, AccountRepository(self.scope).enter(AccountId(row.account)).keys)
 
     def save(self, message: OutgoingMessage, now: int, detail: str) -> OutgoingMessage:
         """Write every changeable field; a change of state adds a line of history. Raises Missing."""
-        before = self.get(message.id)
+        before = self.scope.connection.execute(_STATE, {"id": message.id}).scalar()
+        if before is None:
+            raise Missing(f"there is no outbox row {message.id}")
         values = changeable(message) | {"updated_at": now}
-        self.scope.connection.execute(update(outbox).where(outbox.c.id == message.id).values(values))
-        if message.state is not before.state:
+        self.scope.connection.execute(_SAVE, values | {"row": message.id})
+        if message.state.value != before:
             add_event(self.scope, message, now, detail)
         return replace(message, updated_at=now)
 
     def save_nonce(self, row: OutboxId, nonce: int) -> None:
-        change = update(outbox).where(outbox.c.id == row).values(saved_nonce=encode_nonce(nonce))
-        self.scope.connection.execute(change)
+        self.scope.connection.execute(_SAVE, {"row": row, "saved_nonce": encode_nonce(nonce)})
 
     def unfinished(self) -> list[OutgoingMessage]:
         """Every row that is not final, oldest first."""
@@ -74,13 +80,11 @@ class OutboxRepository:
 
     def waiting_for(self, recipient: Address) -> list[OutgoingMessage]:
         """Rows that want this address's pubkey: NEED_PUBKEY and REQUESTED."""
-        wants = (outbox.c.state.in_(_WANT_PUBKEY), outbox.c.recipient_tag == address_tag(self.scope.vault, recipient))
-        return self._read(ROWS.where(*wants).order_by(outbox.c.id))
+        return self._read(_WAITING_FOR, tag=address_tag(self.scope.vault, recipient))
 
     def waiting_by_lookup(self, address_version: int, tag: bytes) -> list[OutgoingMessage]:
         """Such rows whose recipient has this version and, for version 4, this tag."""
-        wants = outbox.c.lookup_tag == lookup_tag(self.scope.vault, address_version, tag)
-        return self._read(ROWS.where(outbox.c.state.in_(_WANT_PUBKEY), wants).order_by(outbox.c.id))
+        return self._read(_WAITING_BY_LOOKUP, tag=lookup_tag(self.scope.vault, address_version, tag))
 
     def watched_acks(self) -> list[tuple[bytes, OutboxId]]:
         """Ack data and row of everything an ack may still come for: unfinished, or FAILED within the last 56 days.
@@ -104,5 +108,5 @@ class OutboxRepository:
         query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
         return {State(state): count for state, count in self.scope.connection.execute(query)}
 
-    def _read(self, query: Select[Any]) -> list[OutgoingMessage]:
-        return [read_row(row, self.scope.vault) for row in self.scope.connection.execute(query)]
+    def _read(self, query: Select[Any], **values: Any) -> list[OutgoingMessage]:
+        return [read_row(row, self.scope.vault) for row in self.scope.connection.execute(query, values)]

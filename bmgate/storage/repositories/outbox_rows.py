@@ -29,7 +29,7 @@ from bmgate.storage.schema import outbox, outbox_event
 from bmgate.storage.schema import submission as submissions
 from bmgate.storage.vault import AccountKeys, Purpose, Vault
 
-UNFINISHED = outbox.c.state.not_in(sorted(state.value for state in FINAL))
+UNFINISHED = outbox.c.state.in_(sorted(state.value for state in State if state not in FINAL))  # by its index
 ROWS = select(
     outbox,
     submissions.c.account,
@@ -37,12 +37,14 @@ ROWS = select(
     submissions.c.queue_id,
 ).join(submissions, submissions.c.id == outbox.c.submission)
 
+_ADD_EVENT = insert(outbox_event)
+
 
 def add_event(scope: GatewayScope | AccountScope, message: OutgoingMessage, now: int, detail: str) -> None:
     """A line of history: `message` has come into its state."""
     sealed = scope.vault.seal(Purpose.QUEUE, detail.encode(errors="replace"), b"event", _number(message.id))
     values = {"outbox": message.id, "at": now, "state": message.state.value, "sealed_detail": sealed}
-    scope.connection.execute(insert(outbox_event).values(values))
+    scope.connection.execute(_ADD_EVENT, values)
 
 
 def open_detail(vault: Vault, sealed: bytes, row: OutboxId) -> str:

@@ -1,26 +1,18 @@
 """What repositories share: the connection of the unit of work, the keys, and small habits with rows."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bmgate.domain.account import Account, AccountSecrets
+from bmgate.domain.account import Account, AccountId, AccountSecrets
 from bmgate.storage.vault import AccountKeys, Vault
 
 MAX_PARAMETERS = 500  # values of one IN list
 MAX_INTEGER = 2**63 - 1
 
 AnyRow = Row[*tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayScope:
-    """A unit of work on the whole gateway."""
-
-    connection: Connection
-    vault: Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +24,15 @@ class AccountScope:
     account: Account
     secrets: AccountSecrets
     keys: AccountKeys
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayScope:
+    """A unit of work on the whole gateway; `entered` are the accounts it has had to do with so far."""
+
+    connection: Connection
+    vault: Vault
+    entered: dict[AccountId, AccountScope] = field(default_factory=dict)
 
 
 def portions(uids: Collection[int]) -> Iterator[list[int]]:
