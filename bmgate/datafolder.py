@@ -5,6 +5,7 @@
 
 import fcntl
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -97,9 +98,11 @@ class DataFolder:
         if not stat.S_ISDIR(status.st_mode):
             raise ConfigError(f"{self.path} is not a folder")
         if status.st_uid != os.geteuid():
-            raise ConfigError(f"{self.path} belongs to another user; run: chown {os.geteuid()} '{self.path}'")
+            raise ConfigError(
+                f"{self.path} belongs to another user; run: chown {os.geteuid()} {shlex.quote(str(self.path))}"
+            )
         if stat.S_IMODE(status.st_mode) & 0o077:
-            raise ConfigError(f"others can read {self.path}; run: chmod 700 '{self.path}'")
+            raise ConfigError(f"others can read {self.path}; run: chmod 700 {shlex.quote(str(self.path))}")
 
     def check_sealed(self) -> None:
         """Raises ConfigError, with what helps, where master key and database are not both there (D7)."""

@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import shlex
 import sqlite3
 import stat
 import time
@@ -96,6 +97,7 @@ def folder_findings(where: Place) -> Iterator[Finding]:
     folder = where.folder
     yield Finding("ok", "data folder", str(folder.path))
     try:
+        folder.check_sealed()
         read_master_key(folder.master_key)
     except ConfigError as error:
         yield Finding("configuration", "master key", str(error))
@@ -103,7 +105,7 @@ def folder_findings(where: Place) -> Iterator[Finding]:
         yield Finding("ok", "master key", str(folder.master_key))
     for path in sorted(folder.path.rglob("*")):
         if _is_open(path):
-            yield Finding("error", "permissions", f"others can read {path}; run: chmod go= '{path}'")
+            yield Finding("error", "permissions", f"others can read {path}; run: chmod go= {shlex.quote(str(path))}")
 
 
 def config_findings(where: Place, config: Config) -> Iterator[Finding]:

@@ -315,7 +315,7 @@ async def test_d7_only_who_asks_for_a_new_database_gets_one(tmp_path: Path, vaul
     with pytest.raises(ConfigError, match="backup"):
         open_database(path, vault, "test", create=False)
     create_database(path, vault, "test")
-    assert [each.name for each in tmp_path.iterdir()] == ["bmgate.db"]
+    assert files(tmp_path) == [path]
     assert path.stat().st_mode & 0o777 == 0o600
     await open_database(path, vault, "test", create=False).close()
     with pytest.raises(ConfigError, match="belongs to 'test'"):
@@ -331,9 +331,13 @@ async def test_d7_an_empty_database_of_a_server_is_filled_only_for_who_asks(empt
 
 async def test_d7_a_file_that_goes_while_it_is_used_is_not_made_anew(tmp_path: Path, vault: Vault) -> None:
     database = make_database(tmp_path, vault)
-    for path in tmp_path.iterdir():
+    for path in files(tmp_path):
         path.unlink()
     with pytest.raises(StorageFailed):
         await database.read(lambda store: store.accounts.all())
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
     await database.close()
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())

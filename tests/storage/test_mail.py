@@ -111,7 +111,7 @@ async def test_i7_a_budget_ends_reading_at_the_last_mail_that_fits(database: Sea
         return [message.uid for message in found]
 
     assert await read([1, 2, 3, 4, 5, 6], None) == [1, 3, 4, 5, 6]
-    assert await read([1, 2, 3, 4, 5, 6], 600 + size_class(1_000)) == [1, 3]
+    assert await read([1, 2, 3, 4, 5, 6], size_class(600) + size_class(1_000)) == [1, 3]
     assert await read([6, 5, 4], 100) == [4]
     assert await read([1, 5, 6], 0) == [1]
     assert await read([2, 99], 0) == []
