@@ -1,6 +1,7 @@
 """Commands on a data folder without a running gateway: each opens it, does its work and leaves it in order."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_a_folder_open_to_others_is_refused_with_the_command_that_helps(run: Run
     folder.chmod(0o755)
     result = run("status")
     assert result.exit_code == 2
-    assert f"chmod 700 '{folder}'" in result.stderr
+    assert f"chmod 700 {shlex.quote(str(folder))}" in result.stderr
 
 
 def test_a_wrong_setting_is_exit_code_2_and_named(run: Run, folder: Path) -> None:
