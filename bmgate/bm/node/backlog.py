@@ -1,7 +1,7 @@
 """What peers announced in large portions, until there is time to look at it: some of each peer's in turn.
 
-Bounded like what becomes of it (P9): at most `per_peer` announcements a peer and `in_all` together. The oldest go when a
-peer exceeds its share, and when all together are too many, the oldest of the peer that has most.
+Bounded like what becomes of it (P9): at most `per_peer` announcements a peer and `in_all` together. The oldest go when
+a peer exceeds its share, and when all together are too many, the oldest of the peer that has most.
 """
 
 from collections.abc import Collection

@@ -6,7 +6,8 @@ seconds goes to the next announcer, or again to the only one. A peer starts with
 first getdata (anti-intersection delay), and earns a larger one by delivering.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple, NewType
@@ -14,6 +15,8 @@ from typing import NamedTuple, NewType
 from bmgate.bm.hashes import InventoryVector
 
 PeerId = NewType("PeerId", int)  # one connection, numbered by the node
+
+SETTLED_IN_QUEUE = 1_000  # objects that may stand in a peer's queue for nothing, besides as many as are wanted of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +59,27 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Source:
-    """One peer. What it announced and we lack stands in exactly one of three tables, the oldest first."""
+    """One peer. What it announced and we lack, `number` objects, is under way here or elsewhere, or else in the queue.
+
+    The queue, the oldest first, also holds what is settled meanwhile: eight bytes each, where a dict takes a hundred.
+    """
 
     start: float  # no request before
     window: int
-    queue: dict[InventoryVector, None] = field(default_factory=dict)  # can be asked of it
-    in_flight: dict[InventoryVector, None] = field(default_factory=dict)  # is being asked of it
-    elsewhere: dict[InventoryVector, None] = field(default_factory=dict)  # is being asked of others, or was in vain
+    number: int = 0
+    queue: deque[InventoryVector] = field(default_factory=deque)
+    in_flight: dict[InventoryVector, None] = field(default_factory=dict)
+    elsewhere: dict[InventoryVector, None] = field(default_factory=dict)  # asked of others, or of this peer in vain
     delivered_at: float = 0.0
     timeouts: int = 0
 
-    def __len__(self) -> int:
-        return len(self.queue) + len(self.in_flight) + len(self.elsewhere)
-
-    def __iter__(self) -> Iterator[InventoryVector]:
-        """What it announced; last what is being asked of it, or a flood would push its own unkept promises out."""
-        return chain(self.queue, self.elsewhere, self.in_flight)
-
-    def hold_back(self, vector: InventoryVector) -> None:
-        """This object is not to be asked of this peer for now."""
-        self.drop(vector)
-        self.elsewhere[vector] = None
-
     def drop(self, vector: InventoryVector) -> None:
         """This object is not to come from this peer."""
-        for table in (self.queue, self.in_flight, self.elsewhere):
-            table.pop(vector, None)
+        self.number -= 1
+        self.in_flight.pop(vector, None)
+        self.elsewhere.pop(vector, None)
+        if self.queue and self.queue[0] == vector:  # the oldest goes first, mostly
+            self.queue.popleft()
 
 
 class Downloads:
@@ -90,6 +88,7 @@ class Downloads:
     def __init__(self, limits: DownloadLimits = DownloadLimits()) -> None:
         self._limits = limits
         self._wanted: dict[InventoryVector, _Heard] = {}
+        self._gone = 0  # from `_wanted` since it was made, other than by delivery
         self._asked: dict[InventoryVector, _Asked] = {}  # of the wanted ones, those that were ever asked for
         self._sources: dict[PeerId, _Source] = {}
 
@@ -108,9 +107,9 @@ class Downloads:
         source = self._sources.pop(peer, None)
         if source is None:
             return
-        self._lose_announcer(peer, source)
-        if len(source) > len(self._wanted):  # most is gone, and a dict never shrinks by itself
-            self._wanted = dict(self._wanted)
+        before = len(self._wanted)
+        self._lose_announcer(peer, source, [*source.queue, *source.elsewhere, *source.in_flight])
+        self._shrink(before - len(self._wanted))
 
     def announced(self, peer: PeerId, vectors: Iterable[InventoryVector], is_stem: bool = False) -> None:
         """The peer has these, all of which we lack."""
@@ -120,17 +119,20 @@ class Downloads:
         alone = _Heard((peer,), is_stem)
         joined: dict[_Heard, _Heard] = {}
         for vector in vectors:
-            heard = self._wanted.setdefault(vector, alone)
-            if heard is not alone:
-                if vector in source.queue or vector in source.in_flight or vector in source.elsewhere:
-                    continue
+            heard = self._wanted.get(vector)
+            if heard is None:
+                self._wanted[vector] = alone
+            elif peer in heard.announcers:
+                continue
+            else:
                 if heard not in joined:
                     joined[heard] = heard.also_from(peer, is_stem)
                 self._wanted[vector] = joined[heard]
-            elif vector in source.queue:  # twice in a row
-                continue
-            table = source.elsewhere if self._is_under_way(vector) else source.queue
-            table[vector] = None
+            source.number += 1
+            if self._is_under_way(vector):
+                source.elsewhere[vector] = None
+            else:
+                source.queue.append(vector)
         self._keep_within_limits(source, peer)
 
     def announcers(self, vector: InventoryVector) -> list[PeerId]:
@@ -160,15 +162,20 @@ class Downloads:
         source = self._sources.get(peer)
         if source is None or now < source.start or len(source.in_flight) > source.window // 2:
             return []
-        vectors = list(islice(source.queue, source.window - len(source.in_flight)))
-        for vector in vectors:
-            for other in self._wanted[vector].announcers:
-                self._sources[other].hold_back(vector)
-            del source.elsewhere[vector]
-            source.in_flight[vector] = None
-            before = self._asked.get(vector)
-            self._asked[vector] = _Asked(peer, now, before.first if before else now)
+        vectors: list[InventoryVector] = []
+        while source.queue and len(source.in_flight) < source.window:
+            vector = source.queue.popleft()
+            if self._can_be_asked(vector, peer, source):
+                self._ask(vector, peer, now)
+                vectors.append(vector)
         return vectors
+
+    def _ask(self, vector: InventoryVector, peer: PeerId, now: float) -> None:
+        for other in self._wanted[vector].announcers:
+            table = self._sources[other].in_flight if other == peer else self._sources[other].elsewhere
+            table[vector] = None
+        before = self._asked.get(vector)
+        self._asked[vector] = _Asked(peer, now, before.first if before else now)
 
     def expire(self, now: float) -> list[PeerId]:
         """Let late requests go to others; the peers that have failed too often, to be disconnected."""
@@ -198,7 +205,9 @@ class Downloads:
         if now - self._asked[vector].first >= self._limits.give_up:
             self._forget(vector)
             return
-        self._sources[peer].hold_back(vector)
+        source = self._sources[peer]
+        del source.in_flight[vector]
+        source.elsewhere[vector] = None
         announcers = self._wanted[vector].announcers
         self._offer(vector, [other for other in announcers if other != peer] or [peer])
 
@@ -207,7 +216,13 @@ class Downloads:
         self._asked[vector].peer = None
         for peer in peers:
             del self._sources[peer].elsewhere[vector]
-            self._sources[peer].queue[vector] = None
+            self._sources[peer].queue.append(vector)
+
+    def _can_be_asked(self, vector: InventoryVector, peer: PeerId, source: _Source) -> bool:
+        """Whether what stands in the peer's queue is still to come from it."""
+        heard = self._wanted.get(vector)
+        is_announced = heard is not None and peer in heard.announcers
+        return is_announced and vector not in source.in_flight and vector not in source.elsewhere
 
     def _is_under_way(self, vector: InventoryVector) -> bool:
         asked = self._asked.get(vector)
@@ -216,37 +231,55 @@ class Downloads:
     def _keep_within_limits(self, source: _Source, peer: PeerId) -> None:
         """The oldest go together: each look for the first key of a dict passes the places of all that went before.
 
-        What was asked for goes last.
+        What was asked for goes last, or a flood would push its own unkept promises out.
         """
-        lost = _oldest(source, len(source) - self._limits.per_peer)
-        for vector in lost:
-            source.drop(vector)
-        self._lose_announcer(peer, lost)
-        not_asked = (vector for vector in self._wanted if vector not in self._asked)
-        for vector in _oldest(chain(not_asked, self._asked), len(self._wanted) - self._limits.in_all):
-            self._forget(vector)
+        if source.number > self._limits.per_peer:
+            self._lose_announcer(peer, source, self._oldest_of(source, peer, source.number - self._limits.per_peer))
+        if len(source.queue) > 2 * source.number + SETTLED_IN_QUEUE:
+            queued = (vector for vector in source.queue if self._can_be_asked(vector, peer, source))
+            source.queue = deque(dict.fromkeys(queued))
+        surplus = len(self._wanted) - self._limits.in_all
+        if surplus > 0:
+            not_asked = (vector for vector in self._wanted if vector not in self._asked)
+            for vector in list(islice(chain(not_asked, self._asked), surplus)):
+                self._forget(vector)
+            self._shrink(surplus)
 
-    def _lose_announcer(self, peer: PeerId, vectors: Iterable[InventoryVector]) -> None:
-        """The tables of the peer itself are the caller's."""
+    def _shrink(self, gone: int) -> None:
+        """A dict never shrinks by itself, and one that loses its oldest all the time grows to twice its size."""
+        self._gone += gone
+        if self._gone > min(self._limits.in_all // 2, 2 * len(self._wanted)):
+            self._wanted, self._gone = dict(self._wanted), 0
+
+    def _oldest_of(self, source: _Source, peer: PeerId, number: int) -> list[InventoryVector]:
+        """Taken out of the peer's queue, and when this is not enough, of what is under way."""
+        oldest: dict[InventoryVector, None] = {}
+        while source.queue and len(oldest) < number:
+            vector = source.queue.popleft()
+            if self._can_be_asked(vector, peer, source):
+                oldest[vector] = None
+        return [*oldest, *islice(chain(source.elsewhere, source.in_flight), number - len(oldest))]
+
+    def _lose_announcer(self, peer: PeerId, source: _Source, vectors: Collection[InventoryVector]) -> None:
+        """None of `vectors` is to come from this peer; those that were not to anyway do not matter."""
         left: dict[_Heard, _Heard] = {}
         for vector in vectors:
-            before = self._wanted[vector]
+            before = self._wanted.get(vector)
+            if before is None or peer not in before.announcers:
+                continue
+            source.drop(vector)
             if len(before.announcers) == 1:
                 del self._wanted[vector]
                 self._asked.pop(vector, None)
                 continue
             if before not in left:
                 left[before] = before.without(peer)
-            self._wanted[vector] = heard = left[before]
-            asked = self._asked.get(vector)
-            if asked is not None and asked.peer == peer:
-                self._offer(vector, heard.announcers)
+            self._wanted[vector] = left[before]
+            others = left[before].announcers
+            if vector in self._asked and all(vector in self._sources[other].elsewhere for other in others):
+                self._offer(vector, others)
 
     def _forget(self, vector: InventoryVector) -> None:
         for peer in self._wanted.pop(vector).announcers:
             self._sources[peer].drop(vector)
         self._asked.pop(vector, None)
-
-
-def _oldest(table: Iterable[InventoryVector], surplus: int) -> list[InventoryVector]:
-    return list(islice(table, surplus)) if surplus > 0 else []

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 USER_AGENT = f"/bmgate:{'.'.join(__version__.split('.')[:2])}/".encode()
 STOP_SECONDS = 1.0
+CROWD_SECONDS = 60.0  # between two log lines that count refused connections
 DISCOURAGED = "too many objects without their work"
 
 Trace = Callable[[str, Direction, Command], None]
@@ -114,6 +115,7 @@ class Node:
         self._peers: dict[PeerId, PeerProtocol] = {}
         self._dialled: set[PeerTarget] = set()
         self._last_id = 0
+        self._not_let_in = 0  # since the last log line of them
         self._servers: list[asyncio.Server] = []
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +132,7 @@ class Node:
         await self._exchange.start()
         await self._listen()
         self._spawn(self._tick())
+        self._spawn(self._tell_of_crowds())
         for target in self._settings.peers:
             self.add_peer(target)
 
@@ -203,7 +206,8 @@ class Node:
             return None
         (host, port), own_host = names[0][:2], names[1][0]
         if target is None and not self._pool.may_accept(host, self._clock.monotonic()):
-            log.info("peer %s is not let in: too many connections, or discouraged", host)
+            log.debug("peer %s is not let in: too many connections, or discouraged", host)
+            self._not_let_in += 1
             return None
         context = self._tls_context(target, host)
         version = self._version(host, port, context is not None)
@@ -260,7 +264,9 @@ class Node:
 
     def _closed(self, target: PeerTarget | None, peer: PeerProtocol, ending: Ending, detail: str) -> None:
         connection = self._pool[peer.id]
-        log.info("peer %s is closed, %s: %s", self._name(connection), ending.name, detail)
+        is_passer_by = connection.inbound and not connection.established  # whose number nothing limits
+        level = logging.DEBUG if is_passer_by else logging.INFO
+        log.log(level, "peer %s is closed, %s: %s", self._name(connection), ending.name, detail)
         if target is None and ending is Ending.TLS_FAILED:
             self._without_tls_inbound.add(source_group(connection.host), self._clock.monotonic())
         self._exchange.closed(peer)
@@ -300,6 +306,14 @@ class Node:
             for peer in list(self._peers.values()):
                 peer.tick()
             self._exchange.tick()
+
+    async def _tell_of_crowds(self) -> None:
+        """However many connections we refuse, the log grows by one line a minute."""
+        while True:
+            await self._clock.sleep(CROWD_SECONDS)
+            if self._not_let_in:
+                log.info("%d connections were not let in: too many, or discouraged", self._not_let_in)
+                self._not_let_in = 0
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._group is not None

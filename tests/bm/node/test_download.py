@@ -1,5 +1,6 @@
 """Whom to ask for what: one request for each object, time-outs, windows, and bounds on what strangers announce."""
 
+import tracemalloc
 from dataclasses import replace
 from time import process_time
 
@@ -122,6 +123,17 @@ def test_a_small_window_grows_with_deliveries_and_shrinks_with_a_timeout() -> No
     assert len(wanted.requests(ALICE, 61.0)) == 4
 
 
+def test_who_was_asked_in_vain_is_asked_again_when_the_others_have_gone() -> None:
+    wanted = downloads(ALICE, BOB)
+    wanted.announced(ALICE, vectors(1))
+    wanted.announced(BOB, vectors(1))
+    wanted.requests(ALICE, 0.0)
+    wanted.expire(60.0)
+    assert wanted.requests(ALICE, 60.0) == []
+    wanted.remove_peer(BOB)
+    assert wanted.requests(ALICE, 60.0) == vectors(1)
+
+
 def test_what_a_lost_peer_was_asked_for_is_asked_of_others() -> None:
     wanted = downloads(ALICE, BOB)
     both, alone = vectors(2)
@@ -166,6 +178,33 @@ def test_p9_a_flood_costs_no_more_for_each_hash_than_what_fits() -> None:
     for flood in floods[1:]:
         wanted.announced(ALICE, flood)
     assert process_time() - began < 25 * fitting + 0.5  # one look for the oldest at each hash made it a hundred times
+
+
+def test_p9_a_flood_does_not_push_out_what_the_peer_was_asked_for_and_did_not_deliver() -> None:
+    wanted = downloads(ALICE, limits=replace(LIMITS, per_peer=100, timeouts_allowed=16))
+    wanted.announced(ALICE, vectors(100))
+    assert wanted.requests(ALICE, 0.0) == vectors(16)
+    wanted.announced(ALICE, vectors(100, start=100))
+    assert len(wanted) == 100
+    assert wanted.requests(ALICE, 1.0) == []
+    assert wanted.expire(60.0) == [ALICE]
+
+
+def test_p9_the_full_table_of_200_000_costs_less_than_48_megabytes_and_gives_them_back() -> None:
+    peers = [PeerId(number) for number in range(4)]
+    wanted = downloads(*peers)
+    tracemalloc.start()
+    try:
+        for peer in peers:
+            for start in range(0, 50_000, 1_000):
+                wanted.announced(peer, vectors(1_000, start=peer * 50_000 + start))
+        assert len(wanted) == 200_000
+        assert tracemalloc.get_traced_memory()[0] < 48_000_000
+        for peer in peers:
+            wanted.remove_peer(peer)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_object_is_a_stem_one_until_somebody_announces_it_openly() -> None:

@@ -535,6 +535,40 @@ async def test_p4_a_thousand_connections_from_one_host_leave_room_for_others() -
             await peer.close()
 
 
+async def test_p4_a_crowd_that_is_not_let_in_is_one_line_a_minute_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmgate.bm.node.node.CROWD_SECONDS", 0.2)
+    caplog.set_level("INFO", logger="bmgate.bm.node.node")
+    async with home(settings(ALICE, replace(TESTNET, limits_groups=True))) as alice:
+        crowd = [await Stranger.connect(alice) for _ in range(30)]
+        assert all([await peer.is_closed() for peer in crowd[2:]])
+        for peer in crowd:
+            await peer.close()
+        await until(lambda: not alice.node.peers())
+        await until(lambda: "not let in" in caplog.text)
+    told = [record.getMessage() for record in caplog.records if "listens" not in record.getMessage()]
+    assert sum(int(line.split()[0]) for line in told) == 28
+    assert len(told) < 5
+
+
+async def test_t1_an_honest_peer_is_answered_during_a_flood_of_announcements() -> None:
+    async with home(settings(ALICE)) as alice, stranger(alice) as peer, stranger(alice, CAROL) as other:
+        await peer.shake_hands()
+        await other.shake_hands()
+        for _ in range(2):
+            data = os.urandom(32 * 50_000)
+            peer.say(Inv(tuple(InventoryVector(data[at : at + 32]) for at in range(0, len(data), 32))))
+        peer.say(Ping())
+        await peer.hear(Getdata)
+        for _ in range(10):
+            started = time.monotonic()
+            other.say(Ping())
+            await other.hear(Pong)
+            assert time.monotonic() - started < 1
+        await peer.hear(Pong)
+
+
 async def test_p3_a_silent_stranger_is_closed_in_time() -> None:
     hasty = replace(settings(ALICE), deadlines=Deadlines(handshake=0.05))
     async with home(hasty) as alice, stranger(alice) as peer:
