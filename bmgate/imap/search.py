@@ -161,7 +161,7 @@ def _header(key: HeaderHas, subject: Subject) -> bool | None:
         return None
     if key.name in _INDEXED and key.text and key.text in _INDEXED[key.name](index).casefold():
         return True
-    raw = [field_value(head.header, field) for field in index.fields if field.name == key.name]
+    raw = [field_value(head.header, field) for field in index.fields if field[0] == key.name]
     if not key.text:
         return bool(raw)
     return any(key.text in decode_header(value).casefold() for value in raw)

@@ -7,7 +7,6 @@ nothing. Decoding of words for people is in `headers`. Sources: RFC 5322 2.2, RF
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 MAX_FIELDS = 2000  # of one header; what follows is kept as one field without a name
 MAX_VALUE = 65536  # bytes of one field that are looked at
@@ -28,12 +27,9 @@ _SECTION = re.compile(rb"([^*]++)\*(\d{1,3})(\*?)\Z")  # RFC 2231 3: name*0, nam
 _MUST_ESCAPE = re.compile(rb"[^!#$&+\-.0-9A-Z^_`a-z|~]")
 
 
-class Field(NamedTuple):
-    """One header field; `name` in lower case, `start` and `end` enclose it with its line end."""
-
-    name: str
-    start: int
-    end: int
+Field = tuple[str, int, int]
+"""One header field: name in lower case, start and end, which enclose it with its line end. A bare tuple: FETCH reads
+some twenty of them a message from storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Header:
 
     def values(self, raw: bytes, name: str) -> Iterator[bytes]:
         """Every field of that name, in order."""
-        return (field_value(raw, field) for field in self.fields if field.name == name)
+        return (field_value(raw, field) for field in self.fields if field[0] == name)
 
 
 def scan_header(raw: bytes, start: int, end: int) -> Header:
@@ -59,7 +55,7 @@ def scan_header(raw: bytes, start: int, end: int) -> Header:
     unix_from = _MBOX_FROM.match(raw, start, end)
     if unix_from:
         position = unix_from.end()
-        fields.append(Field("", start, position))
+        fields.append(("", start, position))
     while position < end:
         field = _FIELD.match(raw, position, end)
         if field is None:
@@ -67,20 +63,21 @@ def scan_header(raw: bytes, start: int, end: int) -> Header:
             return Header(tuple(fields), blank.end() if blank else position)
         if len(fields) == MAX_FIELDS:
             return _cut_short(raw, fields, position, end)
-        fields.append(Field(field[1].decode("ascii").lower(), position, field.end()))
+        fields.append((field[1].decode("ascii").lower(), position, field.end()))
         position = field.end()
     return Header(tuple(fields), position)
 
 
 def _cut_short(raw: bytes, fields: list[Field], position: int, end: int) -> Header:
     blank = _HEADER_END.search(raw, position, end)
-    rest = Field("", position, blank.start() + 1 if blank else end)
+    rest = ("", position, blank.start() + 1 if blank else end)
     return Header((*fields, rest), blank.end() if blank else end)
 
 
 def field_value(raw: bytes, field: Field) -> bytes:
     """What follows the colon, unfolded and trimmed, without CR, LF and NUL; at most `MAX_VALUE` bytes are read."""
-    text = raw[field.start : min(field.end, field.start + MAX_VALUE)]
+    _, start, end = field
+    text = raw[start : min(end, start + MAX_VALUE)]
     return _FOLD.sub(b"", text.partition(b":")[2]).translate(_LINE_BYTES).strip()
 
 

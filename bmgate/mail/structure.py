@@ -69,7 +69,7 @@ class MessageIndex(NamedTuple):
 
     def value(self, header: bytes, name: str) -> bytes | None:
         """The first field of that lower-case name, unfolded; `header` is the mail or its header alone."""
-        return next((field_value(header, field) for field in self.fields if field.name == name), None)
+        return next((field_value(header, field) for field in self.fields if field[0] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def section_bytes(raw: bytes, index: MessageIndex, section: Section) -> bytes | 
         return raw[start:end]
     wanted = section.kind == "HEADER.FIELDS"
     fields = index.fields if not section.path else scan_header(raw, start, end).fields
-    chosen = [raw[field.start : field.end] for field in fields if (field.name in section.names) == wanted]
+    chosen = [raw[start:end] for name, start, end in fields if (name in section.names) == wanted]
     # the empty line is always there (RFC 3501 6.4.5), also when the header was cut off before it
     return b"".join(piece if piece.endswith(b"\n") else piece + b"\r\n" for piece in chosen) + b"\r\n"
 
@@ -193,6 +193,4 @@ def decode_index(data: bytes) -> MessageIndex:
         raise ValueError("index of an unknown version")
     size, header_size, envelope, body, bodystructure, fields, parts, *rest = values[1:]
     ranges = tuple(map(PartRange._make, parts))
-    return MessageIndex(
-        size, header_size, envelope, body, bodystructure, tuple(map(Field._make, fields)), ranges, *rest
-    )
+    return MessageIndex(size, header_size, envelope, body, bodystructure, fields, ranges, *rest)

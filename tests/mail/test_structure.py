@@ -253,7 +253,7 @@ def check(raw: bytes, index: MessageIndex) -> None:
     """What holds for the index of any bytes."""
     assert index.size == len(raw)
     assert b"".join((raw[: index.header_size], raw[index.header_size :])) == raw
-    assert all(0 <= field.start < field.end <= index.header_size for field in index.fields)
+    assert all(0 <= start < end <= index.header_size for _, start, end in index.fields)
     for part in index.parts:
         inner = [part.text_start] if part.text_start >= 0 else []
         offsets = [0, part.mime_start, part.body_start, *inner, part.body_end, len(raw)]
