@@ -14,7 +14,8 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.identity import ReceivingKey
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.objects import StoredObject
-from bmgate.domain.ports.database import AccountStore, Failpoints, Store
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import OverQuota
 from bmgate.mail.incoming import IncomingMail, Kind, content_id, message_id, render
 from bmgate.pow.target import is_work_sufficient

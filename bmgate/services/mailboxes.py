@@ -27,7 +27,8 @@ from bmgate.domain.mailbox import (
     StoredMessage,
     Transfer,
 )
-from bmgate.domain.ports.database import AccountMailboxes, AccountStore, Database, Failpoints, Store
+from bmgate.domain.ports.account_store import AccountMailboxes, AccountStore
+from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock
 from bmgate.errors import LimitReached, MailboxExists, MailboxMissing, NotAllowed
 from bmgate.mail.headers import message_ids_in

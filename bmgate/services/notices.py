@@ -17,7 +17,7 @@ from bmgate.domain.outbox import (
     State,
     Submission,
 )
-from bmgate.domain.ports.database import AccountStore
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.mail.addresses import mail_address
 from bmgate.mail.causes import (
     Cause,

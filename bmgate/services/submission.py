@@ -18,7 +18,8 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, ReturnContent
-from bmgate.domain.ports.database import AccountStore, Database, Failpoints, Store
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock, Solver
 from bmgate.errors import Ambiguous, BadAddress, IdentityDisabled, LimitReached, Missing, NotAllowed, NotOwner, TooLarge
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, mail_address, resolve_recipient, resolve_sender

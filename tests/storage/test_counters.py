@@ -12,7 +12,8 @@ from storage_fixtures import NOW, Units, add_account, make_passwords, make_vault
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import FlagChange, Flags, Mailbox, MailboxId, MailboxKind, MessageRow
-from bmgate.domain.ports.database import AccountStore, Store
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Store
 from bmgate.errors import MailboxExists
 from bmgate.storage.fsck import check
 

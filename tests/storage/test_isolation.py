@@ -27,7 +27,8 @@ from bmgate.domain.account import Account, Level
 from bmgate.domain.contact import Contact
 from bmgate.domain.mailbox import FlagChange, Flags, MailboxId, MailboxKind, NewContent
 from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutboxId, Priority, ReturnContent, State, SubmissionId
-from bmgate.domain.ports.database import AccountStore, Store
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Store
 from bmgate.errors import GatewayError, Missing
 from bmgate.storage.database import SealedDatabase
 from bmgate.storage.fsck import check

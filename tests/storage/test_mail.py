@@ -19,7 +19,8 @@ from bmgate.domain.mailbox import (
     MessageRow,
     NewContent,
 )
-from bmgate.domain.ports.database import AccountStore, Store
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Store
 from bmgate.errors import AccountLocked, MailboxExists, MailboxMissing, OverQuota
 from bmgate.storage.database import SealedDatabase
 from bmgate.storage.repositories.contents import CHUNK_SIZE, size_class
