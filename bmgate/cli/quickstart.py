@@ -1,5 +1,6 @@
 """`bmgate quickstart`: from nothing to the settings of a mail program."""
 
+import shlex
 import signal
 import sys
 import time
@@ -55,7 +56,7 @@ def quickstart(account: str, password_stdin: bool, network: str | None, no_serve
 
     run_gateway(where.folder, config, first_account)
     if no_serve:
-        click.echo("Start it with: bmgate serve")
+        click.echo(f"Start it with: bmgate serve --data {shlex.quote(str(where.folder.path))}")
 
 
 def _first_settings(network: str | None) -> "Changes":

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shlex
 import signal
 import stat
 import subprocess
@@ -39,7 +40,7 @@ def test_it_ends_with_everything_a_mail_program_asks_for(tmp_path: Path) -> None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     again = quickstart(folder, "--account", "anna", "--password-stdin")
     assert again.exit_code == 0
-    assert again.stdout == "Start it with: bmgate serve\n"
+    assert again.stdout == f"Start it with: bmgate serve --data {shlex.quote(str(folder))}\n"
 
 
 def test_another_network_needs_another_folder(folder: Path) -> None:
