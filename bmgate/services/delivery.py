@@ -77,6 +77,7 @@ class Deliverer:
             except OverQuota:  # not confirmed, so its sender sends it again later
                 return Delivered()
         mine.duplicates.remember(mail.content_id, arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS)
+        mine.duplicates.forget(now)
         return Delivered(mailbox, ack)
 
     def deliver_local(self, store: Store, mail: LocalMail, now: int) -> MailboxId:

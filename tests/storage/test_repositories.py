@@ -375,6 +375,20 @@ async def test_contacts_and_correspondents_are_remembered(database: SealedDataba
     await database.transact(work)
 
 
+async def test_duplicates_are_forgotten_when_their_time_is_over(
+    database: SealedDatabase, alice: Account, bob: Account
+) -> None:
+    def work(store: Store) -> None:
+        mine, others = store.account(alice.id).duplicates, store.account(bob.id).duplicates
+        mine.remember(b"old", NOW - 1)
+        mine.remember(b"new", NOW)
+        others.remember(b"old", NOW - 1)
+        mine.forget(NOW)
+        assert (mine.seen(b"old"), mine.seen(b"new"), others.seen(b"old")) == (False, True, True)
+
+    await database.transact(work)
+
+
 async def test_duplicates_are_known_per_account(database: SealedDatabase, alice: Account, bob: Account) -> None:
     def work(store: Store) -> None:
         mine = store.account(alice.id).duplicates

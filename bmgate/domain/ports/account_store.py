@@ -206,6 +206,10 @@ class AccountDuplicates(Protocol):
         """Insert, or prolong."""
         ...
 
+    def forget(self, before: int) -> None:
+        """Drop what was to be kept until a time before that."""
+        ...
+
 
 class AccountStore(Protocol):
     """All that is one account's, within one unit of work."""

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.contact import Contact
@@ -16,6 +16,7 @@ _ONE = select(contacts).where(
     contacts.c.account == bindparam("account"), contacts.c.address_tag == bindparam("address_tag")
 )
 _ADD = insert(contacts)
+_OUTDATED = delete(dedupe).where(dedupe.c.account == bindparam("account"), dedupe.c.keep_until < bindparam("before"))
 _CHANGE = update(contacts).where(contacts.c.id == bindparam("row"))
 
 
@@ -102,6 +103,10 @@ class AccountDuplicateRepository:
             return
         values = {"account": self.scope.account.id, "content_tag": self._tag(content_id), "keep_until": keep_until}
         self.scope.connection.execute(insert(dedupe).values(values))
+
+    def forget(self, before: int) -> None:
+        """Drop what was to be kept until a time before that."""
+        self.scope.connection.execute(_OUTDATED, {"account": self.scope.account.id, "before": before})
 
     def _same(self, content_id: bytes) -> tuple[Any, ...]:
         return dedupe.c.account == self.scope.account.id, dedupe.c.content_tag == self._tag(content_id)
