@@ -111,7 +111,6 @@ class Gateway:
             database,
             self.node,
             clock,
-            network,
             watch,
             deliverer,
             recorder,

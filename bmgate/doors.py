@@ -63,7 +63,7 @@ class Doors:
         mailboxes: Mailboxes,
         submissions: Submissions,
     ) -> None:
-        self._config, self._folder = config, folder
+        self._config = config
         self._imap = ImapServices(accounts, mailboxes)
         self._smtp = SmtpServices(accounts, submissions)
         files = certificate_files(config, folder)

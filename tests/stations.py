@@ -89,7 +89,6 @@ class Services:
             database,
             announcer,
             clock,
-            network,
             self.watch,
             deliverer,
             recorder,

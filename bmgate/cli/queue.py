@@ -12,7 +12,7 @@ from bmgate.cli.output import duration, moment, print_facts, print_json, print_t
 @click.group()
 @place_options
 def queue() -> None:
-    """Outgoing mail: what became of it, cancel, retry.
+    """Outgoing mail: what became of it, cancel, retry, force.
 
     Each mail has a queue id such as 7KQ2AB and one row per recipient: 7KQ2AB-1, 7KQ2AB-2, ...
     A bare queue id means all of them.
@@ -63,6 +63,16 @@ def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Ask for the key again, or send again, without waiting for the time set."""
     _rows(call("queue.retry", account=account, id=id), as_json)
+
+
+@queue.command()
+@click.argument("id")
+@account_option
+@json_option
+@place_options
+def force(id: str, account: str, as_json: bool) -> None:  # noqa: A002
+    """Do the work for a recipient who demands more of it than max_difficulty."""
+    _rows(call("queue.force", account=account, id=id), as_json)
 
 
 def _rows(result: list[dict[str, Any]], as_json: bool) -> None:

@@ -89,6 +89,7 @@ class Methods:
             "queue.show": Method(self._queue_show, (_ACCOUNT, _ID)),
             "queue.cancel": Method(self._queue_cancel, (_ACCOUNT, _ID)),
             "queue.retry": Method(self._queue_retry, (_ACCOUNT, _ID)),
+            "queue.force": Method(self._queue_force, (_ACCOUNT, _ID)),
             "peers.list": Method(self._peers_list),
             "peers.add": Method(self._peers_add, (Param("peer", str),)),
             "status": Method(self._status.report),
@@ -215,6 +216,10 @@ class Methods:
     async def _queue_retry(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
         return [_row_value(row) for row in await self._queue.retry(owner.id, id)]
+
+    async def _queue_force(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
+        owner = await self._account(account)
+        return [_row_value(row) for row in await self._queue.force(owner.id, id)]
 
     # --- the node ---
 

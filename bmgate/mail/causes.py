@@ -118,20 +118,17 @@ class NotConfirmed(Delay):
 
 @dataclass(frozen=True, slots=True)
 class DemandTooHigh(Delay):
-    """The recipient demands `times` the usual work, `work_seconds` here; `command` orders it ("force 7KQ2AB-1")."""
+    """The recipient demands `times` the usual work; `command` orders it ("bmgate queue force 7KQ2AB-1")."""
 
     status = "4.3.3"
     times: int
-    work_seconds: int
     command: str
-    command_address: str
     give_up_at: int
 
     def sentence(self, recipient: str) -> str:
         return (
-            f"{recipient} demands {self.times} times the usual work, about {duration_words(self.work_seconds)} on this "
-            f'machine. To send it anyway mail "{self.command}" to {self.command_address} '
-            f"before {date_words(self.give_up_at)}."
+            f"{recipient} demands {self.times} times the usual work, more than this gateway does unasked. "
+            f'To send it anyway run "{self.command}" before {date_words(self.give_up_at)}.'
         )
 
     @property

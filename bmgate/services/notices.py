@@ -90,8 +90,8 @@ class NoticeWriter:
             case _, State.FAILED if "FAILURE" in after.notify:
                 return _failure(after, difficulty, days)
             case _, State.TOO_DIFFICULT if "DELAY" in after.notify:
-                command = f"force {after.name}"
-                return DemandTooHigh(difficulty, 0, command, f"bmgate@{self.domain}", after.next_attempt)
+                command = f"bmgate queue force {after.name}"
+                return DemandTooHigh(difficulty, command, after.next_attempt)
             case State.PUBLISHED, State.READY if "DELAY" in after.notify:
                 return NotConfirmed(before.updated_at, after.attempt, MAX_ATTEMPTS, give_up_at)
             case _:

@@ -61,6 +61,10 @@ class Queue:
         """Ask for the key again, or send again, without waiting for the time set; raises NotAllowed."""
         return await self._command(account, name, Event.RETRY)
 
+    async def force(self, account: AccountId, name: str) -> list[OutgoingMessage]:
+        """Do the work that a recipient demands beyond `max_difficulty`; raises NotAllowed."""
+        return await self._command(account, name, Event.FORCED)
+
     async def _command(self, account: AccountId, name: str, event: Event) -> list[OutgoingMessage]:
         rows = await self._database.read(lambda store: _named(store, account, name))
         after = [await self._sending.command(row.id, event) for row in rows]
@@ -90,4 +94,4 @@ def _too_late(row: OutgoingMessage, event: Event) -> str:
     if event is Event.CANCEL:
         too_late = row.state in (State.PUBLISHED, State.ACKED, State.NO_ACK_EXPECTED)  # and asked before
         return f"{row.name} is {'published: too late to cancel' if too_late else row.state.lower()}"
-    return f"{row.name} is {row.state.lower()}: there is nothing to retry"
+    return f"{row.name} is {row.state.lower()}: there is nothing to {'retry' if event is Event.RETRY else 'force'}"

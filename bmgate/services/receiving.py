@@ -11,7 +11,6 @@ import logging
 from dataclasses import dataclass, field
 
 from bmgate.bm.crypto import read_ciphertext
-from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import BitmessageObject, ObjectType, read_getpubkey
 from bmgate.bm.plaintext import Msg, Pubkey, open_pubkey, read_msg
 from bmgate.domain.identity import PubkeyWork, ReceivingKey
@@ -61,7 +60,6 @@ class Receiving:
         database: Database,
         announcer: Announcer,
         clock: Clock,
-        network: NetworkParameters,
         watch: AckWatch,
         deliverer: Deliverer,
         recorder: OutboxRecorder,
@@ -70,7 +68,7 @@ class Receiving:
         events: MailboxEvents,
         failpoints: Failpoints,
     ) -> None:
-        self._database, self._announcer, self._clock, self._network = database, announcer, clock, network
+        self._database, self._announcer, self._clock = database, announcer, clock
         self._watch, self._deliverer, self._recorder = watch, deliverer, recorder
         self._sending, self._pubkeys, self._events, self._failpoints = sending, pubkeys, events, failpoints
         self._keys: list[ReceivingKey] = []

@@ -126,11 +126,11 @@ class Sending:
 
         def decide(store: Store) -> Recorded | OutgoingMessage:
             message = store.outbox.get(row)
-            if event is Event.CANCEL and message.state is State.PUBLISHED:
+            if event is Event.CANCEL and message.state is State.PUBLISHED and not message.no_retry:
                 return store.outbox.save(replace(message, no_retry=True), now, "")
             if not may(message.state, event):
                 return message
-            changes = {"forced": True} if event is Event.FORCED else {}
+            changes: dict[str, Any] = {"forced": True, "reason": Reason.NONE} if event is Event.FORCED else {}
             return self._recorder.record(store, message, event, now, "by the user", **changes, **_fresh(message, event))
 
         outcome = await self._database.transact(decide)

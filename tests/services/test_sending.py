@@ -15,7 +15,7 @@ from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
 from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.objects import StoredObject
-from bmgate.domain.outbox import Event, OutgoingMessage, Reason, State
+from bmgate.domain.outbox import OutgoingMessage, Reason, State
 from bmgate.errors import Missing, NotAllowed
 
 DAY = 86_400
@@ -209,10 +209,12 @@ async def test_too_high_a_demand_waits_for_the_sender_to_force_it(station: Stati
     row = await the_row(alice)
     assert (row.state, row.reason) == (State.TOO_DIFFICULT, Reason.TOO_DIFFICULT)
     assert await subjects(alice) == ["Delayed: Dear"]
-    await station.services.sending.command(row.id, Event.FORCED)
+    await station.services.queue.force(alice.id, row.name)
     await station.settle()
     row = await the_row(alice)
-    assert (row.state, row.forced) == (State.PUBLISHED, True)
+    assert (row.state, row.reason, row.forced) == (State.PUBLISHED, Reason.NONE, True)
+    with pytest.raises(NotAllowed, match="nothing to force"):
+        await station.services.queue.force(alice.id, row.name)
 
 
 async def test_too_high_a_demand_is_given_up_after_a_week(station: Station, clock: FakeClock) -> None:

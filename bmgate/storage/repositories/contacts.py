@@ -1,6 +1,5 @@
 """One account's address book, its correspondents, and its duplicate filter. Addresses and labels are sealed."""
 
-import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.contact import Contact
+from bmgate.mail.incoming import dedupe_tag
 from bmgate.storage.repositories.scope import AccountScope, AnyRow
 from bmgate.storage.schema import contact as contacts
 from bmgate.storage.schema import dedupe
@@ -112,4 +112,4 @@ class AccountDuplicateRepository:
         return dedupe.c.account == self.scope.account.id, dedupe.c.content_tag == self._tag(content_id)
 
     def _tag(self, content_id: bytes) -> bytes:
-        return hmac.digest(self.scope.secrets.dedupe_key, content_id, "sha256")
+        return dedupe_tag(self.scope.secrets.dedupe_key, content_id)
