@@ -16,7 +16,7 @@ DIGEST = hashlib.sha256(b"".join(Path(path).read_bytes() for path in SOURCES)).h
 switch = os.environ.get("BMGATE_BUILD_NATIVE", "auto")
 if switch not in ("auto", "require", "off"):
     raise SystemExit(f"BMGATE_BUILD_NATIVE is {switch!r}, hoped for auto, require or off")
-flags = [] if os.name == "nt" else ["-Wall", "-Wextra", "-O3"]
+flags = [] if os.name == "nt" else ["-Wall", "-Wextra", "-Wno-psabi", "-O3"]
 native = Extension(
     "bmgate.native._native",
     sources=[path for path in SOURCES if path.endswith(".c")],
