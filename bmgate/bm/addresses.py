@@ -16,6 +16,7 @@ from bmgate.errors import BadAddress, ProtocolError
 PREFIX = "BM-"
 RIPE_SIZE = 20
 MAX_STREAM = 2**63 - 1
+MAX_VERSION = 4  # of an address, and so of who signs a msg or a broadcast
 
 _CHECKSUM_SIZE = 4
 _MAX_TEXT = 100  # characters; the longest canonical address has 50
@@ -74,7 +75,7 @@ def parse_address(text: str) -> Address:
         raise BadAddress("checksumfailed", "the checksum does not fit: a letter is wrong or missing")
     reader = WireReader(data)  # with the checksum, which a truncated varint runs into as PyBitmessage's does
     version = _read_number(reader, "version")
-    if version == 0 or version > 4:
+    if version == 0 or version > MAX_VERSION:
         raise BadAddress("versiontoohigh", f"address version {version} is not known")
     if version == 1:
         raise BadAddress("versiontoolow", "address version 1 is out of use")

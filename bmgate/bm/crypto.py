@@ -6,6 +6,7 @@ Source: protocol specification v3, "Encryption"; how peers differ: rules P20, P2
 
 import hashlib
 import hmac
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,10 +51,16 @@ class Ciphertext:
 
     def decrypt(self, private_key: bytes) -> bytes | None:
         """The plaintext, or None when the MAC (or, behind a true MAC, the padding) says that it is not for this key."""
-        shared = _shared_x(private_key, self.point)
-        if shared is None:
-            return None
-        encryption_key, mac_key = _derive_keys(shared)
+        return next(self.decrypt_each([private_key]))
+
+    def decrypt_each(self, private_keys: Iterable[bytes]) -> Iterator[bytes | None]:
+        """What `decrypt` says to each key, in time that tells nothing of them."""
+        for shared in _shared_with(private_keys, self.point):
+            yield None if shared is None else self.open(sha512(shared))
+
+    def open(self, secret: bytes) -> bytes | None:
+        """The plaintext for who derived `secret`, the SHA-512 of the shared X; None as from `decrypt`."""
+        encryption_key, mac_key = secret[:KEY_SIZE], secret[KEY_SIZE:]
         if not hmac.compare_digest(_mac(mac_key, self.authenticated), self.mac):
             return None
         decryptor = Cipher(AES(encryption_key), CBC(self.iv)).decryptor()
@@ -92,7 +99,8 @@ def encrypt(plaintext: bytes, public_key: bytes, entropy: Entropy) -> bytes:
     BadObject when the key is no point on the curve.
     """
     point, shared = _ephemeral(public_key, entropy)
-    encryption_key, mac_key = _derive_keys(shared)
+    secret = sha512(shared)
+    encryption_key, mac_key = secret[:KEY_SIZE], secret[KEY_SIZE:]
     iv = entropy(_IV_SIZE)
     padder = PKCS7(8 * _BLOCK_SIZE).padder()
     encryptor = Cipher(AES(encryption_key), CBC(iv)).encryptor()
@@ -158,12 +166,6 @@ def _read_coordinate(reader: WireReader) -> bytes:
     return coordinate
 
 
-def _derive_keys(shared_x: bytes) -> tuple[bytes, bytes]:
-    """The AES key and the MAC key, 32 bytes each."""
-    digest = sha512(shared_x)
-    return digest[:32], digest[32:]
-
-
 def _mac(key: bytes, authenticated: bytes) -> bytes:
     return hmac.digest(key, authenticated, hashlib.sha256)
 
@@ -184,10 +186,13 @@ _COPY_X: Final = ffi.callback("int(unsigned char *, unsigned char *, unsigned ch
 
 def _shared_x(private_key: bytes, point: bytes) -> bytes | None:
     """The 32-byte X of private key times point, in constant time; None when `private_key` is no scalar."""
-    if len(private_key) != KEY_SIZE:  # the library reads 32 bytes whatever it is given
-        return None
-    output = ffi.new("unsigned char[32]")
+    return next(_shared_with([private_key], point))
+
+
+def _shared_with(private_keys: Iterable[bytes], point: bytes) -> Iterator[bytes | None]:
+    """`_shared_x` of each key with one point."""
+    output, context = ffi.new("unsigned char[32]"), GLOBAL_CONTEXT.ctx
     public = PublicKey(b"\x04" + point).public_key
-    if not lib.secp256k1_ecdh(GLOBAL_CONTEXT.ctx, output, public, private_key, _COPY_X, ffi.NULL):
-        return None
-    return bytes(ffi.buffer(output, _COORDINATE_SIZE))
+    for key in private_keys:  # the library reads 32 bytes whatever it is given
+        found = len(key) == KEY_SIZE and lib.secp256k1_ecdh(context, output, public, key, _COPY_X, ffi.NULL)
+        yield bytes(ffi.buffer(output, _COORDINATE_SIZE)) if found else None

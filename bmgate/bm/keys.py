@@ -22,8 +22,8 @@ Entropy = Callable[[int], bytes]
 
 KEY_SIZE = 32
 POINT_SIZE = 64
+GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-_GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _WIF_PREFIX = b"\x80"
 _WIF_SIZE = 37  # prefix, key, four bytes of checksum
 _MAX_WIF_TEXT = 60  # characters; a right one has 51
@@ -128,7 +128,7 @@ def random_scalar(entropy: Entropy) -> bytes:
 
 def is_scalar(key: bytes) -> bool:
     """Whether `key` is a private key: 32 bytes between 1 and the order of the group."""
-    return len(key) == KEY_SIZE and 0 < int.from_bytes(key) < _GROUP_ORDER
+    return len(key) == KEY_SIZE and 0 < int.from_bytes(key) < GROUP_ORDER
 
 
 def is_point(point: bytes) -> bool:

@@ -5,12 +5,17 @@ from enum import StrEnum
 
 from bmgate.bm.acceptance import KEPT, judge
 from bmgate.bm.acks import ack_data_of, read_ack
+from bmgate.bm.addresses import Address
 from bmgate.bm.keys import Entropy
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import OutboxId
+from bmgate.domain.ports.database import Store
 from bmgate.errors import BadObject
 from bmgate.services.own_objects import random_delay
+
+DAY = 86_400
+MAX_PER_DAY = 20
 
 
 class AckWatch:
@@ -64,3 +69,8 @@ class AckSender:
         if obj is None or verdict not in KEPT:
             return None
         return StoredObject(obj, own=True, stem_until=now + int(random_delay(self.mean_delay, self.entropy)))
+
+
+def may_confirm(store: Store, sender: Address, now: int) -> bool:
+    """Whether this sender has had fewer acks than one gets in a day, from all identities together (P26)."""
+    return store.acks.since(sender, now - DAY) < MAX_PER_DAY

@@ -4,16 +4,21 @@ The node stores objects marked *to process* and wakes us; we read them in order,
 record what each means (mail delivered, ack matched, pubkey learnt) together with its *processed* mark in one
 transaction (C3). Acks are found by look-up, pubkeys by tag, msgs by trial decryption with every key, never stopping at
 a match.
+
+The mark is the queue between the node and us: nobody waits for trial decryption, and nothing the node does tells when
+it ended or how (P39). With many keys a transaction comes when some time was spent, not at the end of a batch.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from bmgate.bm.crypto import read_ciphertext
 from bmgate.bm.objects import BitmessageObject, ObjectType, read_getpubkey
 from bmgate.bm.plaintext import Msg, Pubkey, open_pubkey, read_msg
-from bmgate.domain.identity import PubkeyWork, ReceivingKey
+from bmgate.bm.trial import KeySet
+from bmgate.domain.identity import IdentityId, PubkeyWork, ReceivingKey
 from bmgate.domain.mailbox import MailboxId
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import Event, OutboxId, may
@@ -23,23 +28,26 @@ from bmgate.errors import BadObject, ShuttingDown, Unavailable
 from bmgate.services.acks import AckWatch
 from bmgate.services.delivery import Arrival, Deliverer
 from bmgate.services.events import MailboxEvents
+from bmgate.services.keyring import Keyring, Opened
 from bmgate.services.outbox import OutboxRecorder, Recorded
 from bmgate.services.own_objects import RETRY_SECONDS
 from bmgate.services.pubkeys import Pubkeys
 from bmgate.services.sending import Sending
 
-BATCH = 500
+BATCH = 500  # objects read at once
+PORTION_SECONDS = 0.25  # of trial decryption, after which what was found is recorded
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Recognised:
-    """What one object turned out to be; at most one field is set."""
+    """What one object turned out to be: an ack, a msg to some of us, or neither."""
 
     object: BitmessageObject
     acknowledged: OutboxId | None = None
-    arrivals: tuple[Arrival, ...] = ()
+    opened: list[Opened] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -50,6 +58,15 @@ class _Outcome:
     recorded: list[Recorded] = field(default_factory=list)
     acks: list[StoredObject] = field(default_factory=list)
     pubkeys: list[PubkeyWork] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How many keys there are, on how many msgs they were tried since the start, and for how long."""
+
+    keys: int
+    msgs: int
+    seconds: float
 
 
 class Receiving:
@@ -67,14 +84,16 @@ class Receiving:
         pubkeys: Pubkeys,
         events: MailboxEvents,
         failpoints: Failpoints,
+        keys: KeySet[IdentityId],
     ) -> None:
         self._database, self._announcer, self._clock = database, announcer, clock
         self._watch, self._deliverer, self._recorder = watch, deliverer, recorder
         self._sending, self._pubkeys, self._events, self._failpoints = sending, pubkeys, events, failpoints
-        self._keys: list[ReceivingKey] = []
-        self._keys_changed = True
+        self._keyring = Keyring(database, keys)
+        self._waiting: deque[BitmessageObject] = deque()  # read, and still marked
         self._work = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
+        self._tried, self._tried_seconds = 0, 0.0
         sending.when_stored(self.wake)
         pubkeys.when_stored(self.wake)
 
@@ -87,35 +106,51 @@ class Receiving:
         """There are objects to process."""
         self._work.set()
 
+    @property
+    def trials(self) -> Trials:
+        """Figures for people."""
+        return Trials(len(self._keyring), self._tried, self._tried_seconds)
+
     def identities_changed(self) -> None:
         """Keys came or went."""
-        self._keys_changed = True
+        self._keyring.identities_changed()
 
     async def run(self) -> None:
         """Process what is stored, then whatever comes, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            while True:
-                self._work.clear()
-                try:
-                    while await self.process_batch():
-                        pass
-                except ShuttingDown:
-                    return
-                except Unavailable as error:  # objects stay marked until the disk has room again (D1)
-                    log.warning("receiving waits: %s", error)
-                    await self._clock.sleep(RETRY_SECONDS)
-                    continue
-                await self._work.wait()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                await self._process()
+        finally:
+            self._keyring.close()
 
-    async def process_batch(self) -> int:
-        """Process up to 500 objects; how many there were."""
-        await self._load_keys()
-        objects = await self._database.read(lambda store: store.inventory.to_process(BATCH))
-        if not objects:
+    async def _process(self) -> None:
+        while True:
+            self._work.clear()
+            try:
+                while await self.process_some():
+                    pass
+            except ShuttingDown:
+                return
+            except Unavailable as error:  # objects stay marked until the disk has room again (D1)
+                log.warning("receiving waits: %s", error)
+                await self._clock.sleep(RETRY_SECONDS)
+                continue
+            await self._work.wait()
+
+    async def process_some(self) -> int:
+        """Process some of what is marked; how many objects, 0 when nothing was left."""
+        await self._keyring.refresh()
+        if not self._waiting:
+            stored = await self._database.read(lambda store: store.inventory.to_process(BATCH))
+            self._waiting.extend(each.object for each in stored)
+        if not self._waiting:
             return 0
-        recognised = await asyncio.to_thread(self._recognise_all, [stored.object for stored in objects])
+        recognised = await asyncio.to_thread(self._recognise_some, list(self._waiting))
+        recognised = await self._read_msgs(recognised)
         outcome = await self._database.transact(lambda store: self._record_all(store, recognised))
+        for _ in recognised:
+            self._waiting.popleft()
         self._failpoints.pass_("receiving.committed")
         self._events.changed(outcome.mailboxes)
         self._sending.recorded(outcome.recorded)
@@ -125,16 +160,7 @@ class Receiving:
             self.wake()
         for work in outcome.pubkeys:
             self._pubkeys.begun(work)
-        return len(objects)
-
-    async def _load_keys(self) -> None:
-        while self._keys_changed:
-            self._keys_changed = False
-            try:
-                self._keys = await self._database.read(lambda store: store.identities.receiving_keys())
-            except Unavailable:
-                self._keys_changed = True
-                raise
+        return len(recognised)
 
     def _later(self, ack: StoredObject) -> None:
         """Have an ack announced when its delay is over; after a restart the node itself sees to that."""
@@ -147,32 +173,36 @@ class Receiving:
 
     # -- recognising: a thread, no database ------------------------------------------------------------------------
 
-    def _recognise_all(self, objects: list[BitmessageObject]) -> list[_Recognised]:
-        return [self._recognise(obj) for obj in objects]
+    def _recognise_some(self, objects: list[BitmessageObject]) -> list[_Recognised]:
+        """The first of `objects`, at least one, until some time is spent."""
+        until, recognised = self._clock.monotonic() + PORTION_SECONDS, []
+        for obj in objects:
+            recognised.append(self._recognise(obj))
+            if self._clock.monotonic() >= until:
+                break
+        return recognised
 
     def _recognise(self, obj: BitmessageObject) -> _Recognised:
         row = self._watch.match(obj.encoded)
         if row is not None:
             return _Recognised(obj, acknowledged=row)
         if obj.object_type == ObjectType.MSG and obj.version == 1:
-            return _Recognised(obj, arrivals=self._open_msg(obj))
+            return _Recognised(obj, opened=self._open(obj))
         return _Recognised(obj)
 
-    def _open_msg(self, obj: BitmessageObject) -> tuple[Arrival, ...]:
-        """Try every key, also after a match: time must not tell which one it was."""
-        try:
-            ciphertext = read_ciphertext(obj.ciphertext)
-        except BadObject:
-            return ()
-        arrivals = []
-        for key in self._keys:
-            plaintext = ciphertext.decrypt(key.encryption_key)
-            if plaintext is None:
-                continue
-            msg = _read_or_none(obj, plaintext, key)
-            if msg is not None:
-                arrivals.append(Arrival(key, obj, msg))
-        return tuple(arrivals)
+    def _open(self, obj: BitmessageObject) -> list[Opened]:
+        begun = self._clock.monotonic()
+        opened = self._keyring.open(obj)
+        self._tried, self._tried_seconds = self._tried + 1, self._tried_seconds + self._clock.monotonic() - begun
+        return opened
+
+    async def _read_msgs(self, recognised: list[_Recognised]) -> list[_Recognised]:
+        """The same, with what is in the msgs that were opened, and for whom."""
+        wanted = {identity for item in recognised for identity, _ in item.opened}
+        if not wanted:
+            return recognised
+        found = await self._database.read(lambda store: store.identities.receiving_keys(wanted))
+        return await asyncio.to_thread(_read_all, recognised, {key.identity: key for key in found})
 
     # -- recording: one transaction --------------------------------------------------------------------------------
 
@@ -209,6 +239,7 @@ class Receiving:
         if delivered.mailbox is not None:
             outcome.mailboxes.append(delivered.mailbox)
         if delivered.ack is not None and store.inventory.add([delivered.ack]):
+            store.acks.add(arrival.msg.sender.address, now)
             outcome.acks.append(delivered.ack)
 
     def _record_pubkey(self, store: Store, obj: BitmessageObject, now: int, outcome: _Outcome) -> None:
@@ -238,6 +269,17 @@ class Receiving:
         work = self._pubkeys.begin(store, identity)
         if work is not None:
             outcome.pubkeys.append(work)
+
+
+def _read_all(recognised: list[_Recognised], keys: dict[IdentityId, ReceivingKey]) -> list[_Recognised]:
+    return [replace(item, arrivals=list(_arrivals(item, keys))) for item in recognised]
+
+
+def _arrivals(item: _Recognised, keys: dict[IdentityId, ReceivingKey]) -> Iterator[Arrival]:
+    """Nothing for who went meanwhile: `keys` are those that are still there."""
+    for identity, plaintext in item.opened:
+        if identity in keys and (msg := _read_or_none(item.object, plaintext, keys[identity])) is not None:
+            yield Arrival(keys[identity], item.object, msg)
 
 
 def _read_or_none(obj: BitmessageObject, plaintext: bytes, key: ReceivingKey) -> Msg | None:

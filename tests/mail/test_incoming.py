@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from email.header import decode_header, make_header
 from email.message import Message
+from email.utils import parseaddr
 
 import pytest
 from hypothesis import given
@@ -117,7 +118,7 @@ def test_message_id_and_boundary_are_keyed() -> None:
     assert dedupe_tag(ID_KEY, CONTENT_ID) != dedupe_tag(ID_KEY[::-1], CONTENT_ID)
 
 
-def test_a_chan_post_answers_to_the_chan() -> None:
+def test_p38_a_chan_post_answers_to_the_chan() -> None:
     posted = replace(FIRST_TEST, kind=Kind.CHAN, sender=GENERAL, recipient=GENERAL)
     mail = parsed(replace(posted, sender_label="general", recipient_label="general"))
     assert mail["Reply-To"] == mail["To"] == mail["From"] == f"general <{GENERAL}@{DOMAIN}>"
@@ -129,7 +130,7 @@ def test_a_chan_post_answers_to_the_chan() -> None:
     assert mail["Authentication-Results"] == f"{DOMAIN}; x-bitmessage=neutral (chan key is public)"
 
 
-def test_a_chan_post_signed_by_an_identity_is_verified() -> None:
+def test_p38_a_chan_post_signed_by_an_identity_is_verified() -> None:
     mail = parsed(replace(FIRST_TEST, kind=Kind.CHAN, recipient=GENERAL))
     assert mail["X-Bitmessage-Key"] == f"verified {ALICE}"
     assert "x-bitmessage=pass" in mail["Authentication-Results"]
@@ -146,7 +147,7 @@ def test_a_broadcast_cannot_be_answered_to_all() -> None:
 
 
 @pytest.mark.parametrize("label", ["help@bank.example", str(BOB), f"x {BOB}", str(BOB).removeprefix("BM-"), " \u202e "])
-def test_labels_that_look_like_addresses_are_not_shown(label: str) -> None:
+def test_p37_labels_that_look_like_addresses_are_not_shown(label: str) -> None:
     assert parsed(replace(FIRST_TEST, sender_label=label))["From"] == f"{ALICE}@{DOMAIN}"
 
 
@@ -213,7 +214,7 @@ def test_what_cannot_be_read_is_attached_as_it_came() -> None:
         ("--=_bm_pk4c2yls2lufqfieis2zlcd7", "quoted-printable"),
     ],
 )
-def test_text_travels_in_the_plainest_safe_encoding(body: str, encoding: str) -> None:
+def test_p36_text_travels_in_the_plainest_safe_encoding(body: str, encoding: str) -> None:
     raw = rendered(saying(body=body))
     mail = email.message_from_bytes(raw)
     assert mail["Content-Transfer-Encoding"] == encoding
@@ -223,7 +224,54 @@ def test_text_travels_in_the_plainest_safe_encoding(body: str, encoding: str) ->
     assert not any(line == b"." or line.startswith(b"From ") for line in lines)
 
 
-def test_nul_and_controls_do_not_reach_the_reader() -> None:
+HOSTILE_SUBJECTS = [
+    "x\r\nBcc: v@x\r\n\r\n<html>",
+    "x\u2028Bcc: v@x",
+    "x\x0bBcc: v@x",
+    "x\x85Bcc: v@x",
+    "x\ud800Bcc: v@x\udfff",
+]
+
+
+@pytest.mark.parametrize("subject", HOSTILE_SUBJECTS)
+def test_p33_a_subject_stays_one_field(subject: str) -> None:
+    mail = parsed(saying(subject, "text", (File(subject, b"data", "text/plain", "attachment"),)))
+    assert len(mail.get_all("Subject", [])) == 1
+    assert mail["Bcc"] is None
+    assert subject_of(mail).replace("\ufffd", "").startswith("x")
+    text, attachment = parts_of(mail)
+    assert text_of(text) == "text"
+    assert attachment["Bcc"] is None
+
+
+@pytest.mark.parametrize("odd", ["\u202e", "\u2066", "\u2069", "\u200b", "\x1b", "\0", "\x7f"])
+def test_p34_what_reorders_or_hides_text_is_stripped_from_headers_and_kept_in_the_body(odd: str) -> None:
+    mail = parsed(replace(saying(f"pay{odd}pal", f"pay{odd}pal"), sender_label=f"Al{odd}ice"))
+    assert subject_of(mail) in ("paypal", "pay pal")
+    assert parseaddr(mail["From"]) in (("Alice", f"{ALICE}@{DOMAIN}"), ("Al ice", f"{ALICE}@{DOMAIN}"))
+    if odd in "\u202e\u2066\u2069\u200b":
+        assert text_of(mail) == f"pay{odd}pal"
+
+
+def test_p34_ten_thousand_combining_marks_are_no_subject() -> None:
+    assert len(subject_of(parsed(saying("a" + "\u0301" * 10_000)))) <= 500
+
+
+def test_p35_a_body_of_html_is_shown_as_text() -> None:
+    page = '<script>alert(1)</script><img src="http://x/y.png"><a href="data:text/html,x">'
+    mail = parsed(saying("s", page))
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content_charset() == "utf-8"
+    assert text_of(mail) == page
+
+
+def test_p37_who_wrote_is_the_key_that_signed_whatever_the_text_claims() -> None:
+    mail = parsed(saying(f"From: {BOB}", f"From: support <{BOB}@{DOMAIN}>\n\nYour bank"))
+    assert mail.get_all("From") == [f"Alice <{ALICE}@{DOMAIN}>"]
+    assert parsed(replace(saying("x"), sender_label=""))["From"] == f"{ALICE}@{DOMAIN}"
+
+
+def test_p34_nul_and_controls_do_not_reach_the_reader() -> None:
     assert text_of(parsed(saying(body="a\0b\x1b[2J\r\nc\u202e"))) == "a\ufffdb[2J\nc\u202e"
 
 
@@ -251,7 +299,7 @@ def test_what_the_decoder_left_out_is_told() -> None:
         ("Übersicht für dich " + "ß" * 80 + ".txt", "a/b", None, "a/b"),
     ],
 )
-def test_files_are_attachments_with_harmless_names_and_types(
+def test_p35_files_are_attachments_with_harmless_names_and_types(
     name: str, media_type: str, shown_name: str | None, shown_type: str
 ) -> None:
     raw = rendered(saying("s", "text", (File(name, b"\0data" * 50, media_type, "inline"),)))
@@ -282,7 +330,7 @@ def sent_files() -> st.SearchStrategy[File]:
     st.lists(sent_files(), max_size=3),
     st.text(max_size=30),
 )
-def test_whatever_the_content_the_mail_is_sound(subject: str, body: str, files: list[File], label: str) -> None:
+def test_p33_whatever_the_content_the_mail_is_sound(subject: str, body: str, files: list[File], label: str) -> None:
     mail = replace(saying(subject, body, tuple(files)), sender_label=label)
     raw = rendered(mail)
     assert raw == rendered(mail)
@@ -301,7 +349,7 @@ def test_whatever_the_content_the_mail_is_sound(subject: str, body: str, files: 
 
 
 @given(st.text(max_size=300))
-def test_subjects_survive_encoding_and_folding(subject: str) -> None:
+def test_p33_subjects_survive_encoding_and_folding(subject: str) -> None:
     raw = rendered(saying(subject))
     header = raw[raw.index(b"\r\nSubject:") + 2 : raw.index(b"\r\nMessage-ID:")]
     assert index_message(raw).subject == clean_line(subject)

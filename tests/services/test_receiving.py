@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
+from functools import partial
 
 import pytest
 from fakes import FakeClock
@@ -11,13 +12,16 @@ from stations import MakeStation, Settings, Station, User
 from storage_fixtures import NOW, new_identity
 
 from bmgate.bm.acks import ack_object, ack_packet, build_ack_data
+from bmgate.bm.addresses import Address
 from bmgate.bm.encodings import EXTENDED, IGNORE, SIMPLE, encode_extended, encode_message
 from bmgate.bm.keys import PrivateKeys, random_keys
 from bmgate.bm.network import TESTNET
 from bmgate.bm.objects import OnionPeer, encode_getpubkey, encode_onionpeer, read_object, with_nonce
-from bmgate.bm.plaintext import Behavior, Pubkey, build_msg
+from bmgate.bm.plaintext import Behavior, Pubkey, build_msg, build_pubkey
 from bmgate.domain.mailbox import StoredMessage
 from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import State
+from bmgate.domain.ports.database import Store
 from bmgate.errors import StorageBusy
 from bmgate.native import choose_backend
 from bmgate.pow.target import initial_hash, target
@@ -88,7 +92,7 @@ async def test_a_msg_is_delivered_and_confirmed(station: Station) -> None:
     assert station.announcer.announced == [read_object(stranger.ack()[24:]).vector]
 
 
-async def test_a_resend_is_shown_once_and_confirmed_again(station: Station, clock: FakeClock) -> None:
+async def test_p19_a_resend_is_shown_once_and_confirmed_again(station: Station, clock: FakeClock) -> None:
     alice, stranger = await station.add_user("alice"), Stranger()
     await receive(station, stranger.msg(await key_of(alice)))
     await receive(station, stranger.msg(await key_of(alice), expires=NOW + 8 * DAY, ack=stranger.ack(NOW + 2 * DAY)))
@@ -96,7 +100,7 @@ async def test_a_resend_is_shown_once_and_confirmed_again(station: Station, cloc
     assert len(station.announcer.announced) == 2
 
 
-async def test_a_deliberate_repeat_is_delivered_again(station: Station) -> None:
+async def test_p19_a_deliberate_repeat_is_delivered_again(station: Station) -> None:
     alice, stranger = await station.add_user("alice"), Stranger()
     await receive(station, stranger.msg(await key_of(alice)))
     stranger.ack_data = build_ack_data(1, 1, os.urandom)
@@ -119,7 +123,7 @@ async def test_a_msg_for_nobody_here_leaves_no_trace(station: Station) -> None:
     assert await station.database.read(lambda store: store.inventory.count()) == (1, 0)
 
 
-async def test_a_msg_sealed_again_for_somebody_else_is_dropped(station: Station) -> None:
+async def test_p23_a_msg_sealed_again_for_somebody_else_is_dropped(station: Station) -> None:
     """P23: the destination inside the signature is another one's."""
     alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Stranger()
     keys = replace((await key_of(bob)).keys, encryption=(await key_of(alice)).keys.encryption)
@@ -129,7 +133,7 @@ async def test_a_msg_sealed_again_for_somebody_else_is_dropped(station: Station)
     assert station.announcer.announced == []
 
 
-async def test_too_little_work_for_our_own_demand_is_neither_shown_nor_confirmed(station: Station) -> None:
+async def test_p16_too_little_work_for_our_own_demand_is_neither_shown_nor_confirmed(station: Station) -> None:
     alice = await demanding_user(station, 1_000)
     stranger = Stranger()
     await receive(station, stranger.msg(await key_of(alice)))
@@ -182,7 +186,7 @@ Spoil = Callable[[Stranger], bytes]
     ],
     ids=["none", "short", "header", "expired", "no-work", "onionpeer", "junk"],
 )
-async def test_mail_with_an_ack_that_may_not_be_published_is_delivered_without_it(
+async def test_p26_mail_with_an_ack_that_may_not_be_published_is_delivered_without_it(
     station: Station, spoil: Spoil
 ) -> None:
     alice, stranger = await station.add_user("alice"), Stranger()
@@ -191,7 +195,7 @@ async def test_mail_with_an_ack_that_may_not_be_published_is_delivered_without_i
     assert station.announcer.announced == []
 
 
-async def test_an_object_we_have_is_not_published_as_an_ack(station: Station) -> None:
+async def test_p26_an_object_we_have_is_not_published_as_an_ack(station: Station) -> None:
     alice, stranger = await station.add_user("alice"), Stranger()
     await receive(station, stranger.ack()[24:])
     await receive(station, stranger.msg(await key_of(alice)))
@@ -199,8 +203,47 @@ async def test_an_object_we_have_is_not_published_as_an_ack(station: Station) ->
     assert station.announcer.announced == []
 
 
+async def test_p26_one_sender_gets_twenty_acks_a_day_also_over_a_restart(station: Station, clock: FakeClock) -> None:
+    alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Stranger()
+
+    async def confirmed(stranger: Stranger, users: list[User]) -> int:
+        """How many of one msg for each of `users` are."""
+        station.announcer.announced.clear()
+        msgs = []
+        for user in users:
+            stranger.ack_data = build_ack_data(1, 1, os.urandom)
+            acked = ack_packet(worked(ack_object(stranger.ack_data, clock.now() + DAY), clock.now()), TESTNET.magic)
+            msgs.append(stranger.msg(await key_of(user), ack=acked, expires=clock.now() + 4 * DAY))
+        await station.add_objects(msgs)
+        await station.settle()
+        return len(station.announcer.announced)
+
+    assert await confirmed(stranger, [alice, bob] * 8) == 16
+    await station.crash()
+    await station.start()
+    assert await confirmed(stranger, [alice] * 9) == 4
+    assert len(await alice.messages()) == 17, "mail is delivered all the same"
+    assert await confirmed(Stranger(), [alice]) == 1
+    clock.advance(DAY + 1)
+    assert await confirmed(stranger, [alice]) == 1
+
+
+async def test_p25_pubkeys_nobody_asked_for_are_not_kept(station: Station) -> None:
+    alice, stranger, other = await station.add_user("alice"), Stranger(), Stranger()
+    unasked = worked(build_pubkey(stranger.pubkey, stranger.keys, NOW + DAY, os.urandom))
+    wrong_tag = read_object(worked(build_pubkey(other.pubkey, other.keys, NOW + DAY, os.urandom))).encoded
+    at = 22  # behind the common header stands the tag
+    await receive(station, unasked, worked(wrong_tag[:at] + unasked[at : at + 32] + wrong_tag[at + 32 :]))
+    for address in (stranger.pubkey.address, other.pubkey.address):
+        assert await station.database.read(partial(_cached, address)) is None
+    await alice.send(replace(alice, identity=replace(alice.identity, address=stranger.pubkey.address)))
+    await station.settle()
+    (row,) = await alice.rows()
+    assert row.state is State.PUBLISHED, "the key that was among them is found when it is wanted"
+
+
 @pytest.mark.parametrize(("policy", "confirmed"), [(AckPolicy.ALL, 1), (AckPolicy.CONTACTS, 0), (AckPolicy.NEVER, 0)])
-async def test_the_policy_decides_whether_strangers_are_confirmed(
+async def test_p27_the_policy_decides_whether_strangers_are_confirmed(
     make_station: MakeStation, policy: AckPolicy, confirmed: int
 ) -> None:
     station = await make_station(Settings(ack_policy=policy))
@@ -251,7 +294,7 @@ async def ask(station: Station, clock: FakeClock, alice: User) -> int:
     return len(station.announcer.announced)
 
 
-async def test_asked_for_its_key_an_address_answers_once_in_six_hours_and_four_times_a_day(
+async def test_p28_asked_for_its_key_an_address_answers_once_in_six_hours_and_four_times_a_day(
     station: Station, clock: FakeClock
 ) -> None:
     alice = await station.add_user("alice")
@@ -284,7 +327,7 @@ async def test_a_question_before_the_first_publication_is_answered_by_it(
     assert len(station.announcer.announced) == 1
 
 
-async def test_a_question_survives_a_restart(make_station: MakeStation, clock: FakeClock) -> None:
+async def test_p28_a_question_survives_a_restart(make_station: MakeStation, clock: FakeClock) -> None:
     station = await make_station(Settings(pubkey_delay=600.0))
     alice = await station.add_user("alice")
     assert await ask(station, clock, alice) == 0
@@ -309,3 +352,7 @@ async def test_a_key_whose_work_comes_too_late_is_signed_anew(make_station: Make
     (vector,) = station.announcer.announced
     stored = await station.database.read(lambda store: store.inventory.get([vector]))
     assert read_object(stored[vector]).expires_time > clock.now() + 20 * DAY
+
+
+def _cached(address: Address, store: Store) -> Pubkey | None:
+    return store.pubkeys.find(address)

@@ -7,7 +7,7 @@ Source: protocol specification v3, "pubkey" and "Pubkey bitfield features".
 from dataclasses import dataclass
 from enum import IntFlag
 
-from bmgate.bm.addresses import MAX_STREAM, Address
+from bmgate.bm.addresses import MAX_STREAM, MAX_VERSION, Address
 from bmgate.bm.crypto import decrypt, encrypt, sign, verify
 from bmgate.bm.keys import POINT_SIZE, Entropy, PrivateKeys, PublicKeys, public_point
 from bmgate.bm.objects import BitmessageObject, ObjectType, encode_header, encode_object, reading
@@ -124,7 +124,7 @@ def _decrypt_for(obj: BitmessageObject, address: Address | None) -> bytes:
 
 
 def _take_published_part(reader: WireReader, version: int, stream: int) -> Pubkey:
-    if version not in (2, 3, 4) or not 1 <= stream <= MAX_STREAM:
+    if not 2 <= version <= MAX_VERSION or not 1 <= stream <= MAX_STREAM:
         raise BadObject(f"address version {version}, stream {stream}")
     behavior = reader.uint32()
     keys = PublicKeys(reader.take(POINT_SIZE), reader.take(POINT_SIZE)).validated()

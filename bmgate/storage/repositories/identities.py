@@ -4,6 +4,7 @@ Encryption keys are sealed under the master key, because mail is recognised whil
 labels under the account's own.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,14 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity, IdentityId, NewIdentity, PubkeyWork, ReceivingKey
 from bmgate.errors import Conflict, Missing
 from bmgate.storage.repositories.accounts import AccountRepository
-from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope, decode_nonce, encode_nonce
+from bmgate.storage.repositories.scope import (
+    AccountScope,
+    AnyRow,
+    GatewayScope,
+    decode_nonce,
+    encode_nonce,
+    portions,
+)
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import alias as aliases
 from bmgate.storage.schema import identity as identities
@@ -30,6 +38,14 @@ KEEP_PUBLICATIONS_SECONDS = 7 * 86_400
 _BY_ID = select(identities).where(identities.c.id == bindparam("id"))
 _OLDEST_FIRST = select(identities).order_by(identities.c.id)
 _OF_ACCOUNT = _OLDEST_FIRST.where(identities.c.account == bindparam("account"))
+_ENABLED = select(identities.c.id).where(identities.c.enabled.is_(True)).order_by(identities.c.id)
+_RECEIVING = (
+    select(identities, accounts.c.uuid)
+    .join(accounts, accounts.c.id == identities.c.account)
+    .where(identities.c.enabled.is_(True))
+    .order_by(identities.c.id)
+)
+_RECEIVING_SOME = _RECEIVING.where(identities.c.id.in_(bindparam("ids", expanding=True)))
 _BY_ADDRESS = _OLDEST_FIRST.where(
     identities.c.ripe == bindparam("ripe"),
     identities.c.version == bindparam("version"),
@@ -43,19 +59,15 @@ class IdentityRepository:
 
     scope: GatewayScope
 
-    def receiving_keys(self) -> list[ReceivingKey]:
-        """Of every enabled identity."""
-        query = select(identities, accounts.c.uuid).join(accounts, accounts.c.id == identities.c.account)
-        rows = self.scope.connection.execute(query.where(identities.c.enabled.is_(True)).order_by(identities.c.id))
-        return [
-            ReceivingKey(
-                IdentityId(row.id),
-                AccountId(row.account),
-                _address(row),
-                self.scope.vault.open(Purpose.ENCRYPTION_KEYS, row.sealed_encryption_key, row.uuid, row.ripe),
-            )
-            for row in rows
-        ]
+    def receiving(self) -> list[IdentityId]:
+        """Every enabled identity."""
+        return [IdentityId(each) for each in self.scope.connection.execute(_ENABLED).scalars()]
+
+    def receiving_keys(self, of: Collection[IdentityId] | None = None) -> list[ReceivingKey]:
+        """Of every enabled identity, or of those `of` them that are enabled."""
+        if of is None:
+            return self._keys_of(_RECEIVING, {})
+        return [key for portion in portions(of) for key in self._keys_of(_RECEIVING_SOME, {"ids": portion})]
 
     def by_lookup(self, address_version: int, lookup: bytes) -> Identity | None:
         """Whose pubkey a getpubkey asks for: ripe (v2, v3) or tag (v4)."""
@@ -123,6 +135,17 @@ class IdentityRepository:
     def _change(self, identity: IdentityId, **values: object) -> None:
         change = update(identities).where(identities.c.id == self._row(identity).id)
         self.scope.connection.execute(change.values(values))
+
+    def _keys_of(self, query: Select[Any], values: dict[str, Any]) -> list[ReceivingKey]:
+        return [
+            ReceivingKey(
+                IdentityId(row.id),
+                AccountId(row.account),
+                _address(row),
+                self.scope.vault.open(Purpose.ENCRYPTION_KEYS, row.sealed_encryption_key, row.uuid, row.ripe),
+            )
+            for row in self.scope.connection.execute(query, values)
+        ]
 
     def _first(self, query: Select[Any], values: dict[str, Any] | None = None) -> Identity | None:
         row = self.scope.connection.execute(query, values).first()
