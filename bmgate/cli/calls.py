@@ -4,6 +4,7 @@ from typing import Any
 
 from bmgate.cli.options import Place, place
 from bmgate.control.client import ControlClient
+from bmgate.control.protocol import Progress, untold
 from bmgate.errors import Unavailable
 
 
@@ -21,6 +22,18 @@ def call(method: str, **params: Any) -> Any:
         return client.call(method, params, lambda _: None)
 
 
+def follow(method: str, progress: Progress, **params: Any) -> Any:
+    """The same of a method that tells progress, which only a running gateway has; raises Unavailable without one."""
+    where = place()
+    try:
+        client = ControlClient(where.folder.socket)
+    except Unavailable as error:
+        where.folder.check()
+        raise Unavailable(f"{error}; start it: bmgate serve") from error
+    with client:
+        return client.call(method, params, progress)
+
+
 async def _call_here(where: Place, method: str, params: dict[str, Any]) -> Any:
     from bmgate.app import open_gateway
     from bmgate.cli.composition import methods_of
@@ -28,6 +41,6 @@ async def _call_here(where: Place, method: str, params: dict[str, Any]) -> Any:
 
     gateway = open_gateway(where.folder, where.config(), f"bmgate {method.replace('.', ' ')}")
     try:
-        return await methods_of(gateway, LoopLag(gateway.clock), serving=False).call(method, params, lambda _: None)
+        return await methods_of(gateway, LoopLag(gateway.clock), serving=False).call(method, params, untold)
     finally:
         await gateway.close()

@@ -4,15 +4,16 @@ from typing import Any
 
 import click
 
-from bmgate.cli.calls import call
+from bmgate.cli.calls import call, follow
 from bmgate.cli.options import account_option, json_option, place_options
 from bmgate.cli.output import duration, moment, print_facts, print_json, print_table, printable
+from bmgate.cli.progress import percentage, prospect
 
 
 @click.group()
 @place_options
 def queue() -> None:
-    """Outgoing mail: what became of it, cancel, retry, force.
+    """Outgoing mail: what became of it, what it costs, cancel, retry, force.
 
     Each mail has a queue id such as 7KQ2AB and one row per recipient: 7KQ2AB-1, 7KQ2AB-2, ...
     A bare queue id means all of them.
@@ -26,7 +27,7 @@ def queue() -> None:
 @place_options
 def list_queue(account: str, everything: bool, as_json: bool) -> None:
     """List mail on its way, newest first."""
-    _rows(call("queue.list", account=account, all=everything), as_json)
+    _print_rows(call("queue.list", account=account, all=everything), as_json)
 
 
 @queue.command()
@@ -35,14 +36,46 @@ def list_queue(account: str, everything: bool, as_json: bool) -> None:
 @json_option
 @place_options
 def show(id: str, account: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
-    """Show a mail and its history."""
+    """Show a mail, what its proof of work costs, and its history.
+
+    The price is the work still ahead: the message, the acknowledgement inside it, and the question for the recipient's
+    key. Before they are built it is an estimate.
+    """
     result = call("queue.show", account=account, id=id)
     if as_json:
         print_json(result)
         return
     for number, row in enumerate(result):
         click.echo("\n" if number else "", nl=False)
-        _show(row)
+        _print_row(row)
+
+
+@queue.command()
+@click.argument("id", required=False, default="")
+@account_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: rows that changed, and all the work.")
+@place_options
+def watch(id: str, account: str, as_json: bool) -> None:  # noqa: A002
+    """Show the work on a mail, or on all mail on its way, as it goes on.
+
+    A search for a nonce has no memory: the bar is how likely it was to be done by now, and the time is an average from
+    now on, never a countdown. Ends when every mail has come to its end, or with Ctrl-C.
+    """
+    from bmgate.cli.watching import watching
+
+    with watching(as_json) as show:
+        follow("queue.watch", show, account=account, id=id)
+
+
+@queue.command()
+@click.argument("id")
+@click.argument("level", type=click.Choice(["high", "normal", "low"]))
+@account_option
+@json_option
+@place_options
+def priority(id: str, level: str, account: str, as_json: bool) -> None:  # noqa: A002
+    """Work on a mail before, or after, the other mail of the account."""
+    _print_rows(call("queue.priority", account=account, id=id, priority=level), as_json)
 
 
 @queue.command()
@@ -52,7 +85,7 @@ def show(id: str, account: str, as_json: bool) -> None:  # noqa: A002 - the argu
 @place_options
 def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Stop a mail that is not published yet."""
-    _rows(call("queue.cancel", account=account, id=id), as_json)
+    _print_rows(call("queue.cancel", account=account, id=id), as_json)
 
 
 @queue.command()
@@ -62,7 +95,7 @@ def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 @place_options
 def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Ask for the key again, or send again, without waiting for the time set."""
-    _rows(call("queue.retry", account=account, id=id), as_json)
+    _print_rows(call("queue.retry", account=account, id=id), as_json)
 
 
 @queue.command()
@@ -72,10 +105,10 @@ def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 @place_options
 def force(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Do the work for a recipient who demands more of it than max_difficulty."""
-    _rows(call("queue.force", account=account, id=id), as_json)
+    _print_rows(call("queue.force", account=account, id=id), as_json)
 
 
-def _rows(result: list[dict[str, Any]], as_json: bool) -> None:
+def _print_rows(result: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
@@ -97,11 +130,14 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 def _state(row: dict[str, Any]) -> str:
     if row["reason"]:
         return f"{row['state']} ({row['reason']})"
-    return f"{row['state']} (no further attempt)" if row["no_retry"] else str(row["state"])
+    if row["no_retry"]:
+        return f"{row['state']} (no further attempt)"
+    return f"{row['state']} {percentage(row)}".rstrip()
 
 
-def _show(row: dict[str, Any]) -> None:
-    work = f"{row['expected_trials']} trials, about {duration(row['expected_seconds'])}"
+def _print_row(row: dict[str, Any]) -> None:
+    parts = [f"{name} {trials:,}" for name, trials in row["price"].items() if trials]
+    price = f"{', '.join(parts)} trials: about {duration(row['expected_seconds'])} on this machine"
     print_facts(
         {
             "id": row["id"],
@@ -110,7 +146,9 @@ def _show(row: dict[str, Any]) -> None:
             "state": _state(row),
             "attempt": row["attempt"],
             "time to live": duration(row["ttl_seconds"]),
-            "work": work if row["expected_trials"] else "none now",
+            "priority": row["priority"],
+            "price": price if parts else "no work to do",
+            "work": prospect(row),
             "next attempt": moment(row["next_attempt"]),
         }
     )

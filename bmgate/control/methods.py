@@ -9,15 +9,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from bmgate.control.protocol import Progress
+from bmgate.control.protocol import Tell
+from bmgate.control.values import (
+    account_value,
+    backlog_value,
+    entry_value,
+    news_value,
+    peer_value,
+    row_value,
+    standing_value,
+    worked_value,
+)
 from bmgate.domain.account import Account, AccountState
 from bmgate.domain.identity import Identity
-from bmgate.domain.outbox import HistoryEntry, OutgoingMessage
-from bmgate.errors import Ambiguous, Missing, ProtocolError, Unavailable
+from bmgate.domain.outbox import Priority
+from bmgate.domain.peers import Standing
+from bmgate.errors import Ambiguous, Missing, NotAllowed, ProtocolError, Unavailable
 from bmgate.services.accounts import Accounts
 from bmgate.services.identities import AddressRequest, Identities
-from bmgate.services.queue import Queue, QueueEntry
-from bmgate.services.status import NodeView, PeerView, Status
+from bmgate.services.queue import Queue, QueueNews
+from bmgate.services.status import NodeView, Status
 
 _REQUIRED = object()
 _TOLD_NAMES = 10
@@ -34,6 +45,14 @@ class Peers(Protocol):
         """Stay connected to `host` or `host:port`; raises NotAllowed when it is neither."""
         ...
 
+    async def ban(self, host: str, seconds: int | None) -> Standing:
+        """Refuse this host, for ever or a while; raises NotAllowed for what is no host."""
+        ...
+
+    async def unban(self, host: str) -> bool:
+        """Forget what is held against it; whether there was anything."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
@@ -46,10 +65,13 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What answers a call, and the parameters it takes as keyword arguments."""
+    """What answers a call, and the parameters it takes as keyword arguments; `tells` progress, which it is given
+    first.
+    """
 
     answer: Callable[..., Awaitable[Any]]
     params: tuple[Param, ...] = ()
+    tells: bool = False
 
 
 _ACCOUNT = Param("account", str, "")
@@ -87,11 +109,18 @@ class Methods:
             "address.show": Method(self._address_show, (_ACCOUNT, Param("address", str, ""))),
             "queue.list": Method(self._queue_list, (_ACCOUNT, Param("all", bool, False))),
             "queue.show": Method(self._queue_show, (_ACCOUNT, _ID)),
+            "queue.watch": Method(self._queue_watch, (_ACCOUNT, Param("id", str, "")), tells=True),
+            "queue.priority": Method(self._queue_priority, (_ACCOUNT, _ID, Param("priority", str))),
             "queue.cancel": Method(self._queue_cancel, (_ACCOUNT, _ID)),
             "queue.retry": Method(self._queue_retry, (_ACCOUNT, _ID)),
             "queue.force": Method(self._queue_force, (_ACCOUNT, _ID)),
             "peers.list": Method(self._peers_list),
             "peers.add": Method(self._peers_add, (Param("peer", str),)),
+            "peers.known": Method(self._peers_known),
+            "peers.banned": Method(self._peers_banned),
+            "peers.ban": Method(self._peers_ban, (Param("host", str), Param("seconds", int, 0))),
+            "peers.unban": Method(self._peers_unban, (Param("host", str),)),
+            "peers.watch": Method(self._peers_watch, tells=True),
             "status": Method(self._status.report),
         }
 
@@ -100,12 +129,13 @@ class Methods:
         """Every method there is."""
         return tuple(self._methods)
 
-    async def call(self, method: str, params: Mapping[str, Any], progress: Progress) -> Any:
+    async def call(self, method: str, params: Mapping[str, Any], tell: Tell) -> Any:
         """The result of `method`; raises ProtocolError for calls that cannot be meant, and what the service raises."""
         found = self._methods.get(method)
         if found is None:
             raise ProtocolError(f"there is no method {method}; there are {', '.join(self.names)}")
-        return await found.answer(**_checked(method, found.params, params))
+        checked = _checked(method, found.params, params)
+        return await (found.answer(tell, **checked) if found.tells else found.answer(**checked))
 
     # --- accounts ---
 
@@ -113,18 +143,18 @@ class Methods:
         account = await self._accounts.add(name, password)
         identity = await self._identities.new(account.id, AddressRequest()) if address else None
         return {
-            **_account_value(account),
+            **account_value(account),
             "login": f"{account.name}@{self._domain}",
             "address": None if identity is None else self._with_aliases(identity, [account.name]),
         }
 
     async def _account_list(self) -> list[dict[str, Any]]:
-        return [_account_value(account) for account in await self._accounts.all()]
+        return [account_value(account) for account in await self._accounts.all()]
 
     async def _account_passwd(self, name: str, password: str) -> dict[str, Any]:
         account = await self._account(name)
         await self._accounts.set_password(account.name, password)
-        return _account_value(account)
+        return account_value(account)
 
     async def _account_disable(self, name: str) -> dict[str, Any]:
         return await self._set_state(name, AccountState.DISABLED)
@@ -134,7 +164,7 @@ class Methods:
 
     async def _set_state(self, name: str, state: AccountState) -> dict[str, Any]:
         await self._accounts.set_state(name, state)
-        return _account_value(await self._accounts.named(name))
+        return account_value(await self._accounts.named(name))
 
     async def _account(self, name: str) -> Account:
         """The account of this name; with no name the only one there is."""
@@ -203,33 +233,78 @@ class Methods:
     async def _queue_list(self, account: str, all: bool) -> list[dict[str, Any]]:  # noqa: A002 - a parameter's name
         owner = await self._account(account)
         rows = await self._queue.rows(owner.id, unfinished_only=not all)
-        return [_row_value(row) for row in rows]
+        return [worked_value(row) for row in rows]
 
     async def _queue_show(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
-        return [_entry_value(entry) for entry in await self._queue.show(owner.id, id)]
+        return [entry_value(entry) for entry in await self._queue.show(owner.id, id)]
+
+    async def _queue_watch(self, tell: Tell, account: str, id: str) -> dict[str, Any]:  # noqa: A002
+        """Each changed row on a line of its own, as a large queue is longer than a line may be."""
+        if self._peers.view() is None:
+            raise Unavailable("no gateway runs here, so nothing is worked on; start it: bmgate serve")
+        owner = await self._account(account)
+        watched: set[str] = set()
+
+        async def tell_news(news: QueueNews) -> None:
+            watched.update(row.message.name for row in news.rows)
+            for row in news.rows:
+                await tell(worked_value(row))
+            await tell({"backlog": backlog_value(news.backlog)})
+
+        await self._queue.watch(owner.id, id, tell_news)
+        return {"watched": len(watched)}
+
+    async def _queue_priority(self, account: str, id: str, priority: str) -> list[dict[str, Any]]:  # noqa: A002
+        if priority not in list(Priority):
+            raise NotAllowed(f"priority is high, normal or low, not {priority!r}")
+        owner = await self._account(account)
+        return [row_value(row) for row in await self._queue.prioritise(owner.id, id, Priority(priority))]
 
     async def _queue_cancel(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
-        return [_row_value(row) for row in await self._queue.cancel(owner.id, id)]
+        return [row_value(row) for row in await self._queue.cancel(owner.id, id)]
 
     async def _queue_retry(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
-        return [_row_value(row) for row in await self._queue.retry(owner.id, id)]
+        return [row_value(row) for row in await self._queue.retry(owner.id, id)]
 
     async def _queue_force(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
-        return [_row_value(row) for row in await self._queue.force(owner.id, id)]
+        return [row_value(row) for row in await self._queue.force(owner.id, id)]
 
     # --- the node ---
 
     async def _peers_list(self) -> list[dict[str, Any]]:
-        return [_peer_value(peer) for peer in self._node().peers()]
+        return [peer_value(peer) for peer in self._node().peers()]
 
     async def _peers_add(self, peer: str) -> dict[str, Any]:
         self._node()
         self._peers.add(peer)
         return {"peer": peer}
+
+    async def _peers_known(self) -> dict[str, int]:
+        state = self._node().state
+        return {"known": state.known, "tried": state.tried, "banned": state.banned}
+
+    async def _peers_banned(self) -> list[dict[str, Any]]:
+        return [standing_value(standing) for standing in self._node().banned()]
+
+    async def _peers_ban(self, host: str, seconds: int) -> dict[str, Any]:
+        """Without `seconds` for ever."""
+        self._node()
+        return standing_value(await self._peers.ban(host, seconds or None))
+
+    async def _peers_unban(self, host: str) -> dict[str, Any]:
+        self._node()
+        if not await self._peers.unban(host):
+            raise Missing(f"nothing is held against {host}; see: bmgate peers banned")
+        return {"host": host}
+
+    async def _peers_watch(self, tell: Tell) -> None:
+        """Until the caller hangs up."""
+        async for news in self._node().news():
+            await tell(news_value(news))
 
     def _node(self) -> NodeView:
         node = self._peers.view()
@@ -254,58 +329,3 @@ def _value(method: str, param: Param, given: Mapping[str, Any]) -> object:
     if type(value) is not param.kind:  # True is an int, but no version
         raise ProtocolError(f"{method}: {param.name} is a {type(value).__name__}, hoped for {param.kind.__name__}")
     return value
-
-
-def _account_value(account: Account) -> dict[str, Any]:
-    return {
-        "name": account.name,
-        "state": account.state.value,
-        "level": account.level.value,
-        "quota_bytes": account.quota_bytes,
-    }
-
-
-def _row_value(row: OutgoingMessage) -> dict[str, Any]:
-    return {
-        "id": row.name,
-        "queue_id": row.queue_id,
-        "recipient": str(row.recipient),
-        "state": row.state.value,
-        "reason": row.reason.value,
-        "no_retry": row.no_retry,
-        "attempt": row.attempt,
-        "priority": row.priority.value,
-        "ttl_seconds": row.ttl_seconds,
-        "next_attempt": row.next_attempt or None,
-        "expires_time": row.expires_time or None,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
-
-
-def _entry_value(entry: QueueEntry) -> dict[str, Any]:
-    return {
-        **_row_value(entry.message),
-        "subject": entry.subject,
-        "expected_trials": entry.expected_trials,
-        "expected_seconds": round(entry.expected_seconds, 3),
-        "history": [_history_value(line) for line in entry.history],
-    }
-
-
-def _history_value(line: HistoryEntry) -> dict[str, Any]:
-    return {"at": line.at, "state": line.state.value, "detail": line.detail}
-
-
-def _peer_value(peer: PeerView) -> dict[str, Any]:
-    return {
-        "host": peer.host,
-        "port": peer.port,
-        "inbound": peer.inbound,
-        "established": peer.established,
-        "tls": peer.tls,
-        "user_agent": peer.user_agent,
-        "bytes_in": peer.bytes_in,
-        "bytes_out": peer.bytes_out,
-        "since": peer.since,
-    }

@@ -7,7 +7,7 @@ hanging up cancels it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,14 @@ CONTROL_VERSION = 1
 MAX_LINE = 1024 * 1024
 
 Progress = Callable[[Any], None]
+"""What a client does with progress."""
+
+Tell = Callable[[Any], Awaitable[None]]
+"""How a method tells progress; returns when the client has room for more."""
+
+
+async def untold(value: Any) -> None:
+    """The `Tell` of a call whose caller waits for the result alone."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

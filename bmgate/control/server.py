@@ -13,8 +13,8 @@ from bmgate.control.paths import bind_unix, remove
 from bmgate.control.protocol import (
     CONTROL_VERSION,
     MAX_LINE,
-    Progress,
     Request,
+    Tell,
     encode_line,
     error_value,
     read_request,
@@ -24,7 +24,7 @@ from bmgate.errors import GatewayError, ProtocolError, TooLarge, Unavailable
 MAX_CONNECTIONS = 8
 IDLE_SECONDS = 60
 
-Call = Callable[[str, dict[str, Any], Progress], Awaitable[Any]]
+Call = Callable[[str, dict[str, Any], Tell], Awaitable[Any]]
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,11 @@ class ControlServer:
     async def _answer(self, request: Request, following: "asyncio.Future[bytes]", writer: asyncio.StreamWriter) -> None:
         """Carry out one request; when the line behind it turns out to be the end, the client hung up."""
 
-        def progress(value: Any) -> None:
+        async def tell(value: Any) -> None:
             writer.write(encode_line({"id": request.id, "progress": value}))
+            await writer.drain()  # a client that reads no further has the method wait, not our memory grow
 
-        work = asyncio.ensure_future(self._call(request.method, request.params, progress))
+        work = asyncio.ensure_future(self._call(request.method, request.params, tell))
         try:
             await asyncio.wait({work, following}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done() and not await following:

@@ -1,145 +1,57 @@
-"""The queue of proof of work: which job is searched next, by whom, and how far it is.
+"""The proof of work of this machine: which job each lane searches, when it gives way, and how far every job is.
 
 Every job is cut into chunks of consecutive nonces that all lanes of the engine claim from one counter, so a single
-job has the whole machine and a more urgent one waits for no more than a chunk. The queue is in memory: jobs are rows
+job has the whole machine. What is more urgent stops the chunks of what is less. The queue is in memory: jobs are rows
 of the outbox and come back after a restart, from their saved nonce.
 """
 
 import asyncio
-import itertools
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from bmgate.domain.account import AccountId
-from bmgate.domain.ports.world import Clock, WorkJob
+from bmgate.domain.ports.world import Backlog, Clock, WorkJob, WorkProgress
 from bmgate.errors import ShuttingDown
-from bmgate.pow.local import Trials
+from bmgate.pow.fair import FairQueue, Outlook, Work, outlook, outlooks
+from bmgate.pow.local import Engine, Trials
 
-REPORT_SECONDS = 10.0  # what a restart may lose
+REPORT_SECONDS = 9.0  # a restart may lose ten: a chunk and a commit come on top
 REPORT_SHARE = 20  # or a twentieth of the expected work, if that takes a second at least
 REPORT_PAUSE = 1.0
 RATE_WEIGHT = 0.1  # of the newest chunk in the moving average
 RATE_TRIALS = 4096  # shorter chunks measure the thread switch
+LARGE_SECONDS = 60.0  # expected, on this machine: what may be withheld
+PERMISSION_SECONDS = 10.0  # how often the hour and the power supply are looked at
 
 log = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
-    """Lanes that search at the same time; `pow.local` has the real one."""
+class Permission(Protocol):
+    """Whether large work must wait; `pow.permission` has the real one."""
 
-    @property
-    def lanes(self) -> int: ...
-    @property
-    def chunk(self) -> int: ...
-    async def start(self) -> float: ...
-    async def search(self, lane: int, initial_hash: bytes, target: int, start: int, count: int) -> Trials: ...
-    def stop(self, lane: int) -> None: ...
-    async def close(self) -> None: ...
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """A job in the queue and how far it is."""
-
-    job: WorkJob
-    on_progress: Callable[[int], None]
-    found: asyncio.Future[int]
-    next_nonce: int
-    reported_at: float
-    reported_nonce: int
-    running: dict[int, int] = field(default_factory=dict)  # lane -> first nonce of its chunk
-    returned: list[tuple[int, int]] = field(default_factory=list)  # start and count of what a lane gave up
-
-    def claim(self, lane: int, chunk: int) -> tuple[int, int]:
-        """The next nonces for `lane`: start and count."""
-        if self.returned:
-            start, count = self.returned.pop()
-        else:
-            start, count = self.next_nonce, chunk
-            self.next_nonce += chunk
-        self.running[lane] = start
-        return start, count
-
-    @property
-    def next_untried(self) -> int:
-        """All nonces of the job below this one have been tried."""
-        return min([self.next_nonce, *self.running.values(), *(start for start, _ in self.returned)])
-
-
-class FairQueue:
-    """Picks the most urgent work; within an urgency, of the owner who had the fewest trials; of that owner, the oldest.
-
-    An owner who comes back starts level with the one served last: nobody saves up turns, nobody is made to wait for
-    what he used while he was alone.
-    """
-
-    def __init__(self) -> None:
-        self._levels: dict[int, dict[AccountId | None, dict[int, Work]]] = {}
-        self._places: dict[Work, int] = {}
-        self._used: dict[AccountId | None, int] = {}
-        self._served = 0  # trials of the owner served last, when it was chosen
-        self._counter = itertools.count()
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __iter__(self) -> Iterator[Work]:
-        return iter(list(self._places))
-
-    def __contains__(self, work: Work) -> bool:
-        return work in self._places
-
-    def add(self, work: Work) -> None:
-        """Last in its owner's line."""
-        owner, place = work.job.owner, next(self._counter)
-        self._places[work] = place
-        self._levels.setdefault(work.job.urgency, {}).setdefault(owner, {})[place] = work
-        self._used[owner] = max(self._used.get(owner, 0), self._served)
-
-    def remove(self, work: Work) -> None:
-        """Out of the queue."""
-        place = self._places.pop(work)
-        urgency, owner = work.job.urgency, work.job.owner
-        owners = self._levels[urgency]
-        del owners[owner][place]
-        if not owners[owner]:
-            del owners[owner]
-        if not owners:
-            del self._levels[urgency]
-        if not any(owner in others for others in self._levels.values()):
-            del self._used[owner]
-
-    def pick(self) -> Work | None:
-        """What to search next; it stays in the queue."""
-        if not self._levels:
-            return None
-        owners = self._levels[min(self._levels)]
-        owner = min(owners, key=self._used.__getitem__)
-        self._served = max(self._served, self._used[owner])
-        return next(iter(owners[owner].values()))
-
-    def charge(self, work: Work, trials: int) -> None:
-        """Put trials on the account of the work's owner, or give them back where `trials` is negative."""
-        if work.job.owner in self._used:
-            self._used[work.job.owner] += trials
+    async def withheld(self) -> str: ...
 
 
 class LocalSolver:
     """The `Solver` port over an engine of this machine."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine, self._clock = engine, clock
+    def __init__(self, engine: Engine, clock: Clock, permission: Permission | None = None) -> None:
+        self._engine, self._clock, self._permission = engine, clock, permission
         self._queue = FairQueue()
+        self._known: dict[bytes, Work] = {}  # by initial hash
+        self._at_work: dict[int, Work] = {}  # lane -> whose chunk it searches
+        self._unsaved: dict[Work, None] = {}
         self._filled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._lane_rate = 1.0
+        self._lane_rate = 0.0
+        self._withheld = ""
         self._ended: BaseException | None = None
 
     @property
     def trials_per_second(self) -> float:
         """All lanes together: measured by `start`, then a moving average over what they search."""
+        if not self._lane_rate:
+            self._lane_rate = self._engine.estimate()
         return self._lane_rate * self._engine.lanes
 
     @property
@@ -150,9 +62,13 @@ class LocalSolver:
     async def start(self) -> None:
         """Start the engine and its lanes; jobs may be handed in before."""
         self._lane_rate = await self._engine.start()
-        self._tasks = [asyncio.create_task(self._work(lane)) for lane in range(self._engine.lanes)]
+        tasks = [self._work(lane) for lane in range(self._engine.lanes)]
+        if self._permission is not None:
+            self._withheld = await self._permission.withheld()
+            tasks.append(self._watch(self._permission))
+        self._tasks = [asyncio.create_task(task) for task in tasks]
         for task in self._tasks:
-            task.add_done_callback(self._lane_ended)
+            task.add_done_callback(self._task_ended)
 
     async def close(self) -> None:
         """Stop all searches; whoever still waits for a nonce gets ShuttingDown."""
@@ -167,64 +83,131 @@ class LocalSolver:
         if self._ended is not None:
             raise ShuttingDown("the proof of work has stopped") from self._ended
         found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        work = Work(job, on_progress, found, job.start_nonce, self._clock.monotonic(), job.start_nonce)
+        begin = job.start_nonce
+        work = Work(job, on_progress, found, begin, begin, self._clock.monotonic(), begin)
         self._queue.add(work)
+        self._known[job.initial_hash] = work
         self._filled.set()
+        self._make_way()
         try:
             return await found
         finally:
             self._retire(work)
 
+    def reprioritise(self, initial_hash: bytes, rank: int) -> None:
+        """Give a job another place among its owner's; the lanes turn to what comes first now."""
+        work = self._known.get(initial_hash)
+        if work is not None and work.job.rank != rank:
+            self._queue.rank(work, rank)
+            self._make_way()
+
+    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
+        """How far these jobs are."""
+        asked = {name: self._known[name] for name in initial_hashes if name in self._known}
+        ahead = outlooks(self._queue.lines()) if asked else {}
+        return {name: self._progress(work, ahead[work]) for name, work in asked.items()}
+
+    def backlog(self) -> Backlog:
+        """All that is in the queue."""
+        whole, rate = outlook(self._queue), self.trials_per_second
+        return Backlog(len(self._queue), whole.mean / rate, whole.likely / rate)
+
+    def _progress(self, work: Work, ahead: Outlook) -> WorkProgress:
+        rate = self.trials_per_second
+        return WorkProgress(
+            tried=work.tried,
+            expected=work.job.expected_trials,
+            running=bool(work.running),
+            withheld="" if self._may_run(work) else self._withheld,
+            mean_seconds=ahead.mean / rate,
+            likely_seconds=ahead.likely / rate,
+        )
+
+    # -- lanes -----------------------------------------------------------------------------------------------------
+
     async def _work(self, lane: int) -> None:
         """The life of a lane: chunk after chunk of whatever the queue picks."""
         while True:
-            work = self._queue.pick()
+            work = self._queue.pick(self._may_run)
             if work is None:
                 self._filled.clear()
                 await self._filled.wait()
                 continue
             start, count = work.claim(lane, self._engine.chunk)
-            self._queue.charge(work, count)
+            self._at_work[lane] = work
+            self._queue.serve(work, count)
             trials = await self._engine.search(lane, work.job.initial_hash, work.job.target, start, count)
-            self._settle(work, lane, start, count, trials)
+            self._settle(work, lane, count, trials)
 
-    def _settle(self, work: Work, lane: int, start: int, count: int, trials: Trials) -> None:
+    def _settle(self, work: Work, lane: int, count: int, trials: Trials) -> None:
         """Book what a lane has done with its chunk."""
-        del work.running[lane]
-        tried = trials.next_untried - start
+        del self._at_work[lane]
+        tried = work.settle(lane, count, trials.next_untried)
         self._note_rate(tried, trials.seconds)
-        self._queue.charge(work, tried - count)
-        if work not in self._queue:
-            return
-        if trials.nonce is not None:
-            work.found.set_result(trials.nonce)
-            self._retire(work)
-            return
-        if tried < count:
-            work.returned.append((trials.next_untried, count - tried))
-        self._report(work)
+        self._queue.refund(work, count - tried)
+        if work in self._queue:
+            if trials.nonce is not None:
+                if not work.found.done():  # whoever waits may be cancelled, and not have run since
+                    work.found.set_result(trials.nonce)
+                self._retire(work)
+            else:
+                self._unsaved[work] = None
+        for other in list(self._unsaved):  # also those that had to give way
+            self._report(other)
 
     def _retire(self, work: Work) -> None:
         """Take the work out of the queue and its lanes off it; nothing happens if it is out already."""
         if work not in self._queue:
             return
         self._queue.remove(work)
+        self._unsaved.pop(work, None)
+        if self._known.get(work.job.initial_hash) is work:
+            del self._known[work.job.initial_hash]
         for lane in work.running:
             self._engine.stop(lane)
+
+    def _make_way(self) -> None:
+        """Stop the chunks of what has to give way to the job that is next."""
+        following = self._queue.pick(self._may_run)
+        for lane, work in self._at_work.items():
+            if following is not None and work in self._queue and self._queue.gives_way(work, following):
+                self._engine.stop(lane)
 
     def _report(self, work: Work) -> None:
         now, nonce = self._clock.monotonic(), work.next_untried
         elapsed, tried = now - work.reported_at, nonce - work.reported_nonce
-        share_done = elapsed >= REPORT_PAUSE and tried * (work.job.target + 1) * REPORT_SHARE >= 1 << 64
+        share_done = elapsed >= REPORT_PAUSE and tried * REPORT_SHARE >= work.job.expected_trials
         if tried > 0 and (elapsed >= REPORT_SECONDS or share_done):
             work.reported_at, work.reported_nonce = now, nonce
+            if not work.running:
+                self._unsaved.pop(work)
             work.on_progress(nonce)
 
     def _note_rate(self, tried: int, seconds: float) -> None:
         if tried >= RATE_TRIALS and seconds > 0:
             self._lane_rate += RATE_WEIGHT * (tried / seconds - self._lane_rate)
 
-    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+    # -- permission ------------------------------------------------------------------------------------------------
+
+    def _may_run(self, work: Work) -> bool:
+        return not self._withheld or work.job.expected_trials < LARGE_SECONDS * self.trials_per_second
+
+    async def _watch(self, permission: Permission) -> None:
+        """Look at the hour and the power supply; large work stops, or goes on, when they change."""
+        while True:
+            await self._clock.sleep(PERMISSION_SECONDS)
+            before, self._withheld = self._withheld, await permission.withheld()
+            if before == self._withheld:
+                continue
+            log.info("large work %s", f"waits: {self._withheld}" if self._withheld else "is done again")
+            self._filled.set()
+            for lane, work in self._at_work.items():
+                if not self._may_run(work):
+                    self._engine.stop(lane)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         """A lane that fails by our own mistake fails every job: nobody waits for a nonce that cannot come."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a lane of the proof of work failed", exc_info=error)

@@ -6,7 +6,7 @@ that lost a race, to a cancel or to an ack, changes nothing. What is committed i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -18,23 +18,23 @@ from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import encode_getpubkey, read_object, with_nonce
 from bmgate.bm.plaintext import Pubkey, build_msg
+from bmgate.domain.mailbox import MailboxId
 from bmgate.domain.outbox import (
     Effect,
     Event,
-    OutboxId,
     OutgoingMessage,
     Reason,
     State,
 )
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency
-from bmgate.errors import TooLarge, Unavailable
+from bmgate.errors import AccountLocked, TooLarge, Unavailable
 from bmgate.mail.wishes import MAX_TTL
-from bmgate.pow.target import expected_trials
+from bmgate.pow.target import expected_trials, initial_hash
 from bmgate.services.delivery import Deliverer, LocalMail
-from bmgate.services.keys import Demand, demand_of, find_pubkey, minimum
+from bmgate.services.keys import Demand, demand_of, find_demand, find_pubkey, minimum
 from bmgate.services.outbox import OutboxRecorder, Recorded, failure
-from bmgate.services.own_objects import own_object, work_job
+from bmgate.services.own_objects import own_object, work_job, work_rank
 
 DAY = 86_400
 GETPUBKEY_TTL = 216_000
@@ -57,7 +57,10 @@ class _Draft:
 
 
 class Effects:
-    """Carries out effects, one call for each. `spawn` starts a task that lives as long as the outbox does."""
+    """Carries out effects, one call for each.
+
+    `spawn` starts a task that lives as long as the outbox does; `changed` is told which mailboxes show progress.
+    """
 
     def __init__(
         self,
@@ -71,11 +74,12 @@ class Effects:
         deliverer: Deliverer,
         max_difficulty: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        changed: Callable[[Collection[MailboxId]], None],
     ) -> None:
         self._database, self._solver, self._announcer = database, solver, announcer
         self._clock, self._entropy, self._network = clock, entropy, network
         self._recorder, self._deliverer = recorder, deliverer
-        self._max_difficulty, self._spawn = max_difficulty, spawn
+        self._max_difficulty, self._spawn, self._changed = max_difficulty, spawn, changed
         self._turn = asyncio.Semaphore(UNITS_AT_ONCE)
         self.on_stored: Callable[[], None] = lambda: None
         self.work: dict[Effect, Work] = {
@@ -240,8 +244,7 @@ class Effects:
         return await self.advance(row, Event.BUILT, payload=payload, expires_time=expires, ack_data=ack_data)
 
     async def _solve_msg(self, row: OutgoingMessage) -> Recorded | None:
-        pubkey = await self._database.read(lambda store: find_pubkey(store, row.recipient))
-        demand = minimum(self._network) if pubkey is None else demand_of(pubkey, self._network)
+        demand = await self._database.read(lambda store: find_demand(store, row.recipient, self._network))
         if self._is_outdated(row, demand, row.ttl_seconds):
             return await self.advance(row, Event.OUTDATED, payload=b"", attempt=row.attempt + 1)
         nonce = await self._search(row, demand)
@@ -271,14 +274,31 @@ class Effects:
 
     # -- proof of work ---------------------------------------------------------------------------------------------
 
+    def reprioritise(self, row: OutgoingMessage) -> None:
+        """Let the work on the row's payload, if there is any, take the place of the row's priority."""
+        if row.payload:
+            self._solver.reprioritise(initial_hash(row.payload), work_rank(row))
+
     async def _search(self, row: OutgoingMessage, demand: Demand) -> int:
         urgency = Urgency.MAIL if row.attempt == 1 else Urgency.RETRY
-        job = work_job(row.payload, row.saved_nonce, demand, urgency, row.account, self._clock.now())
-        return await self._solver.search(job, lambda nonce: self._spawn(self._keep_nonce(row.id, nonce)))
+        rank = work_rank(row)
+        job = work_job(row.payload, row.saved_nonce, demand, urgency, row.account, self._clock.now(), rank)
+        return await self._solver.search(job, lambda nonce: self._spawn(self._keep_nonce(row, nonce)))
 
-    async def _keep_nonce(self, row: OutboxId, nonce: int) -> None:
+    async def _keep_nonce(self, row: OutgoingMessage, nonce: int) -> None:
+        now = self._clock.now()
+
+        def keep(store: Store) -> tuple[MailboxId, ...]:
+            current = store.outbox.get(row.id)
+            if current.payload != row.payload:
+                return ()
+            store.outbox.save_nonce(row.id, nonce)
+            with suppress(AccountLocked):
+                return self._recorder.show_progress(store, current, replace(current, saved_nonce=nonce), now)
+            return ()
+
         with suppress(Unavailable):  # then a restart works a little longer
-            await self._transact(lambda store: store.outbox.save_nonce(row, nonce))
+            self._changed(await self._transact(keep))
 
     def _is_outdated(self, row: OutgoingMessage, demand: Demand, fresh_seconds: int) -> bool:
         """Whether the payload expires before twice the expected work is done (O7).

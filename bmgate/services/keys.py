@@ -58,6 +58,12 @@ def demand_of(pubkey: Pubkey, network: NetworkParameters) -> Demand:
     )
 
 
+def find_demand(store: Store, address: Address, network: NetworkParameters) -> Demand:
+    """What a msg for `address` must carry, the network's minimum where nobody has its key."""
+    pubkey = find_pubkey(store, address)
+    return minimum(network) if pubkey is None else demand_of(pubkey, network)
+
+
 def minimum(network: NetworkParameters) -> Demand:
     """What every object must carry."""
     return Demand(network.nonce_trials_per_byte, network.payload_length_extra_bytes)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bmgate.bm.encodings import encode_message
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import (
@@ -24,16 +25,17 @@ from bmgate.domain.outbox import (
 )
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import OverQuota
-from bmgate.services.keys import demand_of, find_pubkey
+from bmgate.services.keys import demand_of, find_demand, find_pubkey
 from bmgate.services.mailboxes import indexed, to_minute
 from bmgate.services.notices import NoticeWriter
+from bmgate.services.pricing import UNBUILT, Pricing
 
 PENDING = "bm-pending"  # of a mail that was just accepted
-STATUS_KEYWORDS = (PENDING, "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed")
+WORKING = "bm-pow"  # beside bm-pending, with one of:
+QUARTERS = ("bm-pow25", "bm-pow50", "bm-pow75")
+STATUS_KEYWORDS = (PENDING, "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed", WORKING, *QUARTERS)
 
-_UNPUBLISHED = frozenset(
-    {State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED, State.READY, State.ACK_POW, State.BUILT, State.TOO_DIFFICULT}
-)
+_UNPUBLISHED = UNBUILT | {State.ACK_POW, State.BUILT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,34 @@ class OutboxRecorder:
         if all(row.state in FINAL for row in rows):
             store.outbox.forget_text(SubmissionId(submission.id))
         return Recorded(after, event, effects, mailboxes)
+
+    def show_progress(
+        self, store: Store, before: OutgoingMessage, after: OutgoingMessage, now: int
+    ) -> tuple[MailboxId, ...]:
+        """Put the work done for a mail on its copy in Sent when it reaches another quarter; tells in which mailboxes.
+
+        Work that nobody has to wait for never comes here.
+        """
+        submission = store.outbox.submission(after.submission)
+        if submission.sent_content is None:
+            return ()
+        size, pricing = len(encode_message(submission.subject, submission.body)), Pricing(self.network)
+        rows = store.account(submission.account).outbox.rows_of(submission.id)
+        demands = [find_demand(store, row.recipient, self.network) for row in rows]
+
+        def quarter(shown: OutgoingMessage) -> int:
+            now_shown = [shown if row.id == shown.id else row for row in rows]
+            shares = [
+                pricing.share_done(row, size, demand, now) for row, demand in zip(now_shown, demands, strict=True)
+            ]
+            return int(sum(shares) / len(shares) * (len(QUARTERS) + 1))
+
+        former, reached = quarter(before), quarter(after)
+        if not former < reached <= len(QUARTERS):
+            return ()
+        shown = QUARTERS[reached - 1]
+        messages = store.account(submission.account).messages
+        return tuple(messages.status_keywords(submission.sent_content, set(QUARTERS) - {shown}, {WORKING, shown}))
 
     def _notify(
         self, store: Store, before: OutgoingMessage, after: OutgoingMessage, submission: Submission, now: int
@@ -124,7 +154,8 @@ def _show_status(
     """
     shown = sent_keywords(rows)
     former = sent_keywords(before if row.id == before.id else row for row in rows)
-    if submission.sent_content is None or shown == former:
+    undone = before.saved_nonce > 0 and any(row.id == before.id and row.state in UNBUILT for row in rows)
+    if submission.sent_content is None or (shown == former and not undone):
         return ()
     messages = store.account(submission.account).messages
     return tuple(messages.status_keywords(submission.sent_content, set(STATUS_KEYWORDS) - shown, shown))

@@ -1,30 +1,63 @@
-"""The queue as its owner sees it: outgoing messages, their history, and commands on them."""
+"""The queue as its owner sees it: outgoing messages, what they cost, how far the work is, and commands on them."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bmgate.bm.encodings import encode_message
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.account import AccountId
-from bmgate.domain.outbox import FINAL, Event, HistoryEntry, OutgoingMessage, State
+from bmgate.domain.outbox import FINAL, Event, HistoryEntry, OutboxId, OutgoingMessage, Priority, State
 from bmgate.domain.ports.database import Database, Store
-from bmgate.domain.ports.world import Clock, Solver
+from bmgate.domain.ports.world import Backlog, Clock, Solver, WorkProgress
 from bmgate.errors import Missing, NotAllowed
-from bmgate.pow.target import expected_trials
-from bmgate.services.keys import minimum
+from bmgate.pow.target import initial_hash
+from bmgate.services.keys import find_demand, minimum
+from bmgate.services.pricing import WORKED_ON, Price, Pricing
 from bmgate.services.sending import Sending
+
+WATCH_SECONDS = 0.5
+_LIKELY = 3  # means: one search in twenty takes longer
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One outgoing message; `work` tells of the object that is worked for now, None when there is none."""
+
+    message: OutgoingMessage
+    work: WorkProgress | None
+
+    @property
+    def worked_on(self) -> str:
+        """`getpubkey`, `ack` or `msg`; "" when nothing is worked for."""
+        return WORKED_ON[self.message.state] if self.work is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One outgoing message with its subject (empty once the text is gone), history and what its work costs.
+    """A row with its subject (empty once the text is gone), history and the work that this attempt still takes."""
 
-    `expected_trials` is for the object being worked on now, 0 where there is none.
-    """
-
-    message: OutgoingMessage
+    row: QueueRow
     subject: str
     history: list[HistoryEntry]
-    expected_trials: int
-    expected_seconds: float
+    price: Price
+    price_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueNews:
+    """What a watcher is told: the rows that changed, and all work of this gateway together."""
+
+    rows: list[QueueRow]
+    backlog: Backlog
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    """A row with the name and the expected trials of its work."""
+
+    message: OutgoingMessage
+    initial_hash: bytes
+    expected: int
 
 
 class Queue:
@@ -34,24 +67,60 @@ class Queue:
         self, database: Database, sending: Sending, solver: Solver, clock: Clock, network: NetworkParameters
     ) -> None:
         self._database, self._sending, self._solver = database, sending, solver
-        self._clock, self._network = clock, network
+        self._clock, self._network, self._pricing = clock, network, Pricing(network)
 
-    async def rows(self, account: AccountId, *, unfinished_only: bool = False) -> list[OutgoingMessage]:
+    async def rows(self, account: AccountId, *, unfinished_only: bool = False) -> list[QueueRow]:
         """Newest first."""
-        rows = await self._database.read(lambda store: store.account(account).outbox.rows())
-        return [row for row in rows if row.state not in FINAL] if unfinished_only else rows
+
+        def gather(store: Store) -> list[_Worked]:
+            outbox = store.account(account).outbox
+            return self._worked(store, outbox.unfinished() if unfinished_only else outbox.rows())
+
+        return self._with_progress(await self._database.read(gather))
 
     async def show(self, account: AccountId, name: str) -> list[QueueEntry]:
         """The rows that `name` means; raises Missing."""
 
-        def gather(store: Store) -> list[QueueEntry]:
+        def gather(store: Store) -> list[tuple[_Worked, str, Price, list[HistoryEntry]]]:
             outbox = store.account(account).outbox
             return [
-                self._entry(row, store.outbox.submission(row.submission).subject, outbox.history(row.id))
-                for row in _named(store, account, name)
+                (worked, *self._facts(store, worked.message), outbox.history(worked.message.id))
+                for worked in self._worked(store, _named(store, account, name))
             ]
 
-        return await self._database.read(gather)
+        gathered = await self._database.read(gather)
+        rows = self._with_progress([worked for worked, *_ in gathered])
+        rate = self._solver.trials_per_second
+        return [
+            QueueEntry(row, subject, history, price, price.trials / rate)
+            for row, (_, subject, price, history) in zip(rows, gathered, strict=True)
+        ]
+
+    async def watch(self, account: AccountId, name: str, tell: Callable[[QueueNews], Awaitable[None]]) -> None:
+        """Tell `name`'s rows, "" for all unfinished ones, and again what changes, until all are final.
+
+        Raises Missing.
+        """
+        known: dict[OutboxId, QueueRow] = {}
+        told_backlog: tuple[object, ...] = ()
+        while True:
+            rows = await self._watched(account, name, known)
+            backlog = self._solver.backlog()
+            news = [row for row in rows if _look(row) != _look(known.get(row.message.id))]
+            if news or _backlog_look(backlog) != told_backlog:
+                await tell(QueueNews(news, backlog))
+            known |= {row.message.id: row for row in news}
+            told_backlog = _backlog_look(backlog)
+            if all(row.message.state in FINAL for row in rows):
+                return
+            await self._clock.sleep(WATCH_SECONDS)
+
+    async def prioritise(self, account: AccountId, name: str, priority: Priority) -> list[OutgoingMessage]:
+        """Work on these before or after the account's others; raises NotAllowed."""
+        rows = await self._database.read(lambda store: _named(store, account, name))
+        if all(row.state in FINAL for row in rows):
+            raise NotAllowed(f"{rows[0].name} is {rows[0].state.lower()}: there is no work to put in order")
+        return [await self._sending.prioritise(row.id, priority) for row in rows]
 
     async def cancel(self, account: AccountId, name: str) -> list[OutgoingMessage]:
         """Stop what is not published yet (O6); what is published makes no further attempts. Raises NotAllowed."""
@@ -72,15 +141,69 @@ class Queue:
             raise NotAllowed(_too_late(rows[0], event))
         return after
 
-    def _entry(self, row: OutgoingMessage, subject: str, history: list[HistoryEntry]) -> QueueEntry:
-        trials = 0
-        if row.payload:
-            ttl = max(row.expires_time - self._clock.now(), 0)
+    # -- work ------------------------------------------------------------------------------------------------------
+
+    def _worked(self, store: Store, rows: Sequence[OutgoingMessage]) -> list[_Worked]:
+        """Rows with what there is to know of their work; hashing takes long enough not to be done on the loop."""
+        now = self._clock.now()
+        found = []
+        for row in rows:
             demand = minimum(self._network)
-            trials = expected_trials(
-                len(row.payload), ttl, demand.nonce_trials_per_byte, demand.payload_length_extra_bytes
+            if row.payload and row.state is State.BUILT:
+                demand = find_demand(store, row.recipient, self._network)
+            expected = self._pricing.payload(row, demand, now)
+            found.append(_Worked(row, initial_hash(row.payload) if expected else b"", expected))
+        return found
+
+    def _with_progress(self, rows: Sequence[_Worked]) -> list[QueueRow]:
+        """The solver knows best; without it, what was saved."""
+        live = self._solver.progress([row.initial_hash for row in rows if row.expected])
+        rate = self._solver.trials_per_second if any(row.expected for row in rows) else 1.0
+        return [
+            QueueRow(
+                row.message,
+                (live.get(row.initial_hash) or _saved(row, rate)) if row.expected else None,
             )
-        return QueueEntry(row, subject, history, trials, trials / self._solver.trials_per_second)
+            for row in rows
+        ]
+
+    def _facts(self, store: Store, row: OutgoingMessage) -> tuple[str, Price]:
+        submission = store.outbox.submission(row.submission)
+        size = len(encode_message(submission.subject, submission.body))
+        demand = find_demand(store, row.recipient, self._network)
+        return submission.subject, self._pricing.left(row, size, demand, self._clock.now())
+
+    async def _watched(self, account: AccountId, name: str, known: dict[OutboxId, QueueRow]) -> list[QueueRow]:
+        """The rows that are watched; those that were open when last told stay among them."""
+        opened = {row for row, last in known.items() if last.message.state not in FINAL}
+
+        def gather(store: Store) -> list[_Worked]:
+            if name:
+                return self._worked(store, _named(store, account, name))
+            unfinished = store.account(account).outbox.unfinished()
+            ended = opened - {row.id for row in unfinished}
+            return self._worked(store, [*unfinished, *(store.outbox.get(row) for row in ended)])
+
+        return self._with_progress(await self._database.read(gather))
+
+
+def _saved(row: _Worked, rate: float) -> WorkProgress:
+    """The work of a row whose search is not in the solver's queue."""
+    mean = row.expected / rate
+    return WorkProgress(row.message.saved_nonce, row.expected, False, "", mean, _LIKELY * mean)
+
+
+def _look(row: QueueRow | None) -> tuple[object, ...]:
+    """What of a row is worth telling again when it changes; times to two figures."""
+    if row is None:
+        return ()
+    message, work = row.message, row.work
+    facts = (message.state, message.reason, message.attempt, message.next_attempt, message.no_retry, message.priority)
+    return facts if work is None else (*facts, work.tried, work.running, work.withheld, f"{work.mean_seconds:.1e}")
+
+
+def _backlog_look(backlog: Backlog) -> tuple[object, ...]:
+    return backlog.jobs, f"{backlog.mean_seconds:.1e}"
 
 
 def _named(store: Store, account: AccountId, name: str) -> list[OutgoingMessage]:

@@ -22,6 +22,7 @@ from bmgate.domain.outbox import (
     Event,
     OutboxId,
     OutgoingMessage,
+    Priority,
     Reason,
     State,
     may,
@@ -81,6 +82,7 @@ class Sending:
             deliverer,
             options.max_difficulty,
             self._spawn,
+            events.changed,
         )
         self._running: dict[OutboxId, asyncio.Task[None]] = {}
         self._earliest: dict[OutboxId, float] = {}  # on the monotonic clock
@@ -138,6 +140,20 @@ class Sending:
             return outcome
         self.recorded([outcome])
         return outcome.message
+
+    async def prioritise(self, row: OutboxId, priority: Priority) -> OutgoingMessage:
+        """Give a row that is not final another priority, and its work another place; the row as it is now."""
+        now = self._clock.now()
+
+        def change(store: Store) -> OutgoingMessage:
+            message = store.outbox.get(row)
+            if message.state in FINAL or message.priority is priority:
+                return message
+            return store.outbox.save(replace(message, priority=priority), now, "")
+
+        message = await self._database.transact(change)
+        self._effects.reprioritise(message)
+        return message
 
     def judge_key(self, row: OutgoingMessage, pubkey: Pubkey, now: int) -> tuple[Event, dict[str, Any]]:
         """What it means for a row that this pubkey was learnt, and the changes that go with it."""

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bmgate.bm.acks import ack_ttl, build_ack_data
+from bmgate.bm.acks import build_ack_data
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import Entropy
 from bmgate.bm.network import NetworkParameters
@@ -27,18 +27,17 @@ from bmgate.mail.causes import duration_words
 from bmgate.mail.headers import AddrSpec
 from bmgate.mail.outgoing import OutgoingText, convert
 from bmgate.mail.wishes import chosen_ttl
-from bmgate.pow.target import expected_trials
 from bmgate.services.directory import AccountDirectory
 from bmgate.services.events import MailboxEvents
+from bmgate.services.keys import find_demand
 from bmgate.services.mailboxes import Indexed, indexed, to_minute
 from bmgate.services.outbox import PENDING
+from bmgate.services.pricing import Pricing
 from bmgate.services.sending import Sending
 
 REPEAT_SECONDS = 86_400
 QUEUE_ID_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base32
 QUEUE_ID_LENGTH = 6
-ACK_OBJECT_SIZE = 54
-MSG_OVERHEAD = 462  # bytes that a msg from a v4 sender with an ack adds to its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,7 @@ class _Stored:
     queue_id: str
     rows: tuple[OutgoingMessage, ...]
     mailboxes: tuple[MailboxId, ...]
+    seconds: float
 
 
 class Submissions:
@@ -111,6 +111,7 @@ class Submissions:
         self._database, self._sending, self._solver = database, sending, solver
         self._clock, self._entropy, self._network, self._domains = clock, entropy, network, domains
         self._events, self._options, self._failpoints = events, options, failpoints
+        self._pricing = Pricing(network)
 
     async def check_sender(self, account: AccountId, addr_spec: str) -> None:
         """Whether the account may send as this address (M10); raises NotOwner, IdentityDisabled."""
@@ -137,8 +138,7 @@ class Submissions:
         self._failpoints.pass_("submission.committed")
         self._sending.accepted(stored.rows)
         self._events.changed(stored.mailboxes)
-        seconds = sum(self._price(text, row.ttl_seconds) for row in stored.rows)
-        return Receipt(stored.queue_id, seconds, text.left_out, repeated=not stored.rows)
+        return Receipt(stored.queue_id, stored.seconds, text.left_out, repeated=not stored.rows)
 
     # -- who sends -------------------------------------------------------------------------------------------------
 
@@ -177,12 +177,13 @@ class Submissions:
         if text.message_id:
             former = mine.outbox.find_repeat(repeat_tag, now - REPEAT_SECONDS)
             if former is not None:
-                return _Stored(former.queue_id, (), ())
+                return _Stored(former.queue_id, (), (), 0.0)
         queued = mine.outbox.unfinished_count()
         if queued + len(recipients) > self._options.max_queued:
             raise LimitReached(f"{queued} messages wait in your queue already; its limit is {self._options.max_queued}")
         wanted = [self._row(n, each, text, now) for n, each in enumerate(recipients, 1)]
-        self._check_price(text, wanted)
+        prices = [self._seconds(store, text, row) for row in wanted]
+        self._check_price(max(prices))
         self._failpoints.pass_("submission.begin")
         submission = NewSubmission(
             identity=identity.id,
@@ -203,7 +204,7 @@ class Submissions:
         for row in rows:
             mine.contacts.note_correspondent(row.recipient)
         self._failpoints.pass_("submission.stored")
-        return _Stored(submission.queue_id, tuple(rows), mailboxes)
+        return _Stored(submission.queue_id, tuple(rows), mailboxes, sum(prices))
 
     def _with_sent_copy(
         self, mine: AccountStore, submission: NewSubmission, text: OutgoingText, mail: Indexed, now: int
@@ -235,16 +236,14 @@ class Submissions:
             if not mine.outbox.find(queue_id):
                 return queue_id
 
-    def _price(self, text: OutgoingText, ttl_seconds: int) -> float:
-        """Expected seconds of work for one recipient at the network's minimum, the ack included."""
-        minimum = (self._network.nonce_trials_per_byte, self._network.payload_length_extra_bytes)
-        trials = expected_trials(len(text.data) + MSG_OVERHEAD, ttl_seconds, *minimum)
-        trials += expected_trials(ACK_OBJECT_SIZE, ack_ttl(ttl_seconds), *minimum)
-        return trials / self._solver.trials_per_second
+    def _seconds(self, store: Store, text: OutgoingText, row: NewOutgoing) -> float:
+        """Expected work for one recipient, by his demand where it is known, the ack included."""
+        demand = find_demand(store, row.recipient, self._network)
+        price = self._pricing.before(len(text.data), row.ack_data, row.ttl_seconds, demand)
+        return price.trials / self._solver.trials_per_second
 
-    def _check_price(self, text: OutgoingText, rows: Iterable[NewOutgoing]) -> None:
+    def _check_price(self, dearest: float) -> None:
         """Raises TooLarge where one recipient would take longer than `max_work`."""
-        dearest = max(self._price(text, row.ttl_seconds) for row in rows)
         if dearest > self._options.max_work_seconds:
             raise TooLarge(
                 f"would take about {duration_words(round(dearest))} of work; the limit is "

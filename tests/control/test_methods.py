@@ -10,6 +10,7 @@ from bmgate.app import Gateway
 from bmgate.bm.addresses import parse_address
 from bmgate.cli.composition import methods_of
 from bmgate.control.methods import Methods
+from bmgate.control.protocol import untold
 from bmgate.errors import (
     Ambiguous,
     BadAddress,
@@ -36,7 +37,7 @@ class Caller:
         self.methods = methods
 
     async def __call__(self, method: str, **params: Any) -> Any:
-        return json.loads(json.dumps(await self.methods.call(method, params, lambda _: None)))
+        return json.loads(json.dumps(await self.methods.call(method, params, untold)))
 
 
 @pytest.fixture
@@ -111,8 +112,16 @@ async def test_a_disabled_account_is_let_in_again_when_enabled(gateway: Gateway,
         ("queue.cancel", {"id": "7KQ2AB-1"}, Missing),
         ("queue.retry", {"id": ""}, Missing),
         ("queue.force", {"id": "7KQ2AB-1"}, Missing),
+        ("queue.priority", {"id": "7KQ2AB", "priority": "high"}, Missing),
+        ("queue.priority", {"id": "7KQ2AB", "priority": "urgent"}, NotAllowed),
+        ("queue.watch", {}, Unavailable),
         ("peers.list", {}, Unavailable),
         ("peers.add", {"peer": "127.0.0.9"}, Unavailable),
+        ("peers.known", {}, Unavailable),
+        ("peers.banned", {}, Unavailable),
+        ("peers.ban", {"host": "127.0.0.9"}, Unavailable),
+        ("peers.unban", {"host": "127.0.0.9"}, Unavailable),
+        ("peers.watch", {}, Unavailable),
     ],
 )
 async def test_what_cannot_be_done_is_refused(
@@ -184,6 +193,11 @@ async def test_the_queue_tells_what_became_of_a_mail(gateway: Gateway, call: Cal
     (entry,) = await call("queue.show", id=queue_id.lower())
     assert entry["subject"] == "hello"
     assert [line["state"] for line in entry["history"]] == ["ACCEPTED"]
+    assert entry["expected_trials"] == sum(entry["price"].values()) > 0
+    assert entry["expected_seconds"] > 0
+    assert (row["work"], entry["work"]) == (None, None)
+    (changed,) = await call("queue.priority", id=queue_id, priority="high")
+    assert changed["priority"] == "high"
 
 
 async def test_a_cancelled_mail_is_listed_among_all_only(gateway: Gateway, call: Caller) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from bmgate.control.client import ControlClient
 from bmgate.control.paths import MAX_SOCKET_PATH, short_path
-from bmgate.control.protocol import MAX_LINE, Progress
+from bmgate.control.protocol import MAX_LINE, Progress, Tell
 from bmgate.control.server import MAX_CONNECTIONS, ControlServer
 from bmgate.errors import BadAddress, Missing, ProtocolError, TooLarge, Unavailable
+
+TURNS = 200  # of the loop, after which both ends have moved what they can
 
 
 class Answers:
@@ -22,16 +24,21 @@ class Answers:
 
     def __init__(self) -> None:
         self.release, self.started, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.running = self.most_running = 0
+        self.running = self.most_running = self.told = 0
 
-    async def call(self, method: str, params: dict[str, Any], progress: Progress) -> Any:
+    async def call(self, method: str, params: dict[str, Any], tell: Tell) -> Any:
         match method:
             case "echo":
                 return params
             case "count":
                 for number in range(3):
-                    progress(number)
+                    await tell(number)
                 return "counted"
+            case "flood":
+                self.started.set()
+                while True:
+                    self.told += 1
+                    await tell("x" * MAX_LINE)
             case "missing":
                 raise Missing("there is no such thing")
             case "address":
@@ -125,6 +132,22 @@ async def test_progress_comes_before_the_result(tmp_path: Path) -> None:
     async with serving(tmp_path / "s", Answers().call):
         assert await ask(tmp_path / "s", "count", seen.append) == "counted"
     assert seen == [0, 1, 2]
+
+
+async def test_a_method_waits_for_a_client_that_reads_no_further(tmp_path: Path) -> None:
+    answers = Answers()
+    async with serving(tmp_path / "s", answers.call), connected(tmp_path / "s") as client:
+        await client.read()
+        client.writer.write(b'{"id": 1, "method": "flood"}\n')
+        await answers.started.wait()
+        told = 0
+        while told != answers.told:
+            told = answers.told
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+        assert told < 20, "what is in the buffers"
+        for _ in range(told + 1):
+            assert "progress" in await client.read()
 
 
 async def test_errors_cross_the_socket(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What services ask of the world outside storage: time, proof of work, the network, keys at rest."""
 
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -38,7 +39,8 @@ class Urgency(IntEnum):
 class WorkJob:
     """A proof of work to find: the first nonce from `start_nonce` on whose trial value is at most `target`.
 
-    `initial_hash` is the SHA-512 of the object behind its nonce, 64 bytes. `owner` is None for the gateway's own work.
+    `initial_hash` is the SHA-512 of the object behind its nonce, 64 bytes; it names the job. `owner` is None for the
+    gateway's own work. `rank` orders the jobs of one owner inside their urgency, lower first.
     """
 
     initial_hash: bytes
@@ -46,6 +48,49 @@ class WorkJob:
     start_nonce: int
     urgency: Urgency
     owner: AccountId | None
+    rank: int = 0
+
+    @property
+    def expected_trials(self) -> int:
+        """How many nonces are tried on average."""
+        return (1 << 64) // (self.target + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkProgress:
+    """How far a search is, and when to hope for its end.
+
+    A search has no memory: whatever was tried, `expected` trials are still to go on average. `tried` includes what was
+    saved before a restart. `withheld` says why it must not run now ("schedule", "battery"), "" when it may. The
+    seconds are those until the nonce is found, with all that goes before in the queue: their mean, and what they do
+    not exceed in 95 of 100 cases.
+    """
+
+    tried: int
+    expected: int
+    running: bool
+    withheld: str
+    mean_seconds: float
+    likely_seconds: float
+
+    @property
+    def probability(self) -> float:
+        """How likely it was to be done by now: what a bar shows."""
+        return chance(self.tried, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """All jobs together, and the seconds until none is left: mean, and what they rarely (5 %) exceed."""
+
+    jobs: int
+    mean_seconds: float
+    likely_seconds: float
+
+
+def chance(tried: int, expected: int) -> float:
+    """How likely a search is done after so many trials, 0 to 1."""
+    return 1 - math.exp(-tried / expected)
 
 
 class Solver(Protocol):
@@ -61,6 +106,18 @@ class Solver(Protocol):
 
         `on_progress` is called in the loop with the next untried nonce, about every 10 s or 5 % of the expected work.
         """
+        ...
+
+    def reprioritise(self, initial_hash: bytes, rank: int) -> None:
+        """Give the job another place among its owner's; what is less urgent stops at once. Unknown ones are let be."""
+        ...
+
+    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
+        """How far these jobs are; those that are not in the queue are left out."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """All that is in the queue."""
         ...
 
 

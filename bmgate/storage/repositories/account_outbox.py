@@ -75,6 +75,10 @@ class AccountOutboxRepository:
         """Newest first, final ones included."""
         return self._read(_MINE.order_by(outbox.c.id.desc()).limit(limit))
 
+    def unfinished(self) -> list[OutgoingMessage]:
+        """Every row that is not final, newest first."""
+        return self._read(_MINE.where(UNFINISHED).order_by(outbox.c.id.desc()))
+
     def find(self, name: str) -> list[OutgoingMessage]:
         """By queue id (all rows) or `QUEUEID-n` (one)."""
         queue_id, _, n = name.upper().partition("-")

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.plaintext import Pubkey, encode_pubkey_record, read_pubkey_record
 from bmgate.storage.repositories.scope import GatewayScope
+from bmgate.storage.schema import outbox
 from bmgate.storage.schema import pubkey as pubkeys
 from bmgate.storage.vault import Purpose, Vault
 
@@ -18,17 +19,21 @@ def address_tag(vault: Vault, address: Address) -> bytes:
     return vault.tag(b"address", str(address).encode())
 
 
+_BY_TAG = select(pubkeys.c.sealed_record).where(pubkeys.c.address_tag == bindparam("tag"))
+
+
 @dataclass(frozen=True, slots=True)
 class PubkeyRepository:
-    """The newest pubkey of each address; when there are too many, those learnt longest ago go."""
+    """The newest pubkey of each address; when there are too many, those learnt longest ago go.
+
+    Never those of whom we wrote to: strangers who write to us cannot push them out (P25).
+    """
 
     scope: GatewayScope
 
     def find(self, address: Address) -> Pubkey | None:
         tag = address_tag(self.scope.vault, address)
-        sealed = self.scope.connection.execute(
-            select(pubkeys.c.sealed_record).where(pubkeys.c.address_tag == tag)
-        ).scalar()
+        sealed = self.scope.connection.execute(_BY_TAG, {"tag": tag}).scalar()
         return None if sealed is None else read_pubkey_record(self.scope.vault.open(Purpose.CACHE, sealed, tag))
 
     def save(self, pubkey: Pubkey, now: int) -> None:
@@ -39,5 +44,6 @@ class PubkeyRepository:
         connection.execute(insert(pubkeys).values(address_tag=tag, sealed_record=sealed, learnt_at=now))
         surplus = connection.execute(select(func.count()).select_from(pubkeys)).scalar_one() - MAX_PUBKEYS
         if surplus > 0:
-            oldest = select(pubkeys.c.address_tag).order_by(pubkeys.c.learnt_at).limit(surplus)
+            others = pubkeys.c.address_tag.not_in(select(outbox.c.recipient_tag))
+            oldest = select(pubkeys.c.address_tag).where(others).order_by(pubkeys.c.learnt_at).limit(surplus)
             connection.execute(delete(pubkeys).where(pubkeys.c.address_tag.in_(oldest)))
