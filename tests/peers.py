@@ -15,6 +15,7 @@ from bmgate.bm.objects import ObjectType, encode_object, read_object, with_nonce
 from bmgate.bm.peer_events import HangUp, Output, PeerEvent, Send
 from bmgate.bm.tls import peer_context
 from bmgate.domain.objects import StoredObject
+from bmgate.domain.peers import KnownPeer, Standing
 from bmgate.domain.ports.database import Store
 from bmgate.pow.target import is_work_sufficient
 
@@ -148,18 +149,58 @@ class MemoryInventory:
     def get(self, vectors: Collection[InventoryVector]) -> dict[InventoryVector, bytes]:
         return {vector: self.objects[vector].object.encoded for vector in vectors if vector in self.objects}
 
-    def purge(self, expired_before: int) -> list[InventoryVector]:
-        gone = [vector for vector, each in self.objects.items() if each.object.expires_time < expired_before]
-        for vector in gone:
-            del self.objects[vector]
+    def purge(self, expired_before: int) -> dict[InventoryVector, int]:
+        return self._delete([each for each in self.objects.values() if each.object.expires_time < expired_before])
+
+    def evict(self, surplus: int) -> dict[InventoryVector, int]:
+        gone: dict[InventoryVector, int] = {}
+        for each in sorted(self.objects.values(), key=lambda each: (each.own, each.object.expires_time)):
+            if sum(gone.values()) < surplus and not each.to_process:
+                gone |= self._delete([each])
         return gone
+
+    def size(self) -> int:
+        return sum(len(each.object.encoded) for each in self.objects.values())
+
+    def _delete(self, gone: list[StoredObject]) -> dict[InventoryVector, int]:
+        for each in gone:
+            del self.objects[each.object.vector]
+        return {each.object.vector: len(each.object.encoded) for each in gone}
+
+
+class MemoryPeers:
+    """The `Peers` port over dicts."""
+
+    def __init__(self) -> None:
+        self.by_place: dict[tuple[str, int], KnownPeer] = {}
+        self.by_source: dict[str, Standing] = {}
+
+    def bucket_key(self) -> bytes:
+        return b"k" * 32
+
+    def known(self) -> list[KnownPeer]:
+        return list(self.by_place.values())
+
+    def save_known(self, changed: Collection[KnownPeer], gone: Collection[tuple[str, int]]) -> None:
+        for place in gone:
+            self.by_place.pop(place, None)
+        self.by_place |= {(peer.host, peer.port): peer for peer in changed}
+
+    def standings(self) -> list[Standing]:
+        return list(self.by_source.values())
+
+    def save_standings(self, changed: Collection[Standing], gone: Collection[str]) -> None:
+        for source in gone:
+            self.by_source.pop(source, None)
+        self.by_source |= {standing.source: standing for standing in changed}
 
 
 class MemoryDatabase:
-    """The `Database` port with nothing but an inventory; `failures` are raised first, one for each unit of work."""
+    """The `Database` port with an inventory and peers alone; `failures` are raised first, one for each unit of work."""
 
     def __init__(self) -> None:
         self.inventory = MemoryInventory()
+        self.peers = MemoryPeers()
         self.failures: list[Exception] = []
         self.batches: list[int] = []
 

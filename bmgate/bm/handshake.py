@@ -66,6 +66,9 @@ class Ending(Enum):
     TLS_FAILED = auto()
     LOST = auto()  # the transport closed
     UNHELPFUL = auto()  # it announces what it never delivers
+    EVICTED = auto()  # its place is given to somebody else
+    BANNED = auto()  # by the operator, or for a day
+    DONE = auto()  # we learnt what we wanted to know
     STOPPED = auto()
 
 

@@ -70,7 +70,7 @@ class PacketReader:
         end = HEADER.size + length
         if len(self._tail) < end:
             return None
-        payload = bytes(self._tail[HEADER.size : end])
+        payload = bytes(memoryview(self._tail)[HEADER.size : end])
         del self._tail[:end]
         if _checksum(payload) != checksum:
             raise BadChecksum(f"checksum of {command!r}, {length} bytes")

@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bmgate.domain.peers import Standing
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
 
@@ -37,6 +38,11 @@ class PeerView(Protocol):
     @property
     def port(self) -> int: ...
     @property
+    def kind(self) -> str:
+        """inbound, outbound, explicit, feeler or seed."""
+        ...
+
+    @property
     def inbound(self) -> bool: ...
     @property
     def established(self) -> bool: ...
@@ -52,11 +58,60 @@ class PeerView(Protocol):
     def since(self) -> int: ...
 
 
+class NodeStateView(Protocol):
+    """Figures of the node: nodes known, reached and refused; bytes of all connections; objects on their way."""
+
+    @property
+    def known(self) -> int: ...
+    @property
+    def tried(self) -> int: ...
+    @property
+    def banned(self) -> int: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def pending_downloads(self) -> int: ...
+    @property
+    def in_stem(self) -> int: ...
+    @property
+    def stems(self) -> int: ...
+
+
+class PeerNewsView(Protocol):
+    """What happened to a connection; `at` in Unix seconds."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def event(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+
 class NodeView(Protocol):
     """The running node as people look at it."""
 
     def peers(self) -> Sequence[PeerView]:
         """Every connection, oldest first."""
+        ...
+
+    @property
+    def state(self) -> NodeStateView: ...
+
+    def banned(self) -> Sequence[Standing]:
+        """Who is refused, by the operator or for what it did."""
+        ...
+
+    def news(self) -> AsyncIterator[PeerNewsView]:
+        """What happens to connections from now on."""
         ...
 
 
@@ -136,6 +191,7 @@ class Status:
                 {"name": listener.name, "host": listener.host, "port": listener.port} for listener in self._listening()
             ],
             "peers": _peer_counts(node.peers() if node is not None else ()),
+            "node": _node_figures(node.state) if node is not None else None,
             **await self._database.read(_stored),
             "work": {
                 "backend": self._build.backend,
@@ -170,7 +226,21 @@ def _peer_counts(peers: Sequence[PeerView]) -> dict[str, int]:
         "established": len(established),
         "inbound": inbound,
         "outbound": len(established) - inbound,
+        "explicit": sum(peer.kind == "explicit" for peer in established),
         "connecting": len(peers) - len(established),
+    }
+
+
+def _node_figures(state: NodeStateView) -> dict[str, int]:
+    return {
+        "known": state.known,
+        "tried": state.tried,
+        "banned": state.banned,
+        "bytes_in": state.bytes_in,
+        "bytes_out": state.bytes_out,
+        "pending_downloads": state.pending_downloads,
+        "in_stem": state.in_stem,
+        "stems": state.stems,
     }
 
 

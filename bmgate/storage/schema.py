@@ -338,3 +338,43 @@ pubkey = Table(
     _integer("learnt_at"),
     Index(None, "learnt_at"),
 )
+
+ack = Table(
+    "ack",
+    metadata,
+    _bytes("sender_tag"),
+    _integer("at"),
+    Index(None, "sender_tag", "at"),
+    Index(None, "at"),
+)
+"""When acks were published for the mail of which sender, for the limit of P26."""
+
+peer = Table(
+    "peer",
+    metadata,
+    _text("host"),
+    _integer("port"),
+    _text("source"),
+    _flag("tried"),
+    _integer("rating"),
+    _integer("heard_at"),
+    _integer("seen_at"),
+    _integer("dialled_at"),
+    _integer("failures"),
+    _flag("anchor"),
+    PrimaryKeyConstraint("host", "port"),
+    sqlite_with_rowid=False,
+)
+"""Other nodes of the network, as `domain.peers.KnownPeer` names their columns."""
+
+peer_standing = Table(
+    "peer_standing",
+    metadata,
+    Column("source", Text, primary_key=True),
+    _integer("score"),
+    _integer("scored_at"),
+    _integer("until"),
+    _text("reason"),
+    _flag("by_operator"),
+)
+"""What is held against sources of connections."""

@@ -26,7 +26,7 @@ _WRITER = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=10000",
-    "PRAGMA cache_size=-65536",  # KiB; the indexes of 200,000 objects
+    "PRAGMA cache_size=-32768",  # KiB; the indexes of 200,000 objects
 )
 _READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
 

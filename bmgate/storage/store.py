@@ -7,12 +7,14 @@ from sqlalchemy import Connection
 from bmgate.domain.account import Account, AccountId, AccountSecrets
 from bmgate.storage.repositories.account_outbox import AccountOutboxRepository
 from bmgate.storage.repositories.accounts import AccountRepository
+from bmgate.storage.repositories.acks import AckRepository
 from bmgate.storage.repositories.contacts import AccountContactRepository, AccountDuplicateRepository
 from bmgate.storage.repositories.identities import AccountIdentityRepository, IdentityRepository
 from bmgate.storage.repositories.inventory import InventoryRepository
 from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
 from bmgate.storage.repositories.messages import AccountMessageRepository
 from bmgate.storage.repositories.outbox import OutboxRepository
+from bmgate.storage.repositories.peers import PeerRepository
 from bmgate.storage.repositories.pubkeys import PubkeyRepository
 from bmgate.storage.repositories.scope import AccountScope, GatewayScope
 from bmgate.storage.vault import Vault
@@ -82,6 +84,14 @@ class SealedStore:
     @property
     def pubkeys(self) -> PubkeyRepository:
         return PubkeyRepository(self.scope)
+
+    @property
+    def acks(self) -> AckRepository:
+        return AckRepository(self.scope)
+
+    @property
+    def peers(self) -> PeerRepository:
+        return PeerRepository(self.scope)
 
     def account(self, account: AccountId) -> SealedAccountStore:
         """Raises Missing."""

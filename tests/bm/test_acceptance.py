@@ -70,29 +70,29 @@ def test_the_object_of_the_proof_of_work_sample_is_in_another_stream() -> None:
     assert verdict(encoded, 1712271487 - 2 * 86_400) == Verdict.TOO_LITTLE_WORK
 
 
-def test_an_expiry_is_too_far_after_28_days_and_3_hours() -> None:
+def test_p17_an_expiry_is_too_far_after_28_days_and_3_hours() -> None:
     now = NOW
     assert free_verdict(worked(now + MONTH)) == Verdict.ACCEPT_UNPROCESSED
     assert free_verdict(worked(now + MONTH + 1)) == Verdict.TOO_FAR
 
 
-def test_the_end_of_time_neither_overflows_nor_is_accepted() -> None:
+def test_p17_the_end_of_time_neither_overflows_nor_is_accepted() -> None:
     assert verdict(encode_object(2**64 - 1, 2, 1, 1, bytes(40))) == Verdict.TOO_LITTLE_WORK
     assert verdict(encode_object(0, 2, 1, 1, bytes(40))) == Verdict.TOO_LITTLE_WORK
 
 
-def test_the_work_of_an_expired_object_is_that_of_300_seconds() -> None:
+def test_p17_the_work_of_an_expired_object_is_that_of_300_seconds() -> None:
     assert verdict(MSG, EXPIRES + 10 * 86_400) == Verdict.EXPIRED
     assert verdict(with_nonce(MSG, 1), EXPIRES + 10 * 86_400) == Verdict.TOO_LITTLE_WORK
 
 
 @pytest.mark.parametrize("stream", [0, 2, 2**63, 2**64 - 1])
-def test_other_streams_are_not_ours(stream: int) -> None:
+def test_p18_other_streams_are_not_ours(stream: int) -> None:
     assert free_verdict(worked(stream=stream)) == Verdict.WRONG_STREAM
 
 
 @pytest.mark.parametrize("encoded", [b"", MSG[:21], MSG[:20] + b"\xfd\0\x01\x01", bytes(15)])
-def test_unreadable_headers_are_malformed(encoded: bytes) -> None:
+def test_p18_unreadable_headers_are_malformed(encoded: bytes) -> None:
     assert judge(encoded, NOW, MAINNET) == (Verdict.MALFORMED, None)
 
 
@@ -129,7 +129,7 @@ def test_the_part_after_the_header_may_fill_the_limit_and_no_more() -> None:
         (2**32 - 1, 2**63, 100, False),
     ],
 )
-def test_whatever_has_its_work_is_relayed_and_what_we_can_read_is_processed(
+def test_p18_whatever_has_its_work_is_relayed_and_what_we_can_read_is_processed(
     object_type: int, version: int, size: int, is_processed: bool
 ) -> None:
     header = 8 + len(encode_header(0, object_type, version, 1))

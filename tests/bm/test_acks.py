@@ -111,7 +111,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_we_would_not_publish_for_a_stranger_is_refused(name: str) -> None:
+def test_p26_what_we_would_not_publish_for_a_stranger_is_refused(name: str) -> None:
     with pytest.raises(BadObject):
         read_ack(REFUSED[name], MAGIC)
 

@@ -125,35 +125,35 @@ def test_zero_top_bytes_are_read_padded_and_stripped(blob: bytes, plaintext: byt
 
 
 @pytest.mark.parametrize("case", VECTORS["tampered"], ids=lambda case: case["name"])
-def test_what_was_tampered_with_is_not_for_us(case: dict[str, Any]) -> None:
+def test_p21_what_was_tampered_with_is_not_for_us(case: dict[str, Any]) -> None:
     assert decrypt(bytes.fromhex(case["blob_hex"]), bytes.fromhex(case["recipient_privkey_hex"])) is None
 
 
 @pytest.mark.parametrize("case", VECTORS["malformed_but_accepted_by_some"], ids=lambda case: case["name"])
-def test_surplus_zeros_are_let_pass_and_other_curves_are_not(case: dict[str, Any]) -> None:
+def test_p20_surplus_zeros_are_let_pass_and_other_curves_are_not(case: dict[str, Any]) -> None:
     expected = None if "curve" in case["name"] else bytes.fromhex(case["plaintext_hex"])
     assert decrypt(bytes.fromhex(case["blob_hex"]), bytes.fromhex(case["recipient_privkey_hex"])) == expected
 
 
 @pytest.mark.parametrize("size", [0, 33, 2**16 - 1])
-def test_a_coordinate_of_a_wrong_length_is_malformed(size: int) -> None:
+def test_p20_a_coordinate_of_a_wrong_length_is_malformed(size: int) -> None:
     blob = PANGRAM_BLOB[:18] + size.to_bytes(2) + b"\1" * size + PANGRAM_BLOB[52:]
     with pytest.raises(BadObject):
         read_ciphertext(blob)
 
 
 @pytest.mark.parametrize("x", [bytes(32), b"\xff" * 32, b"\1" * 32])
-def test_a_point_off_the_curve_is_malformed(x: bytes) -> None:
+def test_p20_a_point_off_the_curve_is_malformed(x: bytes) -> None:
     with pytest.raises(BadObject, match="no point"):
         read_ciphertext(PANGRAM_BLOB[:20] + x + PANGRAM_BLOB[52:])
 
 
-def test_infinity_is_malformed() -> None:
+def test_p20_infinity_is_malformed() -> None:
     with pytest.raises(BadObject):
         read_ciphertext(PANGRAM_BLOB[:20] + bytes(32) + PANGRAM_BLOB[52:54] + bytes(32) + PANGRAM_BLOB[86:])
 
 
-def test_every_flipped_bit_and_every_truncation_is_noticed() -> None:
+def test_p21_every_flipped_bit_and_every_truncation_is_noticed() -> None:
     blob = encrypt(b"hello", public_point(BOB), random.Random(2).randbytes)
     for at in range(len(blob)):
         assert decrypt(blob[:at] + bytes((blob[at] ^ 1,)) + blob[at + 1 :], BOB) is None
@@ -198,7 +198,7 @@ def test_signatures_of_peers_are_true(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", VECTORS["signature_edge_cases"], ids=lambda case: case["name"])
-def test_only_true_signatures_in_strict_der_are_taken(case: dict[str, Any]) -> None:
+def test_p22_only_true_signatures_in_strict_der_are_taken(case: dict[str, Any]) -> None:
     data, signature = bytes.fromhex(case["data_hex"]), bytes.fromhex(case["signature_der_hex"])
     assert verify(data, signature, bytes.fromhex(case["pubkey_hex"])[1:]) is (case["expected"] == "valid")
 
@@ -220,7 +220,7 @@ def test_we_sign_as_the_specification_does() -> None:
     ],
     ids=["SHA-256, low S", "SHA-1, high S"],
 )
-def test_both_hashes_and_both_halves_of_s_are_true(signature: str) -> None:
+def test_p22_both_hashes_and_both_halves_of_s_are_true(signature: str) -> None:
     message = bytes.fromhex(
         "0592a10584ffabf96539f3d780d776828c67da1ab5b169e9e8aed838aaecc9ed"
         "36d49ff1423c55f019e050c66c6324f53588be88894fef4dcffdb74b98e2b200"
@@ -239,7 +239,7 @@ def test_our_signatures_are_true_low_and_always_the_same(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_arbitrary_bytes_are_no_signature(signature: bytes) -> None:
+def test_p22_arbitrary_bytes_are_no_signature(signature: bytes) -> None:
     assert not verify(b"data", signature, public_point(BOB))
 
 

@@ -103,7 +103,7 @@ def test_captured_messages_say_what_their_senders_wrote(case: dict[str, Any]) ->
         (b"", "", ""),
     ],
 )
-def test_encoding_2_is_read_tolerantly(data: bytes, subject: str, body: str) -> None:
+def test_p32_encoding_2_is_read_tolerantly(data: bytes, subject: str, body: str) -> None:
     decoded = decode_message(SIMPLE, data)
     assert (decoded.subject, decoded.body) == (subject, body)
 
@@ -113,7 +113,7 @@ def test_a_beginning_that_is_no_subject_mark_is_named_in_the_notes() -> None:
     assert '"ab"' in decode_message(SIMPLE, b"ab\nBody:c").notes[0]
 
 
-def test_a_subject_is_cut_at_a_character_and_the_rest_of_it_begins_the_body() -> None:
+def test_p32_a_subject_is_cut_at_a_character_and_the_rest_of_it_begins_the_body() -> None:
     decoded = decode_message(SIMPLE, ("Subject:" + "x" + "é" * 100_000 + "\nBody:text").encode())
     assert decoded.subject == "x" + "é" * 249
     assert decoded.body == "é" * 99_751 + "\ntext"
@@ -144,7 +144,7 @@ def test_an_unknown_encoding_number_is_undecodable(encoding: int) -> None:
         (b"a\0b", "a\0b"),
     ],
 )
-def test_text_is_utf8_or_else_windows_1252_or_else_replaced(data: bytes, text: str) -> None:
+def test_p32_text_is_utf8_or_else_windows_1252_or_else_replaced(data: bytes, text: str) -> None:
     assert decode_text(data) == text
 
 
@@ -241,7 +241,7 @@ def test_a_missing_or_unreadable_text_is_empty_and_noted(missing: str) -> None:
     assert decoded.notes == (f"The message has no {missing}.",)
 
 
-def test_surplus_and_malformed_files_and_parents_are_noted() -> None:
+def test_p31_surplus_and_malformed_files_and_parents_are_noted() -> None:
     file = {"name": "n", "data": b"d"}
     decoded = extended(packed_map(files=[file] * 10_000 + ["no file"], parents=[PARENT] * 70 + [b"short", 7]))
     assert (len(decoded.files), len(decoded.parents)) == (100, 64)
@@ -290,7 +290,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_msgpack_is_undecodable(name: str) -> None:
+def test_p31_hostile_msgpack_is_undecodable(name: str) -> None:
     with pytest.raises(UndecodableMessage):
         extended(HOSTILE[name])
 
@@ -300,7 +300,7 @@ def preset_dictionary(data: bytes) -> bytes:
     return deflater.compress(data) + deflater.flush()
 
 
-def test_a_compressed_megabyte_is_read_and_one_byte_more_is_not() -> None:
+def test_p30_a_compressed_megabyte_is_read_and_one_byte_more_is_not() -> None:
     room = 1_048_576 - len(packed_map(body="")) - 4  # a str of this size has four more bytes of length
     assert len(extended(packed_map(body="x" * room)).body) == room
     with pytest.raises(UndecodableMessage, match="more than 1048576"):
@@ -318,7 +318,7 @@ def test_a_compressed_megabyte_is_read_and_one_byte_more_is_not() -> None:
     ],
     ids=["cut off", "trailing data", "bomb", "preset dictionary", "nothing"],
 )
-def test_hostile_compression_is_undecodable(data: bytes) -> None:
+def test_p30_hostile_compression_is_undecodable(data: bytes) -> None:
     with pytest.raises(UndecodableMessage):
         decode_message(EXTENDED, data)
 

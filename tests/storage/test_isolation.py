@@ -90,6 +90,7 @@ async def test_nothing_of_another_account_is_found_by_its_id_or_name(
         (row,) = hers.outbox.rows()
         assert his.outbox.rows() == his.outbox.rows_of(row.submission) == his.outbox.find("ALICE") == []
         assert his.outbox.find_repeat(b"repeat", 0) is None
+        assert his.outbox.unfinished() == []
         assert his.outbox.unfinished_count() == 0
         (identity,) = hers.identities.all()
         content = store.outbox.submission(SubmissionId(row.submission)).sent_content

@@ -13,6 +13,7 @@ from bmgate.bm.objects import ObjectType, encode_getpubkey, encode_object, read_
 from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.account import Account, AccountId, AccountState, Level
 from bmgate.domain.contact import Contact
+from bmgate.domain.identity import IdentityId
 from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, Priority, Reason, ReturnContent, State
@@ -92,6 +93,9 @@ async def test_identities_come_back_with_their_keys(database: SealedDatabase, al
         keys = store.identities.receiving_keys()
         assert [(key.account, key.address) for key in keys] == [(alice.id, new.address), (alice.id, second.address)]
         assert keys[0].encryption_key == new.keys.encryption
+        assert store.identities.receiving() == [made.id, second.id]
+        assert store.identities.receiving_keys([second.id, IdentityId(77)]) == keys[1:]
+        assert store.identities.receiving_keys([]) == []
         record = store.identities.public_record(made.id)
         assert record.address == new.address
         assert record.keys == new.keys.public
@@ -174,6 +178,7 @@ async def test_a_submission_comes_back_with_its_rows(database: SealedDatabase, a
         forgotten = store.outbox.submission(submission.id)
         assert (forgotten.subject, forgotten.body, forgotten.message_id) == ("", "", "<id@x>")
         assert mine.unfinished_count() == 2
+        assert mine.unfinished() == mine.rows()
 
     await database.transact(work)
 
@@ -211,6 +216,7 @@ async def test_a_row_is_saved_with_its_history(database: SealedDatabase, alice: 
         assert [found.id for found in store.outbox.due(NOW + 5, 10)] == [row.id]
         store.outbox.save(replace(saved, state=State.ACKED), NOW + 3, "")
         assert store.outbox.due(NOW + 5, 10) == store.outbox.unfinished() == []
+        assert store.account(alice.id).outbox.unfinished() == []
         assert store.outbox.count_by_state() == {State.ACKED: 1}
 
     await database.transact(work)
@@ -296,12 +302,37 @@ async def test_objects_wait_in_the_order_of_their_arrival_until_processed(databa
         inventory.add(objects)
         inventory.add([replace(an_object(), to_process=False)])
         assert inventory.to_process(3) == objects[:3]
+        two = 2 * len(objects[0].object.encoded)
+        assert [inventory.to_process(3, size) for size in (1, two, two + 1)] == [objects[:1], objects[:2], objects[:3]]
         inventory.mark_processed(vectors[:2])
         assert inventory.to_process(10) == objects[2:]
         assert inventory.count() == (5, 2)
         assert len(inventory.purge(NOW + 100)) == 0
         assert len(inventory.purge(NOW + 101)) == 3
         assert inventory.to_process(10) == objects[2:]
+
+    await database.transact(work)
+
+
+async def test_p40_room_is_made_by_those_that_expire_first_and_by_own_ones_last(database: SealedDatabase) -> None:
+    """Three of ours that expire first, three of others, one still to be processed."""
+    mine = [an_object(expires_time=NOW + number) for number in range(3)]
+    others = [an_object(expires_time=NOW + 50 + number) for number in range(3)]
+    waiting = an_object(expires_time=NOW)
+    size = len(waiting.object.encoded)
+
+    def work(store: Store) -> None:
+        inventory = store.inventory
+        inventory.add(replace(each, own=True, to_process=False) for each in mine)
+        inventory.add(replace(each, to_process=False) for each in others)
+        inventory.add([waiting])
+        assert inventory.size() == 7 * size
+        assert inventory.evict(size + 1) == {each.object.vector: size for each in others[:2]}
+        assert inventory.evict(2 * size) == {each.object.vector: size for each in (others[2], mine[0])}
+        assert inventory.evict(10 * size) == {each.object.vector: size for each in mine[1:]}
+        assert inventory.evict(1) == {}
+        assert inventory.size() == size
+        assert inventory.to_process(10) == [waiting]
 
     await database.transact(work)
 
@@ -332,6 +363,21 @@ async def test_pubkeys_and_getpubkeys_are_found_by_what_they_are_asked_by(databa
         assert inventory.live_getpubkey(others.object.tag, NOW) is None
 
     await database.transact(work)
+
+
+async def test_p25_strangers_do_not_push_out_the_pubkeys_of_whom_we_write_to(
+    database: SealedDatabase, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmgate.storage.repositories.pubkeys.MAX_PUBKEYS", 5)
+    pubkeys = [Pubkey(4, 1, 1, random_keys(os.urandom, 0).public, 1000, 1000) for _ in range(30)]
+
+    def work(store: Store) -> list[bool]:
+        submit(store, alice, [pubkeys[0].address])
+        for at, pubkey in enumerate(pubkeys):
+            store.pubkeys.save(pubkey, NOW + at)
+        return [store.pubkeys.find(pubkey.address) is not None for pubkey in pubkeys]
+
+    assert await database.transact(work) == [True, *[False] * 25, *[True] * 4]
 
 
 async def test_the_newest_pubkey_of_an_address_is_kept(

@@ -1,30 +1,21 @@
-"""Staying connected to the peers we were told of: one attempt at a time for each, with growing pauses between them."""
+"""Calling peers: explicit ones again and again, with growing pauses in between; others once.
 
-import asyncio
+Opens connections through the node's connector alone.
+"""
+
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 from bmgate.bm.handshake import Ending
+from bmgate.bm.node.connectors import Connector
 from bmgate.bm.node.peer import PeerProtocol
-from bmgate.bm.node.pool import DayNotes, Pool
+from bmgate.bm.node.pool import Kind
+from bmgate.bm.node.targets import PeerTarget
 from bmgate.domain.ports.world import Clock
 
 log = logging.getLogger(__name__)
-
-DIAL_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class PeerTarget:
-    """Where a peer listens: an IP address or a name, and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +30,46 @@ class Backoff:
 
 
 class Dialer:
-    """Keeps connections to explicit peers.
-
-    `without_tls` holds those whose TLS failed within the last day: they are dialled without. `own_host` is the loopback
-    address to dial other loopback addresses from, so that each node of a local network is seen under its own.
+    """Calls through `connector`; `new_peer` makes our end of a connection; `is_free` tells whether a host may be
+    called now: it is not connected, nor banned.
     """
 
     def __init__(
         self,
-        pool: Pool,
+        connector: Connector,
         clock: Clock,
         random: Random,
         backoff: Backoff,
-        new_peer: Callable[[PeerTarget], PeerProtocol],
-        own_host: str | None,
+        new_peer: Callable[[PeerTarget, Kind], PeerProtocol],
+        is_free: Callable[[str], bool],
     ) -> None:
-        self._pool, self._clock, self._random, self._backoff = pool, clock, random, backoff
-        self._new_peer, self._own_host = new_peer, own_host
-        self.without_tls = DayNotes()
+        self._connector, self._clock, self._random, self._backoff = connector, clock, random, backoff
+        self._new_peer, self._is_free = new_peer, is_free
 
     async def stay_connected(self, target: PeerTarget) -> None:
-        """For ever, unless the peer turns out to be ourselves."""
+        """For ever, unless the peer turns out to be ourselves, or cannot be reached by our way."""
+        if not self._connector.reaches(target.host):
+            log.warning("peer %s cannot be reached from here: [node] reach, socks and sam decide", target)
+            return
         failures = 0
         while True:
-            if self._pool.is_connected(target.host):
+            if not self._is_free(target.host):
                 failures = 0
             else:
-                peer = await self._dial(target)
+                peer = await self.call(target, Kind.EXPLICIT)
                 ending = await peer.closed if peer is not None else None
                 if ending is Ending.SELF:
                     log.info("peer %s is this node: it is not dialled again", target)
                     return
-                if ending is Ending.TLS_FAILED:
-                    self.without_tls.add(str(target), self._clock.monotonic())
                 succeeded = peer is not None and peer.was_established
                 failures = 0 if succeeded or ending is Ending.TLS_FAILED else failures + 1
             await self._clock.sleep(self._backoff.pause(failures, self._random))
 
-    async def _dial(self, target: PeerTarget) -> PeerProtocol | None:
-        own = (self._own_host, 0) if self._own_host is not None and target.host.startswith("127.") else None
+    async def call(self, target: PeerTarget, kind: Kind) -> PeerProtocol | None:
+        """A connection that has begun; None when nobody answers."""
+        level = logging.INFO if kind is Kind.EXPLICIT else logging.DEBUG  # most nodes one hears of are not there
         try:
-            async with asyncio.timeout(DIAL_SECONDS):
-                _, peer = await asyncio.get_running_loop().create_connection(
-                    lambda: self._new_peer(target), target.host, target.port, local_addr=own
-                )
+            return await self._connector.connect(target, lambda: self._new_peer(target, kind))
         except (OSError, TimeoutError) as error:
-            log.info("peer %s cannot be reached: %s", target, error or "no answer")
+            log.log(level, "peer %s cannot be reached: %s", target, error or "no answer")
             return None
-        return peer

@@ -1,27 +1,31 @@
 """The trade in objects with all established peers: what to fetch, to keep, to tell of and to serve.
 
-Joins `download`, `upload`, `announcements` and `inventory`, which decide, with the peers. An object is known from the
-moment its transaction is done, and only then told of and handed to receiving. Rules P9-P11, P16-P19, V22.
+Joins `download`, `upload`, `announcements` and `inventory`, which decide, with the peers; `telling` does the telling.
+An object is known from the moment its transaction is done, and only then told of and handed to receiving. Rules
+P9-P11, P16-P19, V22.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from random import Random
 
 from bmgate.bm.acceptance import KEPT, Verdict, judge
-from bmgate.bm.commands import Getdata, Inv, ObjectCommand, split_vectors
+from bmgate.bm.commands import Getdata, ObjectCommand, split_vectors
 from bmgate.bm.handshake import Ending
 from bmgate.bm.hashes import InventoryVector, inventory_vector
 from bmgate.bm.network import NetworkParameters
-from bmgate.bm.node.announcements import Announcements, Due
+from bmgate.bm.node.announcements import Announcements
 from bmgate.bm.node.backlog import Backlog
 from bmgate.bm.node.download import DownloadLimits, Downloads, PeerId
-from bmgate.bm.node.inventory import Arrival, Inventory
+from bmgate.bm.node.hints import Hints
+from bmgate.bm.node.inventory import INVENTORY_LIMIT, Arrival, Inventory
 from bmgate.bm.node.peer import Pause, PeerProtocol
-from bmgate.bm.node.upload import ANTI_INTERSECTION_SECONDS, UploadLimits, Uploads
+from bmgate.bm.node.targets import PeerTarget
+from bmgate.bm.node.telling import Telling
+from bmgate.bm.node.trader import Trader
+from bmgate.bm.node.upload import UploadLimits, Uploads, anti_intersection_seconds
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.peer_events import Announced, ObjectArrived, PeerEvent, Requested
 from bmgate.domain.ports.world import Clock
@@ -29,44 +33,48 @@ from bmgate.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-ANNOUNCE_INTERVAL_SECONDS = 1.0  # between two rounds of inv: what is due meanwhile shares a packet
-STEM_EPOCH_SECONDS = 600.0
 SERVED_AT_ONCE = 16  # objects, so at most 4 MiB, between two looks at the write buffer
 PURGE_SECONDS = 3_600.0
 PROMPT_VECTORS = 100  # in one inv; what is longer waits in the backlog
 PROMPT_INVS = 10  # of one peer between two ticks; further ones wait as well
 DIGESTED_AT_ONCE = 1_000  # announcements in one turn of the loop, a millisecond or two
-MAX_BAD_WORK = 10  # objects an hour (P16)
-HOUR_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeSettings:
-    """`first_getdata`: seconds after establishment, before the network's divisor; PyBitmessage ignores earlier ones."""
+    """`first_getdata`: seconds after establishment, before the network's divisor; PyBitmessage ignores earlier ones.
+
+    `dandelion`: own objects begin in a stem, and a dinv is understood as one. `inventory_limit` in bytes.
+    """
 
     first_getdata: float = 20.0
+    dandelion: bool = True
+    inventory_limit: int = INVENTORY_LIMIT
     download: DownloadLimits = field(default_factory=DownloadLimits)
     upload: UploadLimits = field(default_factory=UploadLimits)
 
 
-@dataclass(slots=True)
-class _Trader:
-    """One established peer."""
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """For people: how much is stored, wanted and hidden, and which peers are the stems now."""
 
-    peer: PeerProtocol
-    outbound: bool
-    uploads: Uploads
-    prompt_invs: int = 0  # handled at once since the last tick
-    wanted: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    bad_work: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_BAD_WORK))
+    objects: int
+    stored_bytes: int
+    pending_downloads: int
+    in_stem: int
+    stems: tuple[PeerId, ...]
+
+
+def nobody_asks(hint: PeerTarget) -> None:
+    """For a node whose peers are explicit."""
 
 
 class Exchange:
     """What passes between the inventory and the peers.
 
     `spawn` starts a task that ends with the node, `received` is told of stored objects that nobody here has processed,
-    `discourage` of peers not worth connecting to for a while. `random` is one that peers cannot guess.
+    `complain` of objects that are dropped and who brought them, `hinted` of nodes that objects name. `known_nodes`
+    tells how large the network seems. `random` is one that peers cannot guess.
     """
 
     def __init__(
@@ -78,19 +86,20 @@ class Exchange:
         random: Random,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         received: Callable[[list[BitmessageObject]], None],
-        discourage: Callable[[PeerProtocol], None],
+        complain: Callable[[PeerProtocol, Verdict], None],
+        hinted: Callable[[PeerTarget], None] = nobody_asks,
+        known_nodes: Callable[[], int] = lambda: 0,
     ) -> None:
         self._network, self._settings, self._inventory = network, settings, inventory
         self._clock, self._random, self._spawn = clock, random, spawn
-        self._received, self._discourage = received, discourage
+        self._received, self._complain, self._known_nodes = received, complain, known_nodes
+        self._hints = Hints(hinted)
         self._downloads = Downloads(settings.download)
         self._backlog = Backlog(settings.download.per_peer, settings.download.in_all)
         self._heard = asyncio.Event()
+        self._traders: dict[PeerId, Trader] = {}
         self._announcements = Announcements(network, random)
-        self._traders: dict[PeerId, _Trader] = {}
-        self._stem_peer: PeerId | None = None
-        self._stem_epoch_ends = 0.0
-        self._news = asyncio.Event()
+        self._telling = Telling(network, self._announcements, inventory, self._traders, clock, random)
         self._is_full = False
 
     # --- life ---
@@ -98,12 +107,22 @@ class Exchange:
     async def start(self) -> None:
         """Load the inventory and begin."""
         offset = self._clock.monotonic() - self._clock.now()
-        for vector, stem_until in await self._inventory.load():
-            self._announcements.hide(vector, stem_until + offset)
+        for vector, hidden_until in await self._inventory.load():
+            if self._settings.dandelion:
+                self._announcements.begin_stem(vector, None, hidden_until + offset)
+            else:
+                self._announcements.hide(vector, hidden_until + offset)
         self._spawn(self._inventory.store_arrivals(self._stored))
         self._spawn(self._digest_backlog())
-        self._spawn(self._announce_what_is_due())
-        self._spawn(self._purge())
+        self._spawn(self._telling.run())
+        self._spawn(self._keep_house())
+
+    @property
+    def state(self) -> ExchangeState:
+        stems = tuple(peer for peer in self._telling.stems.chosen if peer in self._traders)
+        return ExchangeState(
+            len(self._inventory), self._inventory.stored_bytes, len(self._downloads), self._announcements.hidden, stems
+        )
 
     def tick(self) -> None:
         """Requests that came to nothing go to others."""
@@ -116,11 +135,12 @@ class Exchange:
     def established(self, peer: PeerProtocol, outbound: bool) -> None:
         """A peer is ready to trade."""
         now = self._clock.monotonic()
-        uploads = Uploads(now, self._network.delay(ANTI_INTERSECTION_SECONDS), self._settings.upload)
-        trader = self._traders[peer.id] = _Trader(peer, outbound, uploads)
+        delay = self._network.delay(anti_intersection_seconds(self._known_nodes()))
+        trader = self._traders[peer.id] = Trader(peer, outbound, Uploads(now, delay, self._settings.upload))
         first_getdata = self._network.delay(self._settings.first_getdata)
         self._downloads.add_peer(peer.id, now + first_getdata)
         trader.tasks += [self._spawn(self._serve(trader)), self._spawn(self._ask_first(trader, first_getdata))]
+        self._telling.established(outbound)
         if self._is_full:
             peer.pause_reading(Pause.STORING)
 
@@ -129,6 +149,7 @@ class Exchange:
         trader = self._traders.pop(peer.id, None)
         if trader is not None:
             self._backlog.remove(peer.id)
+            self._telling.stems.closed(peer.id)
             self._downloads.remove_peer(peer.id)
             for task in trader.tasks:
                 task.cancel()
@@ -146,23 +167,29 @@ class Exchange:
                 self._take(trader, encoded)
 
     async def announce_own(self, vectors: Collection[InventoryVector]) -> None:
-        """Begin the stem of own objects that stand in the database; known ones are spread once more."""
+        """Begin the stem of own objects that stand in the database, or tell everyone where there is no Dandelion.
+
+        Nothing is to be done for one that is known: it is hidden still, or all peers have heard of it.
+        """
         for vector, encoded in (await self._inventory.get(vectors)).items():
             verdict, obj = judge(encoded, self._clock.now(), self._network)
             if obj is None or verdict not in KEPT:
                 log.error("own object %s is not announced: %s", vector.hex(), verdict.name)
-            elif self._announcements.is_hidden(vector):
-                continue
-            elif self._inventory.is_stored(vector):
-                self._announcements.spread(vector, (), self._clock.monotonic())
-            else:
-                self._inventory.note_stored(vector, obj.expires_time)
-                self._announcements.begin_stem(vector, None, self._clock.monotonic())
-        self._news.set()
+            elif not self._inventory.is_stored(vector):
+                self._inventory.note_stored(obj)
+                self._let_out(vector)
+        self._telling.wake()
+
+    def _let_out(self, vector: InventoryVector) -> None:
+        now = self._clock.monotonic()
+        if self._settings.dandelion:
+            self._announcements.begin_stem(vector, None, now)
+        else:
+            self._announcements.spread(vector, (), now)
 
     # --- fetching ---
 
-    def _hear_of(self, trader: _Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
+    def _hear_of(self, trader: Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
         """At once what is little; else later, and until then the peer is not read: others have their turn (T1, P9)."""
         peer = trader.peer
         is_little = len(vectors) <= PROMPT_VECTORS and trader.prompt_invs < PROMPT_INVS
@@ -187,35 +214,36 @@ class Exchange:
                 trader.peer.resume_reading(Pause.DIGESTING)
             await asyncio.sleep(0)
 
-    def _digest(self, trader: _Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
+    def _digest(self, trader: Trader, vectors: Collection[InventoryVector], is_stem: bool) -> None:
         self._announcements.heard_from(trader.peer.id, vectors)
         unknown = self._inventory.lacking(vectors) + self._announcements.hidden_among(vectors)
         self._downloads.announced(trader.peer.id, unknown, is_stem)
         self._ask(trader)
 
-    def _ask(self, trader: _Trader) -> None:
+    def _ask(self, trader: Trader) -> None:
         vectors = self._downloads.requests(trader.peer.id, self._clock.monotonic())
         trader.peer.say(Getdata(chunk) for chunk in split_vectors(vectors))
 
-    async def _ask_first(self, trader: _Trader, first_getdata: float) -> None:
+    async def _ask_first(self, trader: Trader, first_getdata: float) -> None:
         await self._clock.sleep(first_getdata)
         self._ask(trader)
 
-    def _take(self, trader: _Trader, encoded: bytes) -> None:
+    def _take(self, trader: Trader, encoded: bytes) -> None:
         vector, now = inventory_vector(encoded), self._clock.monotonic()
         known_to = {*self._downloads.announcers(vector), trader.peer.id}
-        stem_source = trader.peer.id if self._downloads.is_stem(vector) else None
+        is_in_stem = self._settings.dandelion and self._downloads.is_stem(vector)
+        stem_source = trader.peer.id if is_in_stem else None
         self._downloads.delivered(trader.peer.id, vector, now)
         if self._announcements.is_hidden(vector):  # the network has it by now: a stem that came round has ended
             self._announcements.spread(vector, known_to, now)
-            self._news.set()
+            self._telling.wake()
         elif vector not in self._inventory:
             self._judge(trader, vector, encoded, tuple(known_to), stem_source)
         self._ask(trader)
 
     def _judge(
         self,
-        trader: _Trader,
+        trader: Trader,
         vector: InventoryVector,
         encoded: bytes,
         known_to: tuple[PeerId, ...],
@@ -224,28 +252,23 @@ class Exchange:
         verdict, obj = judge(encoded, self._clock.now(), self._network)
         if obj is not None and verdict in KEPT:
             self._inventory.offer(Arrival(vector, obj, known_to, stem_source))
+            trader.peer.useful_at = self._clock.monotonic()
             self._pause_or_resume()
             return
         self._inventory.reject(vector)
-        if verdict is Verdict.TOO_LITTLE_WORK:
-            self._count_bad_work(trader)
-
-    def _count_bad_work(self, trader: _Trader) -> None:
-        now = self._clock.monotonic()
-        trader.bad_work.append(now)
-        if len(trader.bad_work) == MAX_BAD_WORK and now - trader.bad_work[0] < HOUR_SECONDS:
-            self._discourage(trader.peer)
+        self._complain(trader.peer, verdict)
 
     # --- keeping ---
 
     def _stored(self, arrivals: list[Arrival]) -> None:
         now = self._clock.monotonic()
         for arrival in arrivals:
-            if arrival.stem_source is None:
-                self._announcements.spread(arrival.vector, arrival.known_to, now)
-            else:
+            if arrival.stem_source is not None:
                 self._announcements.begin_stem(arrival.vector, arrival.stem_source, now)
-        self._news.set()
+            elif not self._traders.keys() <= set(arrival.known_to):
+                self._announcements.spread(arrival.vector, arrival.known_to, now)
+            self._hints.look_at(arrival.object, now)
+        self._telling.wake()
         self._pause_or_resume()
         self._received([arrival.object for arrival in arrivals])
 
@@ -259,7 +282,8 @@ class Exchange:
             for trader in self._traders.values():
                 trader.peer.resume_reading(Pause.STORING)
 
-    async def _purge(self) -> None:
+    async def _keep_house(self) -> None:
+        await self._inventory.measure()
         while True:
             try:
                 self._announcements.forget(await self._inventory.purge())
@@ -267,66 +291,14 @@ class Exchange:
                 log.warning("expired objects stay for now: %s", error)
             await self._clock.sleep(PURGE_SECONDS)
 
-    # --- telling ---
-
-    async def _announce_what_is_due(self) -> None:
-        while True:
-            due = self._announcements.next_due()
-            wait = None if due is None else due - self._clock.monotonic()
-            if wait is not None and wait <= 0:
-                self._tell(self._announcements.take_due(self._clock.monotonic()))
-                await self._clock.sleep(self._network.delay(ANNOUNCE_INTERVAL_SECONDS))
-                continue
-            self._news.clear()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
-
-    def _tell(self, due: list[Due]) -> None:
-        news: dict[PeerId, list[InventoryVector]] = {peer: [] for peer in self._traders}
-        for each in due:
-            for peer in self._audience(each):
-                news[peer].append(each.vector)
-        for peer, vectors in news.items():
-            self._random.shuffle(vectors)
-            self._traders[peer].peer.say(Inv(chunk) for chunk in split_vectors(vectors))
-
-    def _audience(self, due: Due) -> list[PeerId]:
-        if not due.to_stem:
-            return [peer for peer in self._traders if peer not in due.known_to]
-        child = self._stem_child(self._announcements.source_of(due.vector))
-        if child is None:
-            return []
-        self._announcements.told_to_child(due.vector, child)
-        return [child]
-
-    def _stem_child(self, source: PeerId | None) -> PeerId | None:
-        """One outbound peer for a whole epoch, as long as it stays; nobody's own stem is led back to it."""
-        now = self._clock.monotonic()
-        candidates = [peer for peer, trader in self._traders.items() if trader.outbound]
-        if self._stem_peer not in candidates or now >= self._stem_epoch_ends:
-            self._stem_peer = self._random.choice(candidates) if candidates else None
-            self._stem_epoch_ends = now + self._network.stem_time(STEM_EPOCH_SECONDS)
-        return self._stem_peer if self._stem_peer != source else None
-
     # --- serving ---
 
     def _is_shown(self, peer: PeerId, vector: InventoryVector) -> bool:
         return self._inventory.is_stored(vector) and self._announcements.is_shown_to(peer, vector)
 
-    async def _serve(self, trader: _Trader) -> None:
+    async def _serve(self, trader: Trader) -> None:
         """First all we have, then what the peer asks for, always at the pace at which it reads."""
-        shown = [
-            vector
-            for vector in self._inventory.unexpired(self._clock.now())
-            if not self._announcements.is_hidden(vector)
-        ]
-        self._random.shuffle(shown)
-        for chunk in split_vectors(shown):
-            await trader.peer.can_write.wait()
-            trader.peer.say([Inv(chunk)])
+        await self._telling.tell_everything(trader)
         while True:
             await trader.wanted.wait()
             await trader.peer.can_write.wait()
@@ -334,7 +306,7 @@ class Exchange:
             if not trader.uploads:
                 trader.wanted.clear()
 
-    async def _serve_some(self, trader: _Trader) -> None:
+    async def _serve_some(self, trader: Trader) -> None:
         vectors = trader.uploads.take(SERVED_AT_ONCE, self._clock.monotonic())
         if vectors:
             objects = await self._inventory.get(vectors)

@@ -1,89 +1,91 @@
-"""The live Bitmessage node among peers it was told of: listens, dials, hands objects in and out, and stops cleanly.
+"""The live Bitmessage node: listens, finds and calls peers, hands objects in and out, and stops cleanly.
 
-Puts together what the other modules of this folder decide. Knows no mail and no keys. Finding peers by itself is left
-out: no bootstrap, no gossip.
+Puts together what the other modules of this folder decide. Knows no mail and no keys.
 """
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from bmgate import __version__
-from bmgate.bm.commands import NONCE_SIZE, PROTOCOL_VERSION, Command, NetAddress, Services, VersionCommand
-from bmgate.bm.conversation import Conversation, Deadlines, Direction
+from bmgate.bm.acceptance import Verdict
 from bmgate.bm.handshake import Ending
 from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.keys import Entropy
-from bmgate.bm.network import STREAM, NetworkParameters
-from bmgate.bm.node.dialing import Backoff, Dialer, PeerTarget
-from bmgate.bm.node.download import PeerId
-from bmgate.bm.node.exchange import Exchange, ExchangeSettings
+from bmgate.bm.node.bans import Bans, Offence
+from bmgate.bm.node.connections import ConnectionHooks, Connections, PeerInfo
+from bmgate.bm.node.connections import Trace as Trace
+from bmgate.bm.node.connections import not_traced as not_traced
+from bmgate.bm.node.connectors import Connector, DirectConnector, loopback_of
+from bmgate.bm.node.dialing import Dialer
+from bmgate.bm.node.exchange import Exchange, ExchangeState
+from bmgate.bm.node.finding import Finding
 from bmgate.bm.node.inventory import Inventory
-from bmgate.bm.node.peer import PeerHooks, PeerProtocol
-from bmgate.bm.node.pool import Connection, DayNotes, Pool, PoolLimits
+from bmgate.bm.node.peer import PeerProtocol
+from bmgate.bm.node.peer_memory import PeerMemory
+from bmgate.bm.node.pool import TRADING, Connection, Kind, Pool
+from bmgate.bm.node.settings import NodeSettings as NodeSettings
+from bmgate.bm.node.targets import PeerTarget
 from bmgate.bm.objects import BitmessageObject
-from bmgate.bm.peer_events import Established, PeerEvent, PeersLearned
-from bmgate.bm.tls import peer_context, tls_works
+from bmgate.bm.peer_events import PeerEvent, PeersLearned
+from bmgate.domain.peers import Standing
 from bmgate.domain.ports.database import Database
 from bmgate.domain.ports.world import Clock
-from bmgate.domain.sources import source_group
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = f"/bmgate:{'.'.join(__version__.split('.')[:2])}/".encode()
 STOP_SECONDS = 1.0
+MAX_NEWS = 1_000  # that one listener has not heard yet
 CROWD_SECONDS = 60.0  # between two log lines that count refused connections
-DISCOURAGED = "too many objects without their work"
-
-Trace = Callable[[str, Direction, Command], None]
-
-
-def not_traced(peer: str, direction: Direction, command: Command) -> None:
-    """The trace of a node nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """`listen`: none for no inbound connections, port 0 for a free one."""
+class NodeState:
+    """Figures for people."""
 
-    network: NetworkParameters
-    listen: tuple[PeerTarget, ...]
-    peers: tuple[PeerTarget, ...] = ()
-    lan: bool = False
-    tls_inbound: bool = False
-    exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
-    pool: PoolLimits = field(default_factory=PoolLimits)
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    backoff: Backoff = field(default_factory=Backoff)
-    tick_seconds: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class PeerInfo:
-    """One connection, for people. `since` in Unix seconds; `services` are the peer's, 0 until it told them."""
-
-    host: str
-    port: int
-    inbound: bool
-    established: bool
-    tls: bool
-    user_agent: str
-    services: int
+    known: int
+    tried: int  # of the known nodes: we have reached them ourselves
+    banned: int
     bytes_in: int
     bytes_out: int
-    since: int
+    exchange: ExchangeState
+
+    @property
+    def pending_downloads(self) -> int:
+        """Objects that were announced and have not come yet."""
+        return self.exchange.pending_downloads
+
+    @property
+    def in_stem(self) -> int:
+        """Objects hidden in a Dandelion stem."""
+        return self.exchange.in_stem
+
+    @property
+    def stems(self) -> int:
+        """Outbound peers to which stems lead now."""
+        return len(self.exchange.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerNews:
+    """What happened to a connection: `established`, or `closed` and why. `at` in Unix seconds."""
+
+    at: int
+    event: str
+    host: str
+    port: int
+    kind: str
+    detail: str
 
 
 class Node:
     """One node; fulfils the `Announcer` port.
 
     `received` is called in the loop with objects that have just been stored and are to be processed. `random` is one
-    that peers cannot guess.
+    that peers cannot guess. Without a `connector` peers are called straight through the Internet.
     """
 
     def __init__(
@@ -95,61 +97,67 @@ class Node:
         random: Random,
         received: Callable[[list[BitmessageObject]], None],
         trace: Trace = not_traced,
+        connector: Connector | None = None,
     ) -> None:
-        self._settings, self._clock, self._entropy, self._trace = settings, clock, entropy, trace
-        self._inventory = Inventory(database, clock)
-        self._pool = Pool(settings.network, settings.lan, settings.pool)
+        self._settings, self._clock = settings, clock
+        connector = connector or DirectConnector(loopback_of(settings.listen))
+        self._bans = Bans()
+        self._pool = Pool(settings.network, settings.lan, self._bans, entropy(32), settings.pool, settings.doorsteps)
+        hooks = ConnectionHooks(self._established, self._said, self._ended)
+        self._connections = Connections(settings, self._pool, self._bans, connector, clock, entropy, trace, hooks)
+        self._dialer = Dialer(connector, clock, random, settings.backoff, self._connections.outgoing, self._is_free)
+        self._finding = Finding(settings, self._pool, self._bans, connector, self._dialer, clock, random, self._spawn)
+        self._memory = PeerMemory(database, self._finding.known, self._bans, clock)
         self._exchange = Exchange(
             settings.network,
             settings.exchange,
-            self._inventory,
+            Inventory(database, clock, settings.exchange.inventory_limit),
             clock,
             random,
             self._spawn,
             received,
-            self._discourage,
+            self._complain,
+            self._finding.hinted,
+            lambda: len(self._finding.known),
         )
-        self._dialer = Dialer(self._pool, clock, random, settings.backoff, self._new_peer, self._own_loopback())
-        self._without_tls_inbound = DayNotes()
-        self._contexts: dict[bool, ssl.SSLContext] = {}  # by server_side; empty where TLS does not work
-        self._peers: dict[PeerId, PeerProtocol] = {}
         self._dialled: set[PeerTarget] = set()
-        self._last_id = 0
-        self._not_let_in = 0  # since the last log line of them
         self._servers: list[asyncio.Server] = []
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners: list[asyncio.Queue[PeerNews]] = []
 
     # --- life ---
 
     async def start(self, group: asyncio.TaskGroup) -> None:
-        """Load the inventory, listen, dial; the node's tasks are `group`'s until `stop`."""
+        """Load the inventory and what is known of others, listen, dial; the node's tasks are `group`'s until `stop`."""
         self._group = group
-        if tls_works():
-            self._contexts = {server_side: peer_context(server_side) for server_side in (False, True)}
-        else:
-            log.warning("the linked %s cannot speak TLS with peers: connections are in clear", ssl.OPENSSL_VERSION)
+        await self._memory.load()
+        self._connections.open()
         await self._exchange.start()
         await self._listen()
+        self._finding.start()
         self._spawn(self._tick())
         self._spawn(self._tell_of_crowds())
+        self._spawn(self._memory.run())
         for target in self._settings.peers:
             self.add_peer(target)
 
     async def stop(self) -> None:
         """Close everything within `STOP_SECONDS`; what is stored stays stored."""
+        if self._group is None:
+            return
+        self._finding.note_who_is_there()
         self._group = None
         for server in self._servers:
             server.close()
         for task in list(self._tasks):
             task.cancel()
-        peers = list(self._peers.values())
-        for peer in peers:
-            peer.hang_up(Ending.STOPPED, "we stop")
-            peer.abort()
-        waiting: list[asyncio.Future[Any]] = [*self._tasks, *(peer.closed for peer in peers)]
+        waiting: list[asyncio.Future[Any]] = [*self._tasks, *self._connections.close()]
         if waiting:
             await asyncio.wait(waiting, timeout=STOP_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._memory.save()
 
     # --- what others ask of the node ---
 
@@ -166,6 +174,14 @@ class Node:
             self._pool.exempt.add(target.host)
             self._spawn(self._dialer.stay_connected(target))
 
+    def accept(self, host: str) -> PeerProtocol:
+        """Our end of a connection that a proxy brings us from `host`, a name of an anonymous network."""
+        return self._connections.incoming(host)
+
+    def add_own_host(self, host: str) -> None:
+        """A name under which this node is reached: it never calls itself there."""
+        self._finding.add_own_host(host)
+
     def announce(self, vectors: Collection[InventoryVector]) -> None:
         """Tell peers of own objects that stand in the database: after a random delay, by way of a stem."""
         if self._group is not None:  # else we are stopping, and the next start announces what is due
@@ -173,147 +189,107 @@ class Node:
 
     def peers(self) -> list[PeerInfo]:
         """Every connection, oldest first."""
-        return [self._info(connection) for connection in self._pool]
+        return self._connections.infos()
+
+    async def ban(self, host: str, seconds: int | None = None) -> Standing:
+        """Refuse this host, for ever or a while, and end its connections; outlives a restart."""
+        standing = self._bans.ban(host, self._clock.now(), seconds)
+        self._connections.hang_up_on_refused()
+        await self._memory.save()
+        return standing
+
+    async def unban(self, host: str) -> bool:
+        """Forget all that is held against this host; whether there was anything."""
+        was_there = self._bans.unban(host)
+        await self._memory.save()
+        return was_there
+
+    def banned(self) -> list[Standing]:
+        """Who is refused now, by the operator or for what it did."""
+        return self._bans.refused(self._clock.now())
+
+    async def news(self) -> AsyncGenerator[PeerNews, None]:
+        """What happens to connections from now on; whoever listens slowly misses some."""
+        queue: asyncio.Queue[PeerNews] = asyncio.Queue(MAX_NEWS)
+        self._listeners.append(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._listeners.remove(queue)
+
+    @property
+    def state(self) -> NodeState:
+        known, (bytes_in, bytes_out) = self._finding.known, self._connections.bytes_in_and_out
+        exchange = self._exchange.state
+        return NodeState(len(known), known.tried_count, len(self.banned()), bytes_in, bytes_out, exchange)
 
     @property
     def inventory_size(self) -> int:
-        return len(self._inventory)
+        return self._exchange.state.objects
 
     # --- connections ---
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for listen in self._settings.listen:
-            server = await loop.create_server(lambda: self._new_peer(target=None), listen.host, listen.port)
+            server = await loop.create_server(self._connections.incoming, listen.host, listen.port)
             self._servers.append(server)
         for bound in self.listening:
             log.info("Bitmessage node listens on %s", bound)
+        told = [bound.port for bound in self.listening if not self._pool.is_doorstep(bound.host)]
+        if told:  # the port behind a proxy is ours alone: it would link our connections (V18)
+            self._connections.listening_port = told[0]
 
-    def _own_loopback(self) -> str | None:
-        return next((listen.host for listen in self._settings.listen if listen.host.startswith("127.")), None)
+    def _is_free(self, host: str) -> bool:
+        return not self._pool.is_connected(host) and not self._bans.is_banned(host, self._clock.now())
 
-    def _new_peer(self, target: PeerTarget | None) -> PeerProtocol:
-        """`target` is None for an inbound connection."""
-        self._last_id += 1
-        hooks = PeerHooks(partial(self._begin, target), self._deliver, partial(self._closed, target))
-        return PeerProtocol(PeerId(self._last_id), self._clock, hooks)
+    def _established(self, peer: PeerProtocol, connection: Connection) -> None:
+        if connection.kind in TRADING:
+            self._exchange.established(peer, outbound=not connection.inbound)
+        self._finding.established(peer, connection)
+        if connection.kind is not Kind.FEELER:
+            self._tell("established", connection, "TLS" if connection.tls else "in clear")
 
-    def _begin(
-        self, target: PeerTarget | None, peer: PeerProtocol, transport: asyncio.Transport
-    ) -> Conversation | None:
-        names = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if self._group is None or None in names:  # we stop, or the peer has gone again
-            return None
-        (host, port), own_host = names[0][:2], names[1][0]
-        if target is None and not self._pool.may_accept(host, self._clock.monotonic()):
-            log.debug("peer %s is not let in: too many connections, or discouraged", host)
-            self._not_let_in += 1
-            return None
-        context = self._tls_context(target, host)
-        version = self._version(host, port, context is not None)
-        self._peers[peer.id] = peer
-        connection = Connection(
-            peer.id, host, port, own_host, target is None, version.nonce, self._clock.now(), peer.hang_up
-        )
-        self._pool.add(connection)
-        return Conversation(
-            self._settings.network,
-            version,
-            initiator=target is not None,
-            admit=partial(self._pool.admit, peer.id),
-            tls_context=context,
-            deadlines=self._settings.deadlines,
-            trace=partial(self._trace, str(PeerTarget(host, port))),
-        )
+    def _said(self, peer: PeerProtocol, connection: Connection, event: PeerEvent) -> None:
+        if isinstance(event, PeersLearned):
+            if not self._finding.heard(peer, connection, event):
+                self._connections.charge(connection, Offence.FLOOD)
+        elif connection.kind in TRADING:
+            self._exchange.handle(peer, event)
 
-    def _tls_context(self, target: PeerTarget | None, host: str) -> ssl.SSLContext | None:
-        """None where TLS is not offered: it failed lately, or the peer dialled us, whose client side rarely works."""
-        now = self._clock.monotonic()
-        if target is not None:
-            return None if self._dialer.without_tls.has(str(target), now) else self._contexts.get(False)
-        if not self._settings.tls_inbound or self._without_tls_inbound.has(source_group(host), now):
-            return None
-        return self._contexts.get(True)
-
-    def _version(self, host: str, port: int, offers_tls: bool) -> VersionCommand:
-        """What we say of ourselves; the nonce is new each time, or it would link our connections."""
-        services = Services.NETWORK | (Services.SSL if offers_tls else Services(0))
-        listening = self.listening
-        return VersionCommand(
-            protocol_version=PROTOCOL_VERSION,
-            services=services,
-            timestamp=self._clock.now(),
-            receiver=NetAddress(Services.NETWORK, host, port),
-            sender=NetAddress(services, "127.0.0.1", listening[0].port if listening else self._settings.network.port),
-            nonce=self._entropy(NONCE_SIZE),
-            user_agent=USER_AGENT,
-            streams=(STREAM,),
-        )
-
-    def _deliver(self, peer: PeerProtocol, event: PeerEvent) -> None:
-        match event:
-            case Established(version, tls):
-                connection = self._pool[peer.id]
-                connection.established, connection.tls = True, tls
-                log.info("peer %s is established, %s", self._name(connection), version.displayed_agent)
-                self._exchange.established(peer, outbound=not connection.inbound)
-            case PeersLearned():
-                pass  # peers are explicit: addresses that others tell are not kept
-            case _:
-                self._exchange.handle(peer, event)
-
-    def _closed(self, target: PeerTarget | None, peer: PeerProtocol, ending: Ending, detail: str) -> None:
-        connection = self._pool[peer.id]
-        is_passer_by = connection.inbound and not connection.established  # whose number nothing limits
-        level = logging.DEBUG if is_passer_by else logging.INFO
-        log.log(level, "peer %s is closed, %s: %s", self._name(connection), ending.name, detail)
-        if target is None and ending is Ending.TLS_FAILED:
-            self._without_tls_inbound.add(source_group(connection.host), self._clock.monotonic())
+    def _ended(self, peer: PeerProtocol, connection: Connection, ending: Ending, detail: str) -> None:
         self._exchange.closed(peer)
-        self._pool.remove(peer.id)
-        del self._peers[peer.id]
+        self._finding.ended(peer, connection, ending)
+        if connection.established and connection.kind is not Kind.FEELER:
+            self._tell("closed", connection, f"{ending.name}: {detail}")
 
-    def _discourage(self, peer: PeerProtocol) -> None:
-        host = self._pool[peer.id].host
-        if not self._pool.is_exempt(host):
-            self._pool.discouraged.add(host, self._clock.monotonic())
-        peer.hang_up(Ending.VIOLATION, DISCOURAGED)
+    def _complain(self, peer: PeerProtocol, verdict: Verdict) -> None:
+        offence = Offence.BAD_WORK if verdict is Verdict.TOO_LITTLE_WORK else Offence.BAD_OBJECT
+        self._connections.charge(self._pool[peer.id], offence)
 
-    def _name(self, connection: Connection) -> str:
-        return str(PeerTarget(connection.host, connection.port))
-
-    def _info(self, connection: Connection) -> PeerInfo:
-        conversation = self._peers[connection.id].conversation
-        version = conversation.peer
-        return PeerInfo(
-            host=connection.host,
-            port=connection.port,
-            inbound=connection.inbound,
-            established=connection.established,
-            tls=connection.tls,
-            user_agent=version.displayed_agent if version else "",
-            services=int(version.services) if version else 0,
-            bytes_in=conversation.bytes_in,
-            bytes_out=conversation.bytes_out,
-            since=connection.since,
-        )
+    def _tell(self, event: str, connection: Connection, detail: str) -> None:
+        news = PeerNews(self._clock.now(), event, connection.host, connection.port, connection.kind.value, detail)
+        for listener in self._listeners:
+            if not listener.full():
+                listener.put_nowait(news)
 
     # --- tasks ---
 
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(self._settings.tick_seconds)
-            for peer in list(self._peers.values()):
-                peer.tick()
+            self._connections.tick()
             self._exchange.tick()
+            self._finding.tick(self._connections.protocol)
 
     async def _tell_of_crowds(self) -> None:
         """However many connections we refuse, the log grows by one line a minute."""
         while True:
             await self._clock.sleep(CROWD_SECONDS)
-            if self._not_let_in:
-                log.info("%d connections were not let in: too many, or discouraged", self._not_let_in)
-                self._not_let_in = 0
+            if self._connections.not_let_in:
+                log.info("%d connections were not let in: too many, or banned", self._connections.not_let_in)
+                self._connections.not_let_in = 0
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         assert self._group is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import cast
 
-from bmgate.bm.commands import Command
+from bmgate.bm.commands import Command, Services
 from bmgate.bm.conversation import Conversation
 from bmgate.bm.handshake import Ending
 from bmgate.bm.node.download import PeerId
@@ -14,6 +14,7 @@ from bmgate.bm.peer_events import HangUp, Output, PeerEvent, Send
 from bmgate.domain.ports.world import Clock
 
 WRITE_HIGH_WATER = 2 * 1024 * 1024  # bytes held for a peer; above it we stop reading what it asks (P11)
+READ_AT_ONCE = 16 * 1024
 CLOSE_SECONDS = 1.0  # for what is still to be sent to a peer that is hung up on
 
 
@@ -23,6 +24,7 @@ class Pause(Enum):
     WRITING = auto()  # it does not read what we send
     DIGESTING = auto()  # it announces faster than we look at it
     STORING = auto()  # we do not keep up with what all peers send
+    TURN = auto()  # others have theirs first
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class PeerHooks:
     closed: Callable[["PeerProtocol", Ending, str], None]
 
 
-class PeerProtocol(asyncio.Protocol):
-    """Carries one conversation over a transport."""
+class PeerProtocol(asyncio.BufferedProtocol):
+    """Carries one conversation over a transport. Reads little at a time, so that others have their turn in between."""
 
     conversation: Conversation
     _transport: asyncio.Transport
@@ -46,6 +48,8 @@ class PeerProtocol(asyncio.Protocol):
         self._pauses: set[Pause] = set()
         self._ending: tuple[Ending, str] | None = None
         self._is_wanted = False
+        self.useful_at = 0.0  # monotonic seconds of the last object it was first to bring, 0 for never
+        self._buffer = bytearray()
         self.can_write = asyncio.Event()
         self.can_write.set()
         self.closed: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -60,7 +64,20 @@ class PeerProtocol(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         self._carry_out(conversation.start(self._clock.monotonic()))
 
+    def get_buffer(self, sizehint: int) -> bytearray:
+        if not self._buffer:
+            self._buffer = bytearray(READ_AT_ONCE)
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """A full buffer has more behind it, of which uvloop would bring us 32 in one turn."""
+        if nbytes == READ_AT_ONCE:
+            self.pause_reading(Pause.TURN)
+            asyncio.get_running_loop().call_soon(self.resume_reading, Pause.TURN)
+        self.data_received(bytes(memoryview(self._buffer)[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
+        """From the transport, or from whoever has read a few bytes of the peer's before us."""
         if self._is_wanted:
             self._carry_out(self.conversation.receive(data, self._clock.monotonic()))
 
@@ -77,6 +94,12 @@ class PeerProtocol(asyncio.Protocol):
     def was_established(self) -> bool:
         """Whether the handshake was ever done."""
         return self._is_wanted and self.conversation.established
+
+    @property
+    def services(self) -> Services:
+        """What an established peer offers."""
+        version = self.conversation.peer
+        return version.services if version is not None else Services(0)
 
     def pause_writing(self) -> None:
         self.can_write.clear()

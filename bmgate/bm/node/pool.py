@@ -1,21 +1,38 @@
 """Who may be connected to us, and nobody twice.
 
 Answers questions about the table of connections; opens none. Hosts are IP addresses as text, full ones: on a loopback
-network each node has its own 127.x.y.z. Rules P4 (without eviction) and P14.
+network each node has its own 127.x.y.z; behind a proxy a peer is called what it was dialled as. Rules P4 and P14.
 """
 
-import ipaddress
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bmgate.bm.commands import VersionCommand
 from bmgate.bm.handshake import MYSELF, SERVER_FULL, Ending, Refusal
 from bmgate.bm.network import NetworkParameters
+from bmgate.bm.node.bans import Bans
 from bmgate.bm.node.download import PeerId
+from bmgate.bm.node.eviction import Candidate, choose_victim
+from bmgate.bm.node.targets import PeerTarget, is_private, network_group
 from bmgate.domain.sources import source_group
 
 DAY_SECONDS = 86_400
 MAX_NOTES = 1_000
+MAX_LEAVING = 32  # inbound ones sent away whose sockets are not closed yet: till then nobody takes their places
+
+
+class Kind(StrEnum):
+    """Why there is a connection. Feelers and seeds end with the handshake, or the first addresses."""
+
+    INBOUND = "inbound"
+    EXPLICIT = "explicit"  # the operator named it
+    OUTBOUND = "outbound"  # we chose it
+    FEELER = "feeler"  # is it there?
+    SEED = "seed"  # whom does it know?
+
+
+TRADING = frozenset({Kind.INBOUND, Kind.EXPLICIT, Kind.OUTBOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +52,26 @@ class Connection:
     host: str
     port: int  # the socket's; where the peer listens stands in its version
     own_host: str
-    inbound: bool
+    kind: Kind
     nonce: bytes  # in our version
     since: int  # Unix seconds
     hang_up: Callable[[Ending, str], None]
+    opened_at: float = 0.0  # monotonic seconds
+    target: PeerTarget | None = None  # as we dialled it
     version: VersionCommand | None = None  # admitted
     established: bool = False
     tls: bool = False
+    latency: float | None = None  # seconds the handshake took
+    useful_at: float = 0.0  # monotonic seconds of the last object it was first to bring
+    leaving: bool = False
+    source: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = source_group(self.host)
+
+    @property
+    def inbound(self) -> bool:
+        return self.kind is Kind.INBOUND
 
 
 class DayNotes:
@@ -61,24 +91,33 @@ class DayNotes:
 
 
 class Pool:
-    """The table of connections. Hosts in `exempt` are known to the operator and have no limits."""
+    """The table of connections. Hosts in `exempt` are known to the operator and have no limits; connections that come
+    from one of `doorsteps` (the proxies through which peers of anonymous networks arrive) are told apart by nothing.
+    `key` is secret.
+    """
 
     def __init__(
         self,
         network: NetworkParameters,
         lan: bool,
+        bans: Bans,
+        key: bytes,
         limits: PoolLimits = PoolLimits(),
+        doorsteps: Collection[str] = (),
     ) -> None:
-        self._network, self._lan, self._limits = network, lan, limits
+        self._network, self._lan, self._bans, self._key, self._limits = network, lan, bans, key, limits
+        self._doorsteps = frozenset(doorsteps)
         self._connections: dict[PeerId, Connection] = {}
         self.exempt: set[str] = set()
-        self.discouraged = DayNotes()
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._connections.values()))
 
     def __getitem__(self, peer: PeerId) -> Connection:
         return self._connections[peer]
+
+    def __contains__(self, peer: PeerId) -> bool:
+        return peer in self._connections
 
     def add(self, connection: Connection) -> None:
         self._connections[connection.id] = connection
@@ -90,24 +129,26 @@ class Pool:
         """In either direction, established or not: such a host is not dialled."""
         return any(connection.host == host for connection in self._connections.values())
 
-    def may_accept(self, host: str, now: float) -> bool:
-        """Whether a new inbound connection from this host has room (P4); `now` is monotonic seconds."""
+    def may_accept(self, host: str, unix_now: int) -> bool:
+        """Whether a new inbound connection from this host has room, if need be after sending another away (P4)."""
+        if self._bans.is_banned(host, unix_now):
+            return False
         if self.is_exempt(host):
             return True
-        if self.discouraged.has(host, now):
+        if self._bans.is_refused(host, unix_now):
             return False
-        inbound = [connection.host for connection in self._connections.values() if connection.inbound]
-        if len(inbound) >= self._limits.inbound:
+        inbound = [each for each in self._connections.values() if each.inbound and not each.leaving]
+        if not self._has_room_for(host, inbound):
             return False
-        if not self._network.limits_groups:
-            return True
-        same_host = sum(source_group(other) == source_group(host) for other in inbound)
-        same_group = sum(network_group(other) == network_group(host) for other in inbound)
-        return same_host < self._limits.per_host and same_group < self._limits.per_group
+        return len(inbound) < self._limits.inbound or self._make_room(inbound)
 
     def is_exempt(self, host: str) -> bool:
         """Explicit peers have no limits, in LAN mode private and loopback addresses neither."""
-        return host in self.exempt or (self._lan and ipaddress.ip_address(host).is_private)
+        return host in self.exempt or (self._lan and is_private(host))
+
+    def is_doorstep(self, host: str) -> bool:
+        """Whether peers of an anonymous network arrive from there: what one does is not held against all."""
+        return host in self._doorsteps
 
     def admit(self, peer: PeerId, version: VersionCommand) -> Refusal | None:
         """Whether the node that says `version` may stay: it is not ourselves, nor connected already (P14)."""
@@ -121,6 +162,40 @@ class Pool:
         connection.version = version
         return None
 
+    def hang_up_on(self, is_meant: Callable[[Connection], bool], ending: Ending, detail: str) -> int:
+        """End all such connections; how many there were."""
+        meant = [connection for connection in self if is_meant(connection)]
+        for connection in meant:
+            connection.hang_up(ending, detail)
+        return len(meant)
+
+    # --- room ---
+
+    def _has_room_for(self, host: str, inbound: list[Connection]) -> bool:
+        if not self._network.limits_groups or self.is_doorstep(host):
+            return True
+        source, group = source_group(host), network_group(host)
+        same_host = sum(other.source == source for other in inbound)
+        same_group = sum(network_group(other.host) == group for other in inbound)
+        return same_host < self._limits.per_host and same_group < self._limits.per_group
+
+    def _make_room(self, inbound: list[Connection]) -> bool:
+        leaving = sum(connection.leaving for connection in self._connections.values())
+        candidates = [
+            Candidate(each.id, each.host, each.opened_at, each.latency, each.useful_at)
+            for each in inbound
+            if not self.is_exempt(each.host)
+        ]
+        victim = choose_victim(candidates, self._key)
+        if victim is None or leaving >= MAX_LEAVING:
+            return False
+        connection = self._connections[victim]
+        connection.leaving = True
+        connection.hang_up(Ending.EVICTED, "its place is given to another")
+        return True
+
+    # --- duplicates ---
+
     def _end_call_to_ourselves(self, called: Connection, version: VersionCommand) -> None:
         """The calling end, which hears a mere refusal, learns why; a stranger who repeats our nonce is not believed."""
         for caller in self:
@@ -128,6 +203,8 @@ class Pool:
                 caller.hang_up(Ending.SELF, MYSELF)
 
     def _others_of_host(self, connection: Connection) -> list[Connection]:
+        if self.is_doorstep(connection.host):
+            return []
         return [other for other in self if other.host == connection.host and other.id != connection.id]
 
     def _is_same_node(self, connection: Connection, version: VersionCommand, other: Connection) -> bool:
@@ -144,10 +221,3 @@ class Pool:
             return False
         other.hang_up(Ending.DUPLICATE, "the peer's own connection is kept")
         return True
-
-
-def network_group(host: str) -> str:
-    """What counts as one network: IPv4 /16, IPv6 /32."""
-    address = ipaddress.ip_address(host)
-    bits = 16 if address.version == 4 else 32
-    return str(ipaddress.ip_network((address, bits), strict=False))

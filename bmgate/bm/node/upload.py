@@ -4,13 +4,20 @@ A request that names an object we do not have, or show nobody yet, is ignored wh
 who holds a fresh hash cannot ask node after node where its object came from (P11, V22). The first answers wait as long.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from bmgate.bm.hashes import InventoryVector
 
-ANTI_INTERSECTION_SECONDS = 5.2  # by the rule of PyBitmessage for a node that knows fewer than 19 others
+HOP_SECONDS = 5.2  # PyBitmessage's figure for an announcement to go one hop, on the average
+HOP_DEGREE = 20
+
+
+def anti_intersection_seconds(known_nodes: int) -> float:
+    """How long, by PyBitmessage's rule, an object needs to be everywhere in a network of so many nodes."""
+    return math.ceil(math.log(known_nodes + 2, HOP_DEGREE)) * HOP_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

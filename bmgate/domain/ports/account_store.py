@@ -162,6 +162,10 @@ class AccountOutbox(Protocol):
         """Newest first, final ones included."""
         ...
 
+    def unfinished(self) -> list[OutgoingMessage]:
+        """Every row that is not final, newest first."""
+        ...
+
     def find(self, name: str) -> list[OutgoingMessage]:
         """By queue id (all rows) or `QUEUEID-n` (one)."""
         ...

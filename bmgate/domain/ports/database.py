@@ -23,10 +23,12 @@ from bmgate.domain.outbox import (
     Submission,
     SubmissionId,
 )
+from bmgate.domain.peers import KnownPeer, Standing
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.world import NewAccountKeys, NewSlot
 
 T = TypeVar("T")
+MAX_BYTES = 8_000_000  # of objects read at once
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,8 +86,12 @@ class Accounts(Protocol):
 class Identities(Protocol):
     """Identities of all accounts, for receiving and for pubkeys."""
 
-    def receiving_keys(self) -> list[ReceivingKey]:
-        """Of every enabled identity."""
+    def receiving(self) -> list[IdentityId]:
+        """Every enabled identity."""
+        ...
+
+    def receiving_keys(self, of: Collection[IdentityId] | None = None) -> list[ReceivingKey]:
+        """Of every enabled identity, or of those `of` them that are enabled."""
         ...
 
     def by_lookup(self, address_version: int, lookup: bytes) -> Identity | None:
@@ -184,8 +190,8 @@ class Inventory(Protocol):
         """The encoded objects among `vectors`."""
         ...
 
-    def to_process(self, limit: int) -> list[StoredObject]:
-        """Oldest first."""
+    def to_process(self, limit: int, max_bytes: int = MAX_BYTES) -> list[StoredObject]:
+        """Oldest first: up to `limit` of them, fewer when they are large, but never none."""
         ...
 
     def mark_processed(self, vectors: Collection[InventoryVector]) -> None: ...
@@ -198,8 +204,23 @@ class Inventory(Protocol):
         """An own unexpired getpubkey for this ripe or tag."""
         ...
 
-    def purge(self, expired_before: int) -> list[InventoryVector]:
-        """Delete what expired before that time and has been processed."""
+    def has_onionpeer(self, payload: bytes, now: int) -> bool:
+        """Whether an unexpired onionpeer with this payload is there."""
+        ...
+
+    def purge(self, expired_before: int) -> dict[InventoryVector, int]:
+        """Delete what expired before that time and has been processed; what that was, and of how many bytes each."""
+        ...
+
+    def evict(self, surplus: int) -> dict[InventoryVector, int]:
+        """Delete processed objects of `surplus` bytes or a little more, as `purge`: those that expire first.
+
+        Our own go when there are no others left (P40).
+        """
+        ...
+
+    def size(self) -> int:
+        """Bytes of all objects together."""
         ...
 
     def count(self) -> tuple[int, int]:
@@ -215,6 +236,38 @@ class Pubkeys(Protocol):
     def save(self, pubkey: Pubkey, now: int) -> None: ...
 
 
+class Acks(Protocol):
+    """How often senders of mail were confirmed."""
+
+    def add(self, sender: Address, now: int) -> None:
+        """One more ack for what `sender` wrote."""
+        ...
+
+    def since(self, sender: Address, since: int) -> int:
+        """How many acks `sender` got at or after `since`."""
+        ...
+
+
+class Peers(Protocol):
+    """Other nodes: where they are, and who misbehaved."""
+
+    def bucket_key(self) -> bytes:
+        """32 secret bytes that are always the same in one data folder."""
+        ...
+
+    def known(self) -> list[KnownPeer]:
+        """All of them; the node keeps their number within bounds."""
+        ...
+
+    def save_known(self, changed: Collection[KnownPeer], gone: Collection[tuple[str, int]]) -> None:
+        """Put these in place of what was known of the same host and port, and forget others."""
+        ...
+
+    def standings(self) -> list[Standing]: ...
+
+    def save_standings(self, changed: Collection[Standing], gone: Collection[str]) -> None: ...
+
+
 class Store(Protocol):
     """One unit of work: the gateway's own views, and the way into an account."""
 
@@ -228,6 +281,10 @@ class Store(Protocol):
     def inventory(self) -> Inventory: ...
     @property
     def pubkeys(self) -> Pubkeys: ...
+    @property
+    def acks(self) -> Acks: ...
+    @property
+    def peers(self) -> Peers: ...
 
     def account(self, account: AccountId) -> AccountStore:
         """Raises Missing."""

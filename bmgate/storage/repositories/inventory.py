@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bmgate.bm.hashes import InventoryVector
-from bmgate.bm.objects import BitmessageObject, ObjectType, read_object
+from bmgate.bm.objects import TAG_SIZE, BitmessageObject, ObjectType, read_object
 from bmgate.domain.objects import StoredObject
+from bmgate.domain.ports.database import MAX_BYTES
 from bmgate.storage.repositories.scope import MAX_INTEGER, MAX_PARAMETERS, GatewayScope
 from bmgate.storage.schema import object_ as objects
 
-_INSERT = {
-    "sqlite": sqlite.insert(objects).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(objects).on_conflict_do_nothing(),
+_ADDED = ["vector", "object_type", "version", "expires_time", "stem_until", "tag", "to_process", "own", "encoded"]
+_INSERT = {  # rows of plain values: SQLAlchemy's own way to them costs half as much again as SQLite's work
+    dialect: (
+        f"INSERT INTO {objects.name} ({', '.join(_ADDED)})"  # noqa: S608 - our own names
+        f" VALUES ({', '.join([place] * len(_ADDED))}) ON CONFLICT DO NOTHING"
+    )
+    for dialect, place in (("sqlite", "?"), ("postgresql", "%s"))
 }
+_SIZE = func.length(objects.c.encoded)
 _LAST_ID = select(func.coalesce(func.max(objects.c.id), 0))
 _NEWER = select(objects.c.vector).where(objects.c.id > bindparam("last")).order_by(objects.c.id)
 _GET = select(objects.c.vector, objects.c.encoded).where(objects.c.vector.in_(bindparam("vectors", expanding=True)))
@@ -24,6 +29,9 @@ _BY_TAG = select(objects.c.encoded).where(objects.c.tag == bindparam("tag"))
 _PUBKEYS = _BY_TAG.where(
     objects.c.object_type == int(ObjectType.PUBKEY), objects.c.version == bindparam("version")
 ).order_by(objects.c.expires_time.desc())
+_LIVE_ONIONPEERS = _BY_TAG.where(
+    objects.c.object_type == int(ObjectType.ONIONPEER), objects.c.expires_time >= bindparam("now")
+)
 _LIVE_GETPUBKEY = (
     _BY_TAG.where(objects.c.object_type == int(ObjectType.GETPUBKEY), objects.c.own.is_(True))
     .where(objects.c.expires_time >= bindparam("now"))
@@ -45,7 +53,8 @@ class InventoryRepository:
             return []
         connection = self.scope.connection
         last = connection.execute(_LAST_ID).scalar_one()
-        if connection.execute(_INSERT[connection.dialect.name], list(rows.values())).rowcount == len(rows):
+        inserted = connection.exec_driver_sql(_INSERT[connection.dialect.name], list(rows.values()))
+        if inserted.rowcount == len(rows):
             return list(rows)
         return [InventoryVector(vector) for vector in connection.execute(_NEWER, {"last": last}).scalars()]
 
@@ -64,13 +73,17 @@ class InventoryRepository:
             found.update((InventoryVector(vector), encoded) for vector, encoded in rows)
         return found
 
-    def to_process(self, limit: int) -> list[StoredObject]:
-        """Oldest first."""
+    def to_process(self, limit: int, max_bytes: int = MAX_BYTES) -> list[StoredObject]:
+        """Oldest first: up to `limit` of them, fewer when they are large, but never none."""
         query = select(objects).where(objects.c.to_process.is_(True)).order_by(objects.c.id).limit(limit)
-        return [
-            StoredObject(read_object(row.encoded), row.to_process, row.own, row.stem_until)
-            for row in self.scope.connection.execute(query)
-        ]
+        found: list[StoredObject] = []
+        with self.scope.connection.execute(query) as rows:
+            for row in rows:
+                found.append(StoredObject(read_object(row.encoded), row.to_process, row.own, row.stem_until))
+                max_bytes -= len(row.encoded)
+                if max_bytes <= 0:
+                    break
+        return found
 
     def mark_processed(self, vectors: Collection[InventoryVector]) -> None:
         for portion in _portions(vectors):
@@ -88,11 +101,47 @@ class InventoryRepository:
         encoded = self.scope.connection.execute(_LIVE_GETPUBKEY, {"tag": lookup, "now": now}).scalar()
         return None if encoded is None else read_object(encoded)
 
-    def purge(self, expired_before: int) -> list[InventoryVector]:
-        """Delete what expired before that time and has been processed."""
+    def has_onionpeer(self, payload: bytes, now: int) -> bool:
+        """Whether an unexpired onionpeer with this payload is there."""
+        found = self.scope.connection.execute(_LIVE_ONIONPEERS, {"tag": payload[:TAG_SIZE], "now": now})
+        return any(read_object(encoded).payload == payload for encoded in found.scalars())
+
+    def purge(self, expired_before: int) -> dict[InventoryVector, int]:
+        """Delete what expired before that time and has been processed; what that was, and of how many bytes each."""
         old = (objects.c.expires_time < expired_before, objects.c.to_process.is_(False))
-        gone = self.scope.connection.execute(delete(objects).where(*old).returning(objects.c.vector)).scalars()
-        return [InventoryVector(vector) for vector in gone]
+        gone = self.scope.connection.execute(delete(objects).where(*old).returning(objects.c.vector, _SIZE))
+        return {InventoryVector(vector): size for vector, size in gone}
+
+    def evict(self, surplus: int) -> dict[InventoryVector, int]:
+        """Delete processed objects of `surplus` bytes or a little more, as `purge`: those that expire first.
+
+        Our own go when there are no others left (P40).
+        """
+        gone: dict[InventoryVector, int] = {}
+        for own in (False, True):
+            while surplus > 0 and (portion := self._soonest(own, surplus)):
+                self.scope.connection.execute(delete(objects).where(objects.c.vector.in_(list(portion))))
+                gone |= portion
+                surplus -= sum(portion.values())
+        return gone
+
+    def _soonest(self, own: bool, surplus: int) -> dict[InventoryVector, int]:
+        """The first `surplus` bytes of objects, as far as one statement can name them."""
+        query = select(objects.c.vector, _SIZE).where(objects.c.to_process.is_(False), objects.c.own.is_(own))
+        rows = self.scope.connection.execute(query.order_by(objects.c.expires_time).limit(MAX_PARAMETERS))
+        before = 0
+        portion: dict[InventoryVector, int] = {}
+        for vector, size in rows:
+            if before >= surplus:
+                break
+            portion[InventoryVector(vector)] = size
+            before += size
+        return portion
+
+    def size(self) -> int:
+        """Bytes of all objects together."""
+        total: int = self.scope.connection.execute(select(func.coalesce(func.sum(_SIZE), 0))).scalar_one()
+        return int(total)
 
     def count(self) -> tuple[int, int]:
         """Objects stored, objects to process."""
@@ -101,26 +150,27 @@ class InventoryRepository:
         return connection.execute(total).scalar_one(), connection.execute(waiting).scalar_one()
 
 
-def _row(vector: InventoryVector, stored: StoredObject) -> dict[str, Any]:
+def _row(vector: InventoryVector, stored: StoredObject) -> tuple[Any, ...]:
+    """In the order of `_ADDED`."""
     obj = stored.object
-    return {
-        "vector": vector,
-        "object_type": obj.object_type,
-        "version": min(obj.version, MAX_INTEGER),
-        "expires_time": min(obj.expires_time, MAX_INTEGER),
-        "stem_until": stored.stem_until,
-        "tag": _tag(obj),
-        "to_process": stored.to_process,
-        "own": stored.own,
-        "encoded": obj.encoded,
-    }
+    return (
+        vector,
+        obj.object_type,
+        min(obj.version, MAX_INTEGER),
+        min(obj.expires_time, MAX_INTEGER),
+        stored.stem_until,
+        _tag(obj),
+        stored.to_process,
+        stored.own,
+        obj.encoded,
+    )
 
 
 def _tag(obj: BitmessageObject) -> bytes | None:
     match obj.object_type:
         case ObjectType.PUBKEY:
             return obj.tag if obj.version >= 4 else b""
-        case ObjectType.GETPUBKEY:
+        case ObjectType.GETPUBKEY | ObjectType.ONIONPEER:
             return obj.tag
         case _:
             return None

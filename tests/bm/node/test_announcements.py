@@ -18,7 +18,7 @@ def announcements() -> Announcements:
 def due_in_the_end(told: Announcements) -> list[Due]:
     due = []
     while (time := told.next_due()) is not None:
-        due += told.take_due(time)
+        due += told.take_due(time, 100)
     return due
 
 
@@ -30,8 +30,8 @@ def test_others_objects_are_told_within_ten_seconds_to_all_who_do_not_know_them(
     time = told.next_due()
     assert time is not None
     assert 100.0 < time < 110.0
-    assert told.take_due(time - 0.001) == []
-    assert told.take_due(time) == [Due(A, False, frozenset({ALICE, BOB}))]
+    assert told.take_due(time - 0.001, 100) == []
+    assert told.take_due(time, 100) == [Due(A, False, frozenset({ALICE, BOB}))]
     assert told.next_due() is None
 
 
@@ -42,7 +42,7 @@ def test_delays_differ() -> None:
     times = []
     while (time := told.next_due()) is not None:
         times.append(time)
-        told.take_due(time)
+        told.take_due(time, 100)
     assert len(set(times)) == 100
     assert min(times) < 1
     assert max(times) > 9
@@ -64,14 +64,14 @@ def test_v22_an_own_object_goes_to_the_stem_first_and_is_hidden_until_its_time_i
     first = told.next_due()
     assert first is not None
     assert 0 < first < 10
-    assert told.take_due(first) == [Due(A, True, frozenset())]
+    assert told.take_due(first, 100) == [Due(A, True, frozenset())]
     told.told_to_child(A, ALICE)
     assert told.is_shown_to(ALICE, A)
     assert not told.is_shown_to(BOB, A)
     second = told.next_due()
     assert second is not None
     assert second > first + 10
-    assert told.take_due(second) == [Due(A, False, frozenset({ALICE}))]
+    assert told.take_due(second, 100) == [Due(A, False, frozenset({ALICE}))]
     assert not told.is_hidden(A)
     assert told.is_shown_to(BOB, A)
 
@@ -97,7 +97,7 @@ def test_a_restart_keeps_objects_hidden_until_their_stem_time_is_over() -> None:
     told.hide(A, 50.0)
     assert told.is_hidden(A)
     assert told.next_due() == 50.0
-    assert told.take_due(50.0) == [Due(A, False, frozenset())]
+    assert told.take_due(50.0, 100) == [Due(A, False, frozenset())]
     assert not told.is_hidden(A)
 
 
@@ -108,3 +108,34 @@ def test_what_is_forgotten_is_not_told() -> None:
     assert told.source_of(B) == ALICE
     told.forget([A, B])
     assert due_in_the_end(told) == []
+
+
+def test_a_stem_whose_turn_came_while_nobody_was_there_takes_the_next_chance() -> None:
+    told = announcements()
+    told.begin_stem(A, None, 0.0)
+    first = told.next_due()
+    assert first is not None
+    assert told.take_due(first, 100) == [Due(A, True, frozenset())]
+    told.told_to_child(A, None)
+    told.try_again(first)
+    second = told.next_due()
+    assert second is not None
+    assert first < second < first + 2
+    assert told.take_due(second, 100) == [Due(A, True, frozenset())]
+    told.told_to_child(A, ALICE)
+    told.try_again(second)
+    assert due_in_the_end(told) == [Due(A, False, frozenset({ALICE}))]
+
+
+def test_stems_of_others_go_on_sooner_than_our_own_begin() -> None:
+    told = announcements()
+    for index in range(100):
+        told.begin_stem(InventoryVector(index.to_bytes(32)), BOB, 0.0)
+    assert len(told.take_due(2.0, 1_000)) == 100
+
+
+def test_what_is_due_comes_in_portions() -> None:
+    told = announcements()
+    for index in range(10):
+        told.spread(InventoryVector(index.to_bytes(32)), (), 0.0)
+    assert [len(told.take_due(20.0, 4)) for _ in range(4)] == [4, 4, 2, 0]

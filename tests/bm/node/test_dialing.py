@@ -2,7 +2,8 @@
 
 from random import Random
 
-from bmgate.bm.node.dialing import Backoff, PeerTarget
+from bmgate.bm.node.dialing import Backoff
+from bmgate.bm.node.targets import PeerTarget
 
 
 def test_pauses_double_up_to_the_longest_and_vary_by_half() -> None:

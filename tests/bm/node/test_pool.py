@@ -1,12 +1,14 @@
 """Who may connect, and nobody twice."""
 
-from peers import version
+from peers import UNIX_NOW, version
 
 from bmgate.bm.commands import VersionCommand
 from bmgate.bm.handshake import MYSELF, SERVER_FULL, Ending, Refusal
 from bmgate.bm.network import MAINNET, TESTNET, NetworkParameters
+from bmgate.bm.node.bans import Bans
 from bmgate.bm.node.download import PeerId
-from bmgate.bm.node.pool import MAX_NOTES, Connection, DayNotes, Pool, network_group
+from bmgate.bm.node.pool import MAX_LEAVING, MAX_NOTES, Connection, DayNotes, Kind, Pool
+from bmgate.bm.node.targets import network_group
 
 US = "203.0.113.50"
 FULL = Refusal(Ending.DUPLICATE, SERVER_FULL)
@@ -16,15 +18,17 @@ class Table:
     """A pool, and what it hung up on."""
 
     def __init__(self, network: NetworkParameters = MAINNET, lan: bool = False) -> None:
-        self.pool = Pool(network, lan)
+        self.bans = Bans()
+        self.pool = Pool(network, lan, self.bans, b"key")
         self.hung_up: list[PeerId] = []
         self._last = 0
 
     def connect(self, host: str, inbound: bool, nonce: bytes = b"") -> Connection:
         self._last += 1
         peer = PeerId(self._last)
+        kind, own_nonce = Kind.INBOUND if inbound else Kind.OUTBOUND, nonce or self._last.to_bytes(8)
         connection = Connection(
-            peer, host, 40_000, US, inbound, nonce or self._last.to_bytes(8), 0, lambda *_: self.hung_up.append(peer)
+            peer, host, 40_000, US, kind, own_nonce, 0, lambda *_: self.hung_up.append(peer), float(self._last)
         )
         self.pool.add(connection)
         return connection
@@ -33,7 +37,7 @@ class Table:
         return self.pool.admit(connection.id, offer or version(nonce=b"stranger"))
 
     def accept(self, host: str) -> bool:
-        if self.pool.may_accept(host, 0.0):
+        if self.pool.may_accept(host, UNIX_NOW):
             self.connect(host, inbound=True)
             return True
         return False
@@ -60,8 +64,30 @@ def test_p4_a_network_group_has_eight() -> None:
 def test_p4_all_strangers_together_have_128_and_explicit_peers_still_get_in() -> None:
     table = Table()
     table.pool.exempt.add("192.0.2.9")
-    assert [table.accept(f"10.{index % 250}.{index // 250}.1") for index in range(1000)].count(True) == 128
+    assert [table.accept(f"10.{index % 250}.{index // 250}.1") for index in range(1000)].count(
+        True
+    ) == 128 + MAX_LEAVING
+    assert len(table.hung_up) == MAX_LEAVING  # so many give way before their sockets are closed
     assert table.accept("192.0.2.9")
+
+
+def test_p4_a_newcomer_takes_the_place_of_the_youngest_and_never_of_the_oldest() -> None:
+    table = Table()
+    for index in range(128):
+        assert table.accept(f"10.{index}.0.1")
+    for index in range(1_000):
+        assert table.accept(f"10.{index % 120}.{1 + index // 120}.1")
+        table.pool.remove(table.hung_up[-1])
+    assert len([each for each in table.pool if each.inbound]) == 128
+    assert all(PeerId(number) not in table.hung_up for number in range(1, 63))
+
+
+def test_p4_an_explicit_peer_is_never_sent_away() -> None:
+    table = Table()
+    for index in range(128):
+        table.pool.exempt.add(f"10.{index}.0.1")
+        assert table.accept(f"10.{index}.0.1")
+    assert not table.accept("198.51.100.1")
 
 
 def test_p4_outbound_connections_take_no_inbound_place() -> None:
@@ -89,14 +115,35 @@ def test_lan_mode_exempts_private_and_loopback_hosts_only() -> None:
 
 def test_the_test_network_has_no_limits_per_host_or_group() -> None:
     table = Table(TESTNET)
-    assert [table.accept("127.0.0.5") for _ in range(200)].count(True) == 128
+    assert [table.accept("127.0.0.5") for _ in range(128)].count(True) == 128
 
 
 def test_p16_a_discouraged_host_is_not_accepted_for_a_day() -> None:
-    pool = Table().pool
-    pool.discouraged.add("198.51.100.1", 0.0)
-    assert not pool.may_accept("198.51.100.1", 86_399.0)
-    assert pool.may_accept("198.51.100.1", 86_400.0)
+    table = Table()
+    table.bans.discourage("198.51.100.1", "too little work", UNIX_NOW)
+    assert not table.pool.may_accept("198.51.100.1", UNIX_NOW + 86_399)
+    assert table.pool.may_accept("198.51.100.1", UNIX_NOW + 86_400)
+
+
+def test_explicit_peers_are_not_refused_but_for_the_operator() -> None:
+    table = Table()
+    table.pool.exempt.add("198.51.100.1")
+    table.bans.discourage("198.51.100.1", "too little work", UNIX_NOW)
+    assert table.accept("198.51.100.1")
+    table.bans.ban("198.51.100.1", UNIX_NOW)
+    assert not table.accept("198.51.100.1")
+
+
+def test_peers_of_an_anonymous_network_arrive_from_one_address_without_limit() -> None:
+    pool = Pool(MAINNET, False, Bans(), b"key", doorsteps=("127.0.0.1",))
+    for number in range(20):
+        assert pool.may_accept("127.0.0.1", UNIX_NOW)
+        nonce = number.to_bytes(8)
+        connection = Connection(
+            PeerId(number), "127.0.0.1", 40_000, "127.0.0.1", Kind.INBOUND, nonce, 0, lambda *_: None
+        )
+        pool.add(connection)
+        assert pool.admit(connection.id, version(nonce=b"stranger")) is None
 
 
 def test_p14_our_own_nonce_is_ourselves() -> None:

@@ -1,7 +1,9 @@
 """What a peer gets, and what it does not."""
 
+import pytest
+
 from bmgate.bm.hashes import InventoryVector
-from bmgate.bm.node.upload import UploadLimits, Uploads
+from bmgate.bm.node.upload import UploadLimits, Uploads, anti_intersection_seconds
 
 A, B, C = (InventoryVector(letter * 32) for letter in (b"a", b"b", b"c"))
 DELAY = 5.0
@@ -60,3 +62,12 @@ def test_p11_the_whole_inventory_in_a_loop_is_served_at_the_rate_of_the_bucket()
     assert queue.take(10, 11.0) == []
     assert queue.wait(11.0) == 1.0
     assert queue.take(10, 12.0) == [C]
+
+
+@pytest.mark.parametrize(
+    ("known_nodes", "seconds"), [(0, 5.2), (10, 5.2), (18, 5.2), (1_000, 15.6), (5_000, 15.6), (20_000, 20.8)]
+)
+def test_the_anti_intersection_delay_grows_with_the_network_as_pybitmessage_has_it(
+    known_nodes: int, seconds: float
+) -> None:
+    assert anti_intersection_seconds(known_nodes) == pytest.approx(seconds)

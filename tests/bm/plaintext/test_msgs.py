@@ -92,13 +92,13 @@ def test_all_address_versions_write_to_each_other(version: int, recipient_versio
     assert (msg.sender, msg.message, msg.ack_data) == (sender, b"hi", b"")
 
 
-def test_a_msg_passed_on_by_its_recipient_is_refused() -> None:
+def test_p23_a_msg_passed_on_by_its_recipient_is_refused() -> None:
     """Bob encrypts what Alice signed for him to Eve (P23)."""
     with pytest.raises(BadObject, match="another recipient"):
         read_msg(OBJ, plaintext_of(OBJ), keys_of("eve").public.ripe)
 
 
-def test_a_msg_whose_destination_was_rewritten_has_no_valid_signature() -> None:
+def test_p23_a_msg_whose_destination_was_rewritten_has_no_valid_signature() -> None:
     eve = EVE_KEYS.public.ripe
     forwarded = plaintext_of(OBJ).replace(BOB.keys.ripe, eve)
     with pytest.raises(BadObject, match="signature"):
@@ -125,14 +125,14 @@ def test_bytes_after_the_signature_are_tolerated() -> None:
 
 
 @pytest.mark.parametrize(("version", "stream"), [(0, 1), (1, 1), (5, 1), (2**63, 1), (4, 0), (4, 2**63)])
-def test_senders_with_impossible_numbers_are_refused(version: int, stream: int) -> None:
+def test_p24_senders_with_impossible_numbers_are_refused(version: int, stream: int) -> None:
     content = content_of(replace(ALICE, version=version, stream=stream))
     with pytest.raises(BadObject):
         read_msg(OBJ, signed(content), BOB.keys.ripe)
 
 
 @pytest.mark.parametrize("which", ["signing", "encryption"])
-def test_senders_with_keys_off_the_curve_are_refused(which: str) -> None:
+def test_p24_senders_with_keys_off_the_curve_are_refused(which: str) -> None:
     keys = {"signing": ALICE.keys.signing, "encryption": ALICE.keys.encryption} | {which: b"\x01" * 64}
     with pytest.raises(BadObject, match=which):
         read_msg(OBJ, signed(content_of(replace(ALICE, keys=PublicKeys(**keys)))), BOB.keys.ripe)
@@ -144,7 +144,7 @@ def test_a_signature_by_somebody_else_is_refused() -> None:
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x30" * 300, bytes(72)])
-def test_what_is_no_signature_is_refused(signature: bytes) -> None:
+def test_p22_what_is_no_signature_is_refused(signature: bytes) -> None:
     with pytest.raises(BadObject):
         read_msg(OBJ, content_of() + encode_var_bytes(signature), BOB.keys.ripe)
 

@@ -88,7 +88,7 @@ def test_pubkeys_of_each_version_round_trip(version: int, size: int) -> None:
     assert pubkey.reads_files
 
 
-def test_a_v4_pubkey_opens_for_its_address_alone() -> None:
+def test_p25_a_v4_pubkey_opens_for_its_address_alone() -> None:
     obj = read_object(PUBKEY)
     for address in (None, BOB.address, replace(ALICE.address, version=3), replace(ALICE.address, stream=2)):
         with pytest.raises(BadObject):
@@ -103,7 +103,7 @@ def test_a_v3_pubkey_of_another_address_is_refused() -> None:
             open_pubkey(obj, address)
 
 
-def test_keys_of_somebody_else_under_an_address_are_refused() -> None:
+def test_p25_keys_of_somebody_else_under_an_address_are_refused() -> None:
     stolen = replace(ALICE, keys=BOB.keys)
     clear = encode_pubkey_record(stolen)[2:]
     obj = resealed(clear)
