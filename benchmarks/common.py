@@ -194,6 +194,17 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep this process on one processor."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 # -- things to measure -----------------------------------------------------------------------------------------------
 
 

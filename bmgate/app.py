@@ -12,11 +12,15 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 
+from bmgate.bm.hosts import is_onion
 from bmgate.bm.network import NetworkParameters
-from bmgate.bm.node.dialing import PeerTarget
 from bmgate.bm.node.exchange import ExchangeSettings
 from bmgate.bm.node.node import Node, NodeSettings, Trace, not_traced
+from bmgate.bm.node.peer import PeerProtocol
 from bmgate.bm.node.pool import PoolLimits
+from bmgate.bm.node.targets import PeerTarget
+from bmgate.bm.objects import OnionPeer
+from bmgate.bm.trial import KeySet, Lookups
 from bmgate.clock import SystemClock
 from bmgate.config import Config
 from bmgate.control.server import ControlServer
@@ -24,9 +28,13 @@ from bmgate.datafolder import DataFolder
 from bmgate.domain.ports.database import Failpoints
 from bmgate.doors import Doors, Listener
 from bmgate.errors import CannotListen, ConfigError
+from bmgate.hidden import HiddenPlaces
 from bmgate.mail.addresses import Domains
+from bmgate.metrics.server import MetricsServer
 from bmgate.native import choose_backend
-from bmgate.pow.local import LocalEngine
+from bmgate.pow.local import Engine, LocalEngine
+from bmgate.pow.opencl import OpenclEngine
+from bmgate.pow.permission import Permission, PowerSupplies
 from bmgate.pow.solver import LocalSolver
 from bmgate.services.accounts import AccountDefaults, Accounts
 from bmgate.services.acks import AckPolicy, AckSender, AckWatch
@@ -35,7 +43,9 @@ from bmgate.services.events import MailboxEvents
 from bmgate.services.identities import Identities
 from bmgate.services.limiter import LoginLimits
 from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.maildrops import Maildrops
 from bmgate.services.notices import NoticeWriter
+from bmgate.services.onion_peer import OnionPeerPublisher
 from bmgate.services.outbox import OutboxRecorder
 from bmgate.services.pubkeys import Pubkeys, PublishPolicy
 from bmgate.services.queue import Queue
@@ -76,9 +86,24 @@ class Gateway:
         )
         events = MailboxEvents()
         self.backend = choose_backend()
+        self.kernels = self.backend.report(constant_time=config.security.lookups == "constant_time")
         lanes = (os.cpu_count() or 1) if config.pow.threads == "auto" else config.pow.threads
-        self.solver = LocalSolver(LocalEngine(self.backend, lanes, config.pow.nice), clock)
-        self.node = Node(_node_settings(config), database, clock, entropy, random.SystemRandom(), self._stored, trace)
+        engine: Engine = LocalEngine(self.backend, lanes, config.pow.nice)
+        if config.pow.opencl not in ("", "off"):
+            engine = OpenclEngine(config.pow.opencl, engine)
+        power = PowerSupplies() if config.pow.on_battery == "pause" else None
+        self.solver = LocalSolver(engine, clock, Permission(clock, config.pow.schedule, power))
+        self.hidden = HiddenPlaces(config, folder.path, clock, entropy)
+        self.node = Node(
+            _node_settings(config, self.hidden),
+            database,
+            clock,
+            entropy,
+            random.SystemRandom(),
+            self._stored,
+            trace,
+            self.hidden.connector,
+        )
         recorder = OutboxRecorder(NoticeWriter(domains.own, entropy, config.accounts.give_up), network, failpoints)
         acks = AckSender(network, entropy, AckPolicy(config.accounts.ack), network.delay(config.node.ack_delay))
         deliverer = Deliverer(domains.own, acks, failpoints)
@@ -94,6 +119,7 @@ class Gateway:
             PublishPolicy(config.node.publish_pubkeys),
             network.delay(config.node.pubkey_delay),
         )
+        self.onion_peers = OnionPeerPublisher(database, self.solver, self.node, clock, entropy, network)
         self.sending = Sending(
             database,
             self.solver,
@@ -118,6 +144,7 @@ class Gateway:
             self.pubkeys,
             events,
             failpoints,
+            KeySet(self.backend.trial, Lookups(config.security.lookups), max(1, lanes // 2)),
         )
         self.accounts = Accounts(
             database,
@@ -130,6 +157,7 @@ class Gateway:
         )
         self.identities = Identities(database, clock, entropy, network, self._identities_changed)
         self.mailboxes = Mailboxes(database, events, clock, failpoints, config.imap.mailbox_limit)
+        self.maildrops = Maildrops(database, events, failpoints)
         self.queue = Queue(database, self.sending, self.solver, clock, network)
         self.submissions = Submissions(
             database,
@@ -152,17 +180,25 @@ class Gateway:
         )
         self._resources = ExitStack()
 
-    async def serve(self, control: ControlServer | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    async def serve(
+        self,
+        control: ControlServer | None,
+        metrics: MetricsServer | None,
+        ready: Callable[[], None],
+        stop: asyncio.Event,
+    ) -> None:
         """Be a gateway until `stop` is set; `ready` is called once everything listens.
 
         Stops within five seconds: doors first, so that nobody is promised anything any more.
         """
-        doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.submissions)
+        self._tell_kernels()
+        doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.maildrops, self.submissions)
         await self.receiving.load()
         async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
             await self.solver.start()
             running.push_async_callback(self.solver.close)
-            workers = [tasks.create_task(part.run()) for part in (self.receiving, self.sending, self.pubkeys)]
+            parts = (self.receiving, self.sending, self.pubkeys, self.onion_peers)
+            workers = [tasks.create_task(part.run()) for part in parts]
             running.push_async_callback(_cancel, workers)
             try:
                 await self.node.start(tasks)
@@ -171,6 +207,11 @@ class Gateway:
             running.push_async_callback(self.node.stop)
             running.push_async_callback(doors.close)
             self.listeners = (*await doors.open(), *self._node_listeners())
+            if metrics is not None:
+                running.push_async_callback(metrics.close)
+                self.listeners += await self._metrics_listeners(metrics)
+            names = self.hidden.start(tasks, self._accept, self._named, self.node.listening, self.listeners)
+            running.push_async_callback(_cancel, names)
             if control is not None:
                 await control.start(self.folder.socket)
                 running.push_async_callback(control.close)
@@ -188,12 +229,35 @@ class Gateway:
         """Keep what must be released last: the lock of the folder."""
         self._resources = resources
 
+    def _tell_kernels(self) -> None:
+        if self.backend.lacking:
+            log.warning("%s; slower than they could be: %s", self.kernels, self.backend.lacking)
+        else:
+            log.info("%s", self.kernels)
+
     def _stored(self, _objects: object) -> None:
         self.receiving.wake()
+
+    def _accept(self, caller: PeerTarget) -> PeerProtocol:
+        return self.node.accept(caller.host)
+
+    def _named(self, place: PeerTarget) -> None:
+        self.node.add_own_host(place.host)
+        if is_onion(place.host):
+            self.onion_peers.named(OnionPeer(place.host, place.port))
 
     def _identities_changed(self) -> None:
         self.receiving.identities_changed()
         self.pubkeys.identities_changed()
+
+    async def _metrics_listeners(self, metrics: MetricsServer) -> tuple[Listener, ...]:
+        place = self.config.metrics.listener
+        if place is None:
+            return ()
+        try:
+            return (Listener("metrics", place[0], await metrics.start(*place)),)
+        except OSError as error:
+            raise CannotListen(f"[metrics] listen: {error.strerror or error}") from error
 
     def _node_listeners(self) -> tuple[Listener, ...]:
         return tuple(Listener("bitmessage", bound.host, bound.port) for bound in self.node.listening)
@@ -245,16 +309,26 @@ def _storage_failed(failure: Exception) -> None:
 async def _cancel(workers: list[asyncio.Task[None]]) -> None:
     for worker in workers:
         worker.cancel()
-    await asyncio.wait(workers, timeout=STOP_SECONDS)
+    if workers:
+        await asyncio.wait(workers, timeout=STOP_SECONDS)
 
 
-def _node_settings(config: Config) -> NodeSettings:
+def _node_settings(config: Config, hidden: HiddenPlaces) -> NodeSettings:
+    listeners = tuple(PeerTarget(host, port) for host, port in config.node.listeners)
     return NodeSettings(
         network=config.node.parameters,
-        listen=tuple(PeerTarget(host, port) for host, port in config.node.listeners),
+        listen=(*listeners, *hidden.node_listener),
+        doorsteps=hidden.doorsteps,
         peers=tuple(PeerTarget(host, port) for host, port in config.node.fixed_peers),
+        outbound=config.node.outbound,
+        only_peers=config.node.only_peers,
+        bootstrap=config.node.bootstrap,
         lan=config.node.lan,
         tls_inbound=config.node.tls_inbound,
-        exchange=ExchangeSettings(first_getdata=config.node.first_getdata),
+        exchange=ExchangeSettings(
+            first_getdata=config.node.first_getdata,
+            dandelion=config.node.dandelion,
+            inventory_limit=config.storage.inventory_limit,
+        ),
         pool=PoolLimits(inbound=config.node.inbound),
     )

@@ -10,37 +10,53 @@ from typing import Literal, cast
 from twisted.internet.address import IPv4Address
 
 from bmgate.certificates import CertificateFiles, own_files
-from bmgate.config import Config, ImapSection, SmtpSection
+from bmgate.config import Config, ImapSection, Pop3Section, SmtpSection
 from bmgate.config.values import is_loopback
 from bmgate.datafolder import DataFolder
+from bmgate.domain.sources import ONION_SOURCE
 from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
 from bmgate.imap.server import ImapFactory, tls_options
-from bmgate.imap.server import close as close_port
-from bmgate.imap.server import listen as listen_imap
+from bmgate.pop3.limits import Pop3Limits
+from bmgate.pop3.ports import Pop3Services
+from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
 from bmgate.services.accounts import Accounts
 from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.maildrops import Maildrops
 from bmgate.services.submission import Submissions
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer, server_context
 from bmgate.smtp.session import Plaintext
+from bmgate.tcp import close as close_port
+from bmgate.tcp import listen
 
-MAIL_PORTS = {
+Door = Literal["imap", "smtp", "pop3"]
+MailSection = ImapSection | SmtpSection | Pop3Section
+TwistedFactory = ImapFactory | Pop3Factory
+MAIL_PORTS: dict[tuple[str, str], int] = {
     ("imap", "tls_port"): 993,
     ("smtp", "tls_port"): 465,
     ("smtp", "starttls_port"): 587,
     ("imap", "starttls_port"): 143,
+    ("pop3", "tls_port"): 995,
+    ("pop3", "starttls_port"): 110,
 }
 """Section and key of each port for mail programs, and the port that `auto` means where it may be bound."""
 UNPRIVILEGED_OFFSET = 10_000
+ONION_OFFSET = 20_000
+"""Where the onion service of a torrc leads: the port it stands for, and so many more."""
+ONION = "onion "
+"""Begins the names of the listeners behind our onion service for mail programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where something listens: `imap`, `imap starttls`, `smtp`, `smtp starttls`; `bitmessage` is the node."""
+    """Where something listens: `imap`, `imap starttls`, the same of `smtp` and `pop3`, these with `onion` before them,
+    and `bitmessage`, the node; `metrics`.
+    """
 
     name: str
     host: str
@@ -49,7 +65,7 @@ class Listener:
     @property
     def speaks_tls(self) -> bool:
         """Whether a mail program begins with TLS there."""
-        return self.name in ("imap", "smtp")
+        return self.name.removeprefix(ONION) in ("imap", "smtp", "pop3")
 
 
 class Doors:
@@ -61,64 +77,93 @@ class Doors:
         folder: DataFolder,
         accounts: Accounts,
         mailboxes: Mailboxes,
+        maildrops: Maildrops,
         submissions: Submissions,
     ) -> None:
         self._config = config
         self._imap = ImapServices(accounts, mailboxes)
+        self._pop3 = Pop3Services(accounts, maildrops)
         self._smtp = SmtpServices(accounts, submissions)
         files = certificate_files(config, folder)
-        self._imap_tls, self._smtp_tls = tls_options(files.key, files.chain), server_context(files.chain, files.key)
+        self._twisted_tls, self._smtp_tls = tls_options(files.key, files.chain), server_context(files.chain, files.key)
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def open(self) -> tuple[Listener, ...]:
         """Listen everywhere; raises CannotListen for a port in use (E6)."""
-        return (*self._open_imap(), *await self._open_smtp())
+        listeners = [*self._open_imap(), *self._open_pop3(), *await self._open_smtp()]
+        if self._config.tor.mail_service != "off":
+            listeners += [*self._open_imap(ONION_SOURCE), *self._open_pop3(ONION_SOURCE)]
+            listeners += await self._open_smtp(ONION_SOURCE)
+        return tuple(listeners)
 
     async def close(self) -> None:
         """Take no new clients, say goodbye to those there are, and wait for them a moment."""
         for close in self._closing:
             await close()
 
-    def _open_imap(self) -> list[Listener]:
+    def _open_imap(self, source: str = "") -> list[Listener]:
         section = self._config.imap
         limits = ImapLimits(
             append_limit=section.append_limit,
             connections=section.connections,
-            connections_per_source=section.connections_per_source,
+            connections_per_source=section.connections if source else section.connections_per_source,
             connections_per_user=section.connections_per_user,
+            source=source,
         )
+        return self._open_twisted("imap", section, source, partial(ImapFactory, self._imap, limits, self._twisted_tls))
+
+    def _open_pop3(self, source: str = "") -> list[Listener]:
+        section = self._config.pop3
+        limits = Pop3Limits(
+            connections=section.connections,
+            connections_per_source=section.connections if source else section.connections_per_source,
+            source=source,
+        )
+        return self._open_twisted("pop3", section, source, partial(Pop3Factory, self._pop3, limits, self._twisted_tls))
+
+    def _open_twisted(
+        self, door: Door, section: MailSection, source: str, factory_for: Callable[[bool], TwistedFactory]
+    ) -> list[Listener]:
+        """`factory_for` makes the connections of a host, given whether passwords are admitted there without TLS."""
         reactor, listeners = guest_reactor(), []
-        factories: dict[str, ImapFactory] = {}
-        for host in section.listen:
-            admits_plaintext = section.allow_plaintext or is_loopback(host)
-            factories[host] = ImapFactory(self._imap, limits, self._imap_tls, admits_plaintext)
+        factories: dict[str, TwistedFactory] = {}
+        places = self._wanted(door, section, source)
+        for host in {place.host for place in places}:
+            factories[host] = factory_for(section.allow_plaintext or is_loopback(host))
             self._closing.append(factories[host].stop)
-        for wanted in wanted_listeners("imap", section):
-            context = self._imap_tls if wanted.speaks_tls else None
-            listening = listen_imap(reactor, wanted.host, wanted.port, factories[wanted.host], context)
+        for wanted in places:
+            context = self._twisted_tls if wanted.speaks_tls else None
+            listening = listen(reactor, door, wanted.host, wanted.port, factories[wanted.host], context)
             self._closing.insert(0, partial(close_port, listening))
             listeners.append(replace(wanted, port=cast(IPv4Address, listening.getHost()).port))
         return listeners
 
-    async def _open_smtp(self) -> list[Listener]:
+    async def _open_smtp(self, source: str = "") -> list[Listener]:
         section = self._config.smtp
         limits = SmtpLimits(
             submission=section.submission_limit,
             recipients=section.recipients,
             connections=section.connections,
-            connections_per_source=section.connections_per_source,
+            connections_per_source=section.connections if source else section.connections_per_source,
             connections_per_user=section.connections_per_user,
+            source=source,
         )
         domain = self._config.gateway.domain
         server = SmtpServer(self._smtp, limits, domain, domain, self._smtp_tls)
         self._closing.append(server.close)
         listeners = []
-        for wanted in wanted_listeners("smtp", section):
+        for wanted in self._wanted("smtp", section, source):
             admits_plaintext = section.allow_plaintext or is_loopback(wanted.host)
             plaintext = Plaintext.ANYBODY if admits_plaintext else Plaintext.NOBODY
             port = await server.start(wanted.host, wanted.port, implicit_tls=wanted.speaks_tls, plaintext=plaintext)
             listeners.append(replace(wanted, port=port))
         return listeners
+
+    def _wanted(self, door: Door, section: MailSection, source: str) -> list[Listener]:
+        if not source:
+            return list(wanted_listeners(door, section))
+        tor = self._config.tor
+        return list(onion_listeners(door, tor.host, fixed=tor.mail_service == "torrc"))
 
 
 def certificate_files(config: Config, folder: DataFolder) -> CertificateFiles:
@@ -131,7 +176,7 @@ def certificate_files(config: Config, folder: DataFolder) -> CertificateFiles:
     return files
 
 
-def wanted_listeners(door: Literal["imap", "smtp"], section: ImapSection | SmtpSection) -> Iterator[Listener]:
+def wanted_listeners(door: Door, section: MailSection) -> Iterator[Listener]:
     """Where a door is to listen, port 0 being any free one; `auto` is decided when its listener is asked for."""
     ports = ((door, "tls_port", section.tls_port), (f"{door} starttls", "starttls_port", section.starttls_port))
     for host in section.listen:
@@ -139,6 +184,12 @@ def wanted_listeners(door: Literal["imap", "smtp"], section: ImapSection | SmtpS
             port = _chosen_port(host, wanted, MAIL_PORTS[door, key])
             if port is not None:
                 yield Listener(name, host, port)
+
+
+def onion_listeners(door: Door, host: str, fixed: bool) -> Iterator[Listener]:
+    """Where Tor is to lead; on free ports unless they are fixed in a torrc."""
+    for key, name in (("tls_port", door), ("starttls_port", f"{door} starttls")):
+        yield Listener(ONION + name, host, MAIL_PORTS[door, key] + ONION_OFFSET if fixed else 0)
 
 
 def _chosen_port(host: str, wanted: int | Literal["auto", "off"], usual: int) -> int | None:

@@ -113,7 +113,7 @@ class GatewayProcess:
         return report
 
     def listener(self, name: str) -> tuple[str, int]:
-        """Host and port of `imap`, `imap starttls`, `smtp`, `smtp starttls` or `bitmessage`; raises KeyError."""
+        """Host and port of `imap`, `imap starttls`, the same of `smtp` and `pop3`, or `bitmessage`; raises KeyError."""
         return {each["name"]: (each["host"], each["port"]) for each in self.status()["listening"]}[name]
 
     def add_account(self, name: str, password: str) -> Login:
@@ -158,8 +158,8 @@ def prepare_folder(folder: Path, host: str, changes: Changes, now: int) -> None:
     defaults = {
         ("node", "network"): TESTNET.name,
         ("node", "listen"): f"{host}:{TESTNET.port}",
-        **{(door, "listen"): host for door in ("imap", "smtp")},
-        **{(door, key): "0" for door in ("imap", "smtp") for key in ("tls_port", "starttls_port")},
+        **{(door, "listen"): host for door in ("imap", "smtp", "pop3")},
+        **{(door, key): "0" for door in ("imap", "smtp", "pop3") for key in ("tls_port", "starttls_port")},
     }
     data = DataFolder(folder)
     prepare(Place(data, data.config), lambda: {**defaults, **changes}, now)

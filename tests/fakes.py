@@ -4,13 +4,14 @@ import asyncio
 import heapq
 import itertools
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bmgate.bm.hashes import InventoryVector
 from bmgate.domain.ports.database import Database, Store
-from bmgate.domain.ports.world import WorkJob
+from bmgate.domain.ports.world import Backlog, WorkJob, WorkProgress
 from bmgate.native import choose_backend
 
 T = TypeVar("T")
@@ -62,7 +63,9 @@ class FakeSolver:
         self.jobs: list[WorkJob] = []
         self.held = False
         self.waiting: list[asyncio.Future[None]] = []
-        self.progress: list[Callable[[int], None]] = []
+        self.reports: list[Callable[[int], None]] = []  # of those that wait
+        self.queue: list[WorkJob] = []  # the same
+        self.tried: dict[bytes, int] = {}
         self._search = choose_backend().search if honest else None
 
     async def search(self, job: WorkJob, on_progress: Callable[[int], None]) -> int:
@@ -70,17 +73,34 @@ class FakeSolver:
         if self.held:
             gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.waiting.append(gate)
-            self.progress.append(on_progress)
+            self.reports.append(on_progress)
+            self.queue.append(job)
             try:
                 await gate
             finally:
                 index = self.waiting.index(gate)
-                del self.waiting[index], self.progress[index]
+                del self.waiting[index], self.reports[index], self.queue[index]
         if self._search is None:
             return job.start_nonce + 1
         nonce, _ = self._search(job.initial_hash, job.target, job.start_nonce, 1 << 40, bytearray(1))
         assert nonce is not None
         return nonce
+
+    def reprioritise(self, initial_hash: bytes, rank: int) -> None:
+        self.queue = [replace(job, rank=rank) if job.initial_hash == initial_hash else job for job in self.queue]
+
+    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
+        waiting = [job for job in self.queue if job.initial_hash in initial_hashes]
+        return {job.initial_hash: self._progress(job) for job in waiting}
+
+    def backlog(self) -> Backlog:
+        seconds = sum(job.expected_trials for job in self.queue) / self.trials_per_second
+        return Backlog(len(self.queue), seconds, 3 * seconds)
+
+    def _progress(self, job: WorkJob) -> WorkProgress:
+        seconds = job.expected_trials / self.trials_per_second
+        tried = self.tried.get(job.initial_hash, job.start_nonce)
+        return WorkProgress(tried, job.expected_trials, True, "", seconds, 3 * seconds)
 
     def release(self, which: int = 0) -> None:
         """Let one of the waiting jobs end."""

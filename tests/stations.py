@@ -13,8 +13,9 @@ from storage_fixtures import PASSWORD, make_database, make_passwords, make_vault
 from bmgate.bm.acceptance import Verdict, judge
 from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.network import TESTNET, NetworkParameters
+from bmgate.bm.trial import ONE_BY_ONE, KeySet, Lookups
 from bmgate.domain.account import Account, AccountId, Level
-from bmgate.domain.identity import Identity, NewIdentity
+from bmgate.domain.identity import Identity, IdentityId, NewIdentity
 from bmgate.domain.mailbox import MailboxKind, StoredMessage
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import OutgoingMessage
@@ -36,6 +37,11 @@ from bmgate.storage.database import SealedDatabase
 DOMAIN = "bm.internal"
 
 
+def one_by_one() -> KeySet[IdentityId]:
+    """The plainest way to try keys."""
+    return KeySet(ONE_BY_ONE, Lookups.CONSTANT_TIME, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What tests vary."""
@@ -47,6 +53,7 @@ class Settings:
     ack_delay: float = 0.0
     publish: PublishPolicy = PublishPolicy.ON_REQUEST
     pubkey_delay: float = 0.0
+    keys: Callable[[], KeySet[IdentityId]] = one_by_one
 
 
 class Services:
@@ -96,6 +103,7 @@ class Services:
             self.pubkeys,
             self.events,
             failpoints,
+            settings.keys(),
         )
         self.submissions = Submissions(
             database,

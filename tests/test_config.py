@@ -1,6 +1,7 @@
 """gateway.ini: what it says, what it refuses, and that the committed file is the one the model writes."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,11 @@ def test_listeners_of_the_node() -> None:
         ("[gateway]\nprofile = hom\n", "my.ini, line 2: [gateway] profile = hom: hoped for 'home' or 'service'"),
         ("[gateway]\n\ndomian = x.org\n", "my.ini, line 3: [gateway] domian: no such key; did you mean domain?"),
         ("[imapp]\n", "my.ini, line 1: [imapp]: no such section; did you mean imap?"),
-        ("[pow]\nzzz = 1\n", "[pow] zzz: no such key; there are threads, nice, schedule, max_work, max_difficulty"),
+        (
+            "[pow]\nzzz = 1\n",
+            "[pow] zzz: no such key; there are threads, nice, schedule, on_battery, opencl, max_work, max_difficulty",
+        ),
+        ("[pow]\nschedule = 22-6\n", "[pow] schedule = 22-6: hoped for hours such as 22:00-06:00"),
         ("[pow]\nnice = 1\nnice = 2\n", "my.ini, line 3: [pow] nice is set twice"),
         ("[pow]\nnice = 1\nNICE = 2\n", "my.ini, line 3: [pow] nice is set twice"),
         ("[pow]\n[imap]\n[pow]\n", "my.ini, line 3: section [pow] begins twice"),
@@ -214,3 +219,56 @@ def test_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_folder(None, {"HOME": "/h", "XDG_DATA_HOME": "relative"}) == Path("/h/.local/share/bmgate")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert data_folder(None, {"HOME": "/root", "XDG_DATA_HOME": "/x"}) == Path("/var/lib/bmgate")
+
+
+# --- Tor and I2P ---
+
+ONION = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion"
+HIDDEN = [
+    ("socks = 127.0.0.1:9050", {"clearnet", "onion"}, ()),
+    ("sam = 127.0.0.1:7656", {"i2p"}, ()),
+    ("socks = 127.0.0.1:9050\nsam = [::1]:7656", {"clearnet", "onion", "i2p"}, ()),
+    ("socks = 127.0.0.1:9050\nreach = onion", {"onion"}, ()),
+    ("socks = 127.0.0.1:9050\nlisten = 127.0.0.1:8444", {"clearnet", "onion"}, (("127.0.0.1", 8444),)),
+]
+
+
+@pytest.mark.parametrize(("lines", "reached", "listeners"), HIDDEN)
+def test_v18_behind_a_proxy_the_node_listens_on_loopback_at_most(
+    lines: str, reached: set[str], listeners: tuple[tuple[str, int], ...]
+) -> None:
+    node = parse_config(f"[node]\n{lines}\n", "g.ini").node
+    assert (node.is_hidden, set(map(str, node.reached)), node.listeners) == (True, reached, listeners)
+
+
+def test_v19_clearnet_and_hidden_identity_together_are_a_choice_of_their_own() -> None:
+    node = parse_config("[node]\nsocks = 127.0.0.1:9050\nmixed = on\n", "g.ini").node
+    assert not node.is_hidden
+    assert node.listeners == (("0.0.0.0", 8444), ("::", 8444))
+    assert node.reached == {"clearnet", "onion"}
+
+
+REFUSED_MIXTURES = [
+    ("[node]\nsocks = 127.0.0.1:9050\nlisten = 0.0.0.0", "listen: 0.0.0.0 shows where this node is"),
+    ("[node]\nsam = 127.0.0.1:7656\nlisten = 127.0.0.1, 192.0.2.1", "listen: 192.0.2.1 shows where this node is"),
+    ("[tor]\ncontrol = 127.0.0.1:9051\nnode_service = control", "onion name and by its address at once"),
+    ("[tor]\nnode_service = torrc", "onion name and by its address at once"),
+    ("[tor]\nnode_service = control", "needs control = host:port"),
+    ("[tor]\nhost = 0.0.0.0", "a loopback address"),
+    ("[tor]\nnode_name = bmgate.onion", "56 letters"),
+    ("[node]\nsocks = tor.example:9050", "an IP address and a port"),
+    ("[node]\nsocks = 127.0.0.1", "an IP address and a port"),
+    ("[node]\nreach = onion", "reach: onion can be reached with socks only"),
+    ("[node]\nsam = 127.0.0.1:7656\nreach = clearnet", "reach: clearnet can be reached with socks, or mixed = on only"),
+    ("[node]\nreach =", "clearnet, onion, i2p or several"),
+    (f"[node]\npeers = {ONION}", "is in onion, which needs socks"),
+    ("[node]\npeers = zzz.b32.i2p", "is in i2p, which needs sam"),
+    (f"[node]\nsocks = 127.0.0.1:9050\npeers = a{ONION[1:]}", "is misspelt"),
+    (f"[node]\nsocks = 127.0.0.1:9050\nreach = clearnet\npeers = {ONION}", "and to be in reach"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), REFUSED_MIXTURES)
+def test_v19_what_would_show_a_hidden_node_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        parse_config(text + "\n", "g.ini")

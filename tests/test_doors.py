@@ -9,7 +9,7 @@ import pytest
 from bmgate import certificates
 from bmgate.config import Config, parse_config
 from bmgate.datafolder import DataFolder
-from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET, Listener, certificate_files, wanted_listeners
+from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET, Listener, certificate_files, onion_listeners, wanted_listeners
 from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.server import ImapFactory, listen, tls_options
@@ -68,3 +68,12 @@ def test_a_certificate_that_is_none_is_told_by_both_doors(tmp_path: Path) -> Non
 def test_a_missing_certificate_is_told(tmp_path: Path) -> None:
     with pytest.raises(CannotListen, match=r"no certificate at .*server\.pem; run: bmgate quickstart"):
         certificate_files(settings(""), DataFolder(tmp_path))
+
+
+def test_behind_an_onion_service_the_ports_are_free_ones_or_those_of_a_torrc() -> None:
+    assert [each.port for each in onion_listeners("imap", "127.0.0.2", fixed=False)] == [0, 0]
+    assert list(onion_listeners("smtp", "127.0.0.2", fixed=True)) == [
+        Listener("onion smtp", "127.0.0.2", 20_465),
+        Listener("onion smtp starttls", "127.0.0.2", 20_587),
+    ]
+    assert [each.speaks_tls for each in onion_listeners("smtp", "127.0.0.2", fixed=True)] == [True, False]

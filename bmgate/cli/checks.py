@@ -4,6 +4,7 @@ import math
 import os
 import platform
 import shlex
+import socket
 import sqlite3
 import stat
 import time
@@ -27,6 +28,7 @@ from bmgate.storage.masterkey import read_master_key
 Kind = Literal["ok", "warning", "error", "configuration"]
 
 RENEW_DAYS = 30
+PROXY_SECONDS = 2.0
 FIRST_AFFECTED, FIRST_FIXED = (3, 7, 0), (3, 51, 3)
 BACKPORTS = {(3, 44): 6, (3, 50): 7}  # release series: first patch with the fix
 
@@ -77,9 +79,9 @@ def machine_findings() -> Iterator[Finding]:
         yield Finding("warning", "TLS between nodes", "this OpenSSL lacks it: connections to peers are in clear")
     backend = choose_backend()
     if backend.lacking:
-        yield Finding("warning", "proof of work", f"{backend.name}, slower than it could be: {backend.lacking}")
+        yield Finding("warning", "kernels", f"{backend.report()}, slower than they could be: {backend.lacking}")
     else:
-        yield Finding("ok", "proof of work", backend.name)
+        yield Finding("ok", "kernels", backend.report())
     if os.geteuid() == 0:
         yield Finding("warning", "user", "root; a user of its own is safer")
 
@@ -109,7 +111,7 @@ def folder_findings(where: Place) -> Iterator[Finding]:
 
 
 def config_findings(where: Place, config: Config) -> Iterator[Finding]:
-    """What the settings ask of this machine: certificate and ports."""
+    """What the settings ask of this machine: certificate, ports, Tor and I2P."""
     if os.geteuid() == 0 and (config.gateway.user or config.gateway.profile == "service"):
         yield Finding("configuration", "user", "these settings ask for another user than root; start it as that user")
     try:
@@ -121,6 +123,7 @@ def config_findings(where: Place, config: Config) -> Iterator[Finding]:
         kind: Kind = "error" if left < 0 else "warning" if left < RENEW_DAYS else "ok"
         yield Finding(kind, "certificate", f"{files.chain}, {'expired' if left < 0 else f'valid for {left} days'}")
     yield from _port_findings(where, config)
+    yield from _proxy_findings(config)
 
 
 def _days_left(chain: Path) -> int:
@@ -144,10 +147,26 @@ def _port_findings(where: Place, config: Config) -> Iterator[Finding]:
         yield Finding("ok", "ports", "can be bound")
 
 
+def _proxy_findings(config: Config) -> Iterator[Finding]:
+    """Whether Tor and I2P are there; only their listeners are looked at, and nobody is asked for anything."""
+    helpers = {"[node] socks": config.node.socks, "[node] sam": config.node.sam, "[tor] control": config.tor.control}
+    for what, place in helpers.items():
+        if place is None:
+            continue
+        try:
+            socket.create_connection((place.host, place.port or 0), PROXY_SECONDS).close()
+        except OSError as error:
+            text = f"nobody answers at {place} ({error.strerror or 'no answer'}): is it running? No peers until then"
+            yield Finding("warning", what, text)
+        else:
+            yield Finding("ok", what, f"{place} answers")
+
+
 def _wanted(config: Config) -> Iterator[tuple[str, int]]:
     yield from config.node.listeners
-    for listener in (*wanted_listeners("imap", config.imap), *wanted_listeners("smtp", config.smtp)):
-        yield listener.host, listener.port
+    yield from ((each.host, each.port) for each in wanted_listeners("imap", config.imap))
+    yield from ((each.host, each.port) for each in wanted_listeners("smtp", config.smtp))
+    yield from ((each.host, each.port) for each in wanted_listeners("pop3", config.pop3))
 
 
 def _is_open(path: Path) -> bool:

@@ -1,13 +1,17 @@
 """The method table over a gateway, for the control socket and for commands that work without one."""
 
 import sqlite3
+from ipaddress import ip_address
 
 from bmgate import __version__
 from bmgate.app import Gateway
-from bmgate.bm.node.dialing import PeerTarget
+from bmgate.bm.hosts import is_address, is_i2p, is_onion
+from bmgate.bm.node.targets import PeerTarget
 from bmgate.config.values import parse_host_port
 from bmgate.control.methods import Methods
+from bmgate.domain.peers import Standing
 from bmgate.errors import NotAllowed
+from bmgate.metrics.server import MetricsServer
 from bmgate.services.status import Build, LoopLag, NodeView, Status
 
 
@@ -29,6 +33,27 @@ class NodePeers:
             raise NotAllowed(str(error)) from error
         self._gateway.node.add_peer(PeerTarget(target.host, target.port or self._gateway.network.port))
 
+    async def ban(self, host: str, seconds: int | None) -> Standing:
+        """For ever, or a while; raises NotAllowed."""
+        if seconds is not None and seconds <= 0:
+            raise NotAllowed("a ban lasts at least a second")
+        return await self._gateway.node.ban(_host(host), seconds)
+
+    async def unban(self, host: str) -> bool:
+        """Whether anything was held against it; raises NotAllowed."""
+        return await self._gateway.node.unban(_host(host))
+
+
+def _host(text: str) -> str:
+    """A host as the node calls it; a source such as `bmgate peers banned` lists is one too. Raises NotAllowed."""
+    host = text.strip().lower()
+    address = host.removesuffix("/64")
+    if is_address(address):
+        return str(ip_address(address))
+    if is_onion(host) or is_i2p(host):
+        return host
+    raise NotAllowed(f"{text!r} is no IP address and no .onion or .i2p name")
+
 
 def methods_of(gateway: Gateway, lag: LoopLag, serving: bool) -> Methods:
     """The method table over a gateway, `serving` or opened for one command."""
@@ -43,13 +68,27 @@ def methods_of(gateway: Gateway, lag: LoopLag, serving: bool) -> Methods:
     )
 
 
+def metrics_of(gateway: Gateway, lag: LoopLag) -> MetricsServer | None:
+    """The figures of a gateway that serves; None where they are off, and then their library is not imported."""
+    if gateway.config.metrics.listener is None:
+        return None
+    from bmgate.metrics.figures import exposition
+
+    status = _status(gateway, NodePeers(gateway, serving=True), lag)
+
+    async def expose() -> bytes:
+        return exposition(await status.report(), gateway.node.peers(), gateway.receiving.trials)
+
+    return MetricsServer(expose)
+
+
 def _status(gateway: Gateway, peers: NodePeers, lag: LoopLag) -> Status:
     database = gateway.folder.database
     build = Build(
         version=__version__,
         network=gateway.network.name,
         domain=gateway.config.gateway.domain,
-        backend=f"pow={gateway.backend.name}",
+        backend=gateway.kernels,
         sqlite=sqlite3.sqlite_version,
         data=gateway.folder.path,
         wal=database.with_name(database.name + "-wal"),

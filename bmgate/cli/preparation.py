@@ -55,7 +55,8 @@ def _make_sealed(folder: DataFolder, network: str) -> None:
 
 def _server_names(config: Config) -> list[str]:
     """Under which names and addresses mail programs reach this gateway."""
-    listening = [host for host in (*config.imap.listen, *config.smtp.listen) if host not in ("0.0.0.0", "::")]
+    places = (*config.imap.listen, *config.smtp.listen, *config.pop3.listen)
+    listening = [host for host in places if host not in ("0.0.0.0", "::")]
     return [config.gateway.domain, *listening]
 
 

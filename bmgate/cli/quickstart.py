@@ -69,6 +69,7 @@ def _first_settings(network: str | None) -> "Changes":
 async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> dict[str, Any]:
     """The result of `account.add`; on a terminal, what cannot be used is asked for again."""
     from bmgate.cli.composition import methods_of
+    from bmgate.control.protocol import untold
     from bmgate.services.status import LoopLag
 
     methods = methods_of(gateway, LoopLag(gateway.clock), serving=False)
@@ -80,7 +81,7 @@ async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> 
             password = read_secret("Password", password_stdin)
         try:
             params = {"name": chosen, "password": password, "address": True}
-            result: dict[str, Any] = await methods.call("account.add", params, lambda _: None)
+            result: dict[str, Any] = await methods.call("account.add", params, untold)
         except (NotAllowed, Conflict) as error:
             if password_stdin:
                 raise
@@ -113,6 +114,8 @@ def _tell_settings(where: Place, gateway: "Gateway", account: dict[str, Any]) ->
     rows = [
         ("Incoming (IMAP)", config.imap.listen[0], config.imap.tls_port, "SSL/TLS"),
         ("  or", config.imap.listen[0], config.imap.starttls_port, "STARTTLS"),
+        ("  or (POP3)", config.pop3.listen[0], config.pop3.tls_port, "SSL/TLS"),
+        ("  or", config.pop3.listen[0], config.pop3.starttls_port, "STARTTLS"),
         ("Outgoing (SMTP)", config.smtp.listen[0], config.smtp.tls_port, "SSL/TLS"),
         ("  or", config.smtp.listen[0], config.smtp.starttls_port, "STARTTLS"),
     ]

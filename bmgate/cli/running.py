@@ -11,7 +11,7 @@ import sdnotify
 from bmgate import __version__
 from bmgate.app import Gateway, open_gateway, stop_on_signals
 from bmgate.bm.node.node import Trace, not_traced
-from bmgate.cli.composition import methods_of
+from bmgate.cli.composition import methods_of, metrics_of
 from bmgate.cli.logs import set_up_logs
 from bmgate.cli.output import host_port
 from bmgate.config import Config
@@ -47,8 +47,9 @@ async def _serve(gateway: Gateway) -> None:
     lag = LoopLag(gateway.clock)
     watching = asyncio.create_task(lag.watch())
     control = ControlServer(methods_of(gateway, lag, serving=True).call, __version__)
+    metrics = metrics_of(gateway, lag)
     try:
-        await gateway.serve(control, lambda: _tell_ready(gateway), stop)
+        await gateway.serve(control, metrics, lambda: _tell_ready(gateway), stop)
     finally:
         watching.cancel()
         sdnotify.SystemdNotifier().notify("STOPPING=1")

@@ -38,11 +38,15 @@ def _facts(report: dict[str, Any]) -> dict[str, str]:
     }
     if not report["running"]:
         return facts
+    node = report["node"]
     return facts | {
         "backend": f"{report['work']['backend']}, {report['work']['trials_per_second']} trials/s, "
         f"{report['work']['queued']} jobs",
         "peers": f"{peers['established']} ({peers['inbound']} in, {peers['outbound']} out), "
         f"{peers['connecting']} connecting",
+        "known nodes": f"{node['known']}, {node['tried']} of them reached; {node['banned']} banned",
+        "traffic": f"{size(node['bytes_in'])} in, {size(node['bytes_out'])} out",
+        "on their way": f"{node['pending_downloads']} objects to fetch, {node['in_stem']} in {node['stems']} stems",
         "listening": ", ".join(
             f"{each['name']} {host_port(each['host'], each['port'])}" for each in report["listening"]
         ),

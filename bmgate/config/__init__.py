@@ -1,13 +1,15 @@
 """The settings of a gateway: `gateway.ini` becomes one frozen `Config`, whose sections `app` hands out."""
 
 from bmgate.config.file import data_folder, load_config, parse_config, render_ini
-from bmgate.config.model import Config, ImapSection, SmtpSection
+from bmgate.config.model import Config, ImapSection, NodeSection, Pop3Section, SmtpSection
 from bmgate.config.values import HostPort
 
 __all__ = [
     "Config",
     "HostPort",
     "ImapSection",
+    "NodeSection",
+    "Pop3Section",
     "SmtpSection",
     "data_folder",
     "load_config",

@@ -8,14 +8,19 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from bmgate.bm.hosts import Reach, is_onion, reach_of
 from bmgate.bm.network import NETWORKS, NetworkParameters
 from bmgate.config.values import (
+    DaySpans,
     Domain,
     Domains,
     Duration,
     HostPort,
     HostPorts,
     Hosts,
+    LocalPlace,
+    LoopbackHost,
+    Onion,
     OptionalHostPort,
     Port,
     Quota,
@@ -30,6 +35,7 @@ from bmgate.mail.addresses import DEFAULT_SYNONYMS
 Role = Literal["node", "receive", "send", "solve", "smtp", "imap", "pop3", "web", "api"]
 Notify = Literal["success", "failure", "delay", "never"]
 T = TypeVar("T")
+METRICS_PORT = 9464  # the one that exporters share by custom
 Listed = Annotated[tuple[T, ...], BeforeValidator(parse_list)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -77,9 +83,7 @@ class StorageSection(Section):
     """Where accounts, mail and the inventory are kept."""
 
     url: Literal["sqlite"] = setting("sqlite", "sqlite: bmgate.db in the data folder. PostgreSQL: in a later version.")
-    inventory_limit: Size = setting(
-        "2 GiB", "Room for objects of the network; when full, those expiring first go.", later=True
-    )
+    inventory_limit: Size = setting("2 GiB", "Room for objects of the network; when full, those expiring first go.")
     backups: Count = setting("3", "How many automatic backups are kept.", later=True)
 
 
@@ -91,6 +95,11 @@ class SecuritySection(Section):
     )
     failures_per_minute: Positive = setting("10", "Wrong passwords that one source (IPv4 address, IPv6 /64) may give.")
     failures_per_day: Positive = setting("50", "The same, in a day.")
+    lookups: Literal["constant_time", "fast"] = setting(
+        "constant_time",
+        "How keys are tried on a msg. fast: up to 1.5 times as fast, but programs of others on this machine may learn "
+        "keys from how its caches are used.",
+    )
 
 
 class NodeSection(Section):
@@ -105,16 +114,31 @@ class NodeSection(Section):
         "127.0.0.1 on port 18444 (test).",
     )
     peers: HostPorts = setting("", "Nodes to stay connected with: host or host:port. Filters and limits spare them.")
-    only_peers: bool = setting("off", "Connect to no other nodes than these.", later=True)
+    only_peers: bool = setting("off", "Connect to no other nodes than these.")
     bootstrap: bool = setting(
-        "on", "Ask the well-known names and addresses of the main network for first peers.", later=True
+        "on", "Ask the well-known names and addresses of the main network for first peers, when no others are known."
     )
-    outbound: Count = setting("8", "Connections this node makes by itself.", later=True)
+    outbound: Count = setting("8", "Connections this node makes by itself, each to another network (IPv4 /16).")
     inbound: Count = setting("128", "Connections it accepts.")
-    dandelion: bool = setting(
-        "on", "Send own objects over a few hops first, so that nobody sees where they began.", later=True
+    dandelion: bool = setting("on", "Send own objects over a few hops first, so that nobody sees where they began.")
+    socks: LocalPlace = setting(
+        "off",
+        "SOCKS5 proxy (such as Tor's: 127.0.0.1:9050) for all connections to peers. Nothing else is contacted then: no "
+        "name is looked up here, and automatic listening is off.",
     )
-    socks: OptionalHostPort = setting("off", "SOCKS5 proxy (such as Tor's) for all connections: host:port.", later=True)
+    sam: LocalPlace = setting(
+        "off",
+        "SAM bridge of an I2P router (127.0.0.1:7656): connects to peers in I2P and is reached from there. Without "
+        "socks, and unless mixed, nothing else is contacted.",
+    )
+    reach: Literal["auto"] | Listed[Reach] = setting(
+        "auto", "Where peers are: clearnet (the Internet), onion, i2p. auto: wherever socks and sam lead."
+    )
+    mixed: bool = setting(
+        "off",
+        "on: connect to the Internet directly beside socks (then for onion peers alone), sam and Tor's service. Others "
+        "can find out that the address and the hidden name are one node.",
+    )
     tls_inbound: bool = setting(
         "off", "Offer TLS to peers that connect to us. Many cannot complete it and would go away."
     )
@@ -136,7 +160,7 @@ class NodeSection(Section):
     @property
     def listeners(self) -> tuple[tuple[str, int], ...]:
         """Host and port of every listener; none when it is off."""
-        auto = {"main": ("0.0.0.0", "::"), "test": ("127.0.0.1",)}[self.network]
+        auto = () if self.is_hidden else {"main": ("0.0.0.0", "::"), "test": ("127.0.0.1",)}[self.network]
         places = tuple(HostPort(host, None) for host in auto) if self.listen == "auto" else self.listen
         return self._with_ports(places)
 
@@ -144,6 +168,53 @@ class NodeSection(Section):
     def fixed_peers(self) -> tuple[tuple[str, int], ...]:
         """Host and port of `peers`."""
         return self._with_ports(self.peers)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nothing but the proxies may be contacted, and only this machine connects to us (V18)."""
+        return not self.mixed and bool(self.socks or self.sam)
+
+    @property
+    def reached(self) -> frozenset[Reach]:
+        """The networks whose peers are dialled."""
+        leads = frozenset(
+            reach
+            for reach, leads_there in (
+                (Reach.CLEARNET, self.mixed or self.socks or not self.sam),
+                (Reach.ONION, self.socks),
+                (Reach.I2P, self.sam),
+            )
+            if leads_there
+        )
+        return leads if self.reach == "auto" else leads & frozenset(self.reach)
+
+    @model_validator(mode="after")
+    def _reaches_what_it_names(self) -> "NodeSection":
+        needs = {Reach.CLEARNET: "socks, or mixed = on", Reach.ONION: "socks", Reach.I2P: "sam"}
+        if not self.reach:
+            raise ValueError("reach: hoped for clearnet, onion, i2p or several of them")
+        for wanted in () if self.reach == "auto" else self.reach:
+            if wanted not in self.reached:
+                raise ValueError(f"reach: {wanted} can be reached with {needs[wanted]} only")
+        for peer in self.peers:
+            network = reach_of(peer.host)
+            if network not in self.reached:
+                raise ValueError(
+                    f"peers: {peer.host} is in {network}, which needs {needs[network]}, and to be in reach"
+                )
+            if network is Reach.ONION and not is_onion(peer.host):
+                raise ValueError(f"peers: {peer.host} is misspelt: no onion service (version 3) has this name")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_no_address_when_hidden(self) -> "NodeSection":
+        outside = [] if self.listen == "auto" else [place.host for place in self.listen if not is_loopback(place.host)]
+        if self.is_hidden and outside:
+            raise ValueError(
+                f"listen: {outside[0]} shows where this node is, beside socks or sam: listen on 127.0.0.1, or set "
+                "mixed = on"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_somebody_to_talk_to(self) -> "NodeSection":
@@ -155,12 +226,49 @@ class NodeSection(Section):
         return tuple((place.host, self.parameters.port if place.port is None else place.port) for place in places)
 
 
+class TorSection(Section):
+    """Onion services of this gateway, one for its node and another for mail programs: nobody can tell they are one."""
+
+    control: LocalPlace = setting("off", "Tor's control port (such as 127.0.0.1:9051), for services made through it.")
+    password: str = setting("", "Its password. Empty: by the cookie file, which this user must be able to read.")
+    node_service: Literal["off", "control", "torrc"] = setting(
+        "off",
+        "Be reached by peers as an onion service. control: made while the gateway runs, its key kept in the data "
+        "folder. torrc: written there by you; bmgate tor torrc says what.",
+    )
+    mail_service: Literal["off", "control", "torrc"] = setting(
+        "off", "The same for mail programs: IMAP, POP3 and SMTP."
+    )
+    node_name: Onion = setting("", "Name of the node's service, with torrc: Tor wrote it into the file hostname.")
+    host: LoopbackHost = setting(
+        "127.0.0.1", "Loopback address on which this gateway takes over from Tor; with torrc on fixed ports."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> "TorSection":
+        if "control" in (self.node_service, self.mail_service) and self.control is None:
+            raise ValueError("a service by control needs control = host:port")
+        return self
+
+
 class PowSection(Section):
     """Proof of work."""
 
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = setting("auto", "auto: one for each processor.")
     nice: Annotated[int, Field(ge=0, le=19)] = setting("10", "How far the work steps back for other programs.")
-    schedule: str = setting("", "Hours in which large work is done, such as 22:00-06:00.", later=True)
+    schedule: DaySpans = setting(
+        "",
+        "Hours of the day in which large work is done, such as 22:00-06:00, by the clock of this machine. Outside of "
+        "them only work runs that is expected to take less than a minute; the rest waits. Empty: always.",
+    )
+    on_battery: Literal["continue", "pause"] = setting(
+        "continue", "pause: while this machine runs on its battery, large work waits as it does outside of schedule."
+    )
+    opencl: str = setting(
+        "off",
+        "Work on an OpenCL device instead (install bmgate[opencl]). auto: a graphics processor. Anything else: the "
+        "first device whose name holds it, processors included. Where none works, the processors do, with a warning.",
+    )
     max_work: Duration = setting("2h", "Refuse mail whose work would take longer than this for a recipient.")
     max_difficulty: Positive = setting(
         "10", "Refuse recipients who demand more than so many times the least work of the network."
@@ -201,11 +309,10 @@ class ImapSection(DoorSection):
 
 
 class Pop3Section(DoorSection):
-    """Fetching mail: used from a later version."""
+    """Fetching mail, one program at a time."""
 
-    tls_port: Port = setting("auto", "TLS from the start. auto: 995 if it may be bound, else 10995.")
+    tls_port: Port = setting("auto", "TLS from the start. auto: 995 if it may be bound, else 10995. 0: any free one.")
     starttls_port: Port = setting("auto", "TLS by STLS. auto: 110 if it may be bound, else 10110.")
-    connections_per_user: Positive = setting("20", "Connections of one account.")
 
 
 class WebSection(DoorSection):
@@ -245,9 +352,20 @@ class LogSection(Section):
 
 
 class MetricsSection(Section):
-    """Figures for Prometheus: used from a later version."""
+    """Figures for Prometheus, at http://host:port/metrics: sizes, counts and rates, nothing of users."""
 
-    listen: OptionalHostPort = setting("off", "host:port, or off.")
+    listen: OptionalHostPort = setting(
+        "off",
+        "host:port (9464 where no port is given), or off. It asks nobody for a password: 127.0.0.1, or an address that "
+        "only the monitoring reaches.",
+    )
+
+    @property
+    def listener(self) -> tuple[str, int] | None:
+        """Host and port; None when it is off."""
+        if self.listen is None:
+            return None
+        return self.listen.host, METRICS_PORT if self.listen.port is None else self.listen.port
 
 
 class AccountsSection(Section):
@@ -296,6 +414,7 @@ class Config(Section):
     storage: StorageSection = StorageSection()
     security: SecuritySection = SecuritySection()
     node: NodeSection = NodeSection()
+    tor: TorSection = TorSection()
     pow: PowSection = PowSection()
     smtp: SmtpSection = SmtpSection()
     imap: ImapSection = ImapSection()
@@ -318,6 +437,15 @@ class Config(Section):
         if self.accounts.quota != "auto":
             return self.accounts.quota
         return None if self.gateway.profile == "home" else 1 << 30
+
+    @model_validator(mode="after")
+    def _keeps_identities_apart(self) -> "Config":
+        if self.tor.node_service != "off" and not (self.node.socks or self.node.mixed):
+            raise ValueError(
+                "[tor] node_service: the node would be known by its onion name and by its address at once; set [node] "
+                "socks, or mixed = on there if that is wanted"
+            )
+        return self
 
     @model_validator(mode="after")
     def _keeps_passwords_from_the_wire(self) -> "Config":

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
+from bmgate.bm.hosts import is_onion
 from bmgate.mail.wishes import MAX_TTL, MIN_TTL
+from bmgate.pow.permission import Span, read_span
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -119,8 +121,32 @@ def _parse_domains(text: str) -> tuple[str, ...]:
     return tuple(parse_domain(item) for item in parse_list(text))
 
 
+def _parse_spans(text: str) -> tuple[Span, ...]:
+    return tuple(read_span(item) for item in parse_list(text))
+
+
 def _parse_optional(text: str) -> HostPort | None:
     return None if text in ("", "off") else parse_host_port(text)
+
+
+def _parse_local_place(text: str) -> HostPort | None:
+    """A helper's listener: an address, as its name would have to be looked up."""
+    place = _parse_optional(text)
+    if place is not None and (not _is_address(place.host) or not place.port):
+        raise ValueError("hoped for an IP address and a port, such as 127.0.0.1:9050, or off")
+    return place
+
+
+def _check_loopback(host: str) -> str:
+    if not _is_address(host) or not is_loopback(host):
+        raise ValueError("hoped for a loopback address such as 127.0.0.1")
+    return host
+
+
+def _check_onion(text: str) -> str:
+    if text and not is_onion(text):
+        raise ValueError("hoped for the name of an onion service: 56 letters and .onion")
+    return text
 
 
 def _parse_quota(text: str) -> int | None:
@@ -134,6 +160,10 @@ Quota = Annotated[int | None, BeforeValidator(_parse_quota)]
 Port = Annotated[int | Literal["auto", "off"], BeforeValidator(_parse_port)]
 Domain = Annotated[str, BeforeValidator(parse_domain)]
 Domains = Annotated[tuple[str, ...], BeforeValidator(_parse_domains)]
+DaySpans = Annotated[tuple[Span, ...], BeforeValidator(_parse_spans)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(_parse_hosts)]
 HostPorts = Annotated[tuple[HostPort, ...], BeforeValidator(_parse_address_list)]
 OptionalHostPort = Annotated[HostPort | None, BeforeValidator(_parse_optional)]
+LocalPlace = Annotated[HostPort | None, BeforeValidator(_parse_local_place)]
+LoopbackHost = Annotated[str, AfterValidator(_check_loopback)]
+Onion = Annotated[str, AfterValidator(_check_onion)]

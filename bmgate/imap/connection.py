@@ -72,7 +72,7 @@ class ImapConnection(Protocol):
         transport = self._transport
         transport.setTcpNoDelay(True)
         transport.registerProducer(self._gate, True)
-        self.source = str(getattr(transport.getPeer(), "host", ""))
+        self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
         if not self._connections.has_room(self):
             self.shut_down("Too many connections")
             return

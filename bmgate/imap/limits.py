@@ -26,6 +26,7 @@ class ImapLimits:
     connections: int = 1000
     connections_per_source: int = 20  # not logged in yet
     connections_per_user: int = 20
+    source: str = ""  # of all clients, where a proxy brings them and its address says nothing (E10)
     fetch_messages: int = 200  # messages joined into one write
     fetch_octets: int = 512 * 1024  # aimed at for one write
 

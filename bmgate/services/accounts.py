@@ -18,6 +18,7 @@ from bmgate.bm.keys import Entropy
 from bmgate.domain.account import Account, AccountId, AccountState, Level
 from bmgate.domain.ports.database import Database, PasswordSlot, Store
 from bmgate.domain.ports.world import Clock, Passwords
+from bmgate.domain.sources import login_source
 from bmgate.errors import BadAddress, LoginFailed, Missing, NotAllowed, Unavailable
 from bmgate.mail.addresses import Domains, is_alias
 from bmgate.services.limiter import LoginLimiter, LoginLimits
@@ -113,6 +114,7 @@ class Accounts:
         Raises LoginFailed after a delay, alike in text and time for unknown names, LimitReached for a source that
         failed too often, Unavailable when too many logins wait.
         """
+        source = login_source(source, name)
         self._limiter.check(source)
         fingerprint = self._fingerprint(name, password)
         known = self._verified.get(fingerprint)

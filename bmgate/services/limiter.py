@@ -1,7 +1,8 @@
 """One limiter of failed logins for all doors (T7, I9).
 
 Per source (IPv4 /32, IPv6 /64) ten failures a minute and fifty a day, three times that for its /24 or /48; the reply
-to a failure is delayed a little longer each time. Loopback is delayed at most 2 s and never banned.
+to a failure is delayed a little longer each time. Loopback is delayed at most 2 s and never banned; over our onion
+service failures are counted by the name that is tried, which is delayed at most 15 s and never locked (E10).
 """
 
 from collections import OrderedDict, deque
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from bmgate.domain.ports.world import Clock
+from bmgate.domain.sources import is_banned_for_failures
 from bmgate.errors import LimitReached
 
 DELAYS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -42,7 +44,7 @@ class LoginLimiter:
 
     def check(self, source: str) -> None:
         """Raises LimitReached while `source` (an IP address) has failed too often."""
-        if _is_loopback(source):
+        if not is_banned_for_failures(source):
             return
         now = self._clock.monotonic()
         for key, factor in _keys(source):

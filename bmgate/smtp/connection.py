@@ -101,7 +101,7 @@ class SmtpConnection(SMTP):
     async def _handle_client(self) -> None:
         """The whole life of the connection; what aiosmtpd starts once it is there."""
         peer = self._writer.get_extra_info("peername")
-        self.source = peer[0] if isinstance(peer, tuple) else ""
+        self.source = self._limits.source or (peer[0] if isinstance(peer, tuple) else "")
         try:
             refusal = self._connections.admit(self)
             if refusal is None:

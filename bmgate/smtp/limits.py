@@ -21,6 +21,7 @@ class SmtpLimits:
     connections: int = 200
     connections_per_source: int = 20
     connections_per_user: int = 10
+    source: str = ""  # of all clients, where a proxy brings them and its address says nothing (E10)
     command_seconds: float = 60.0  # for a command to arrive
     handshake_seconds: float = 30.0
     stall_seconds: float = 60.0  # in DATA, without a byte

@@ -92,3 +92,17 @@ def test_a_taken_port_is_found(run: Run, folder: Path) -> None:
 )
 def test_the_wal_reset_bug_is_known_by_version(version: tuple[int, int, int], affected: bool) -> None:
     assert has_wal_reset_bug(version) is affected
+
+
+def test_tor_and_i2p_are_looked_for(run: Run, folder: Path) -> None:
+    settings = folder / "gateway.ini"
+    text = settings.read_text(encoding="utf-8").replace(f"listen = {HOST}:0", "listen = off", 1)
+    with socket.create_server((HOST, 0)) as tor, socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        here, not_here = tor.getsockname()[1], nobody.getsockname()[1]
+        lines = f"socks = {HOST}:{here}\nsam = {HOST}:{not_here}\n"
+        settings.write_text(text.replace("[node]\n", f"[node]\n{lines}", 1), encoding="utf-8")
+        found = findings(run, 0)
+    assert found["[node] socks"] == ("ok", f"{HOST}:{here} answers")
+    assert found["[node] sam"][0] == "warning"
+    assert "is it running" in found["[node] sam"][1]

@@ -167,3 +167,10 @@ def test_settings_may_come_from_another_file(run: Run, folder: Path, tmp_path: P
     other.write_text(text.replace("[gateway]\n", "[gateway]\ndomain = example.net\n", 1), encoding="utf-8")
     assert value(run("--config", str(other), "status", "--json"))["domain"] == "example.net"
     assert value(run("status", "--json", "--config", str(other)))["domain"] == "example.net"
+
+
+def test_watching_needs_a_running_gateway(run: Run) -> None:
+    run("account", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    result = run("queue", "watch")
+    assert result.exit_code == 75
+    assert "bmgate serve" in result.stderr

@@ -10,6 +10,7 @@ from stations import Station, User
 from storage_fixtures import CHEAP, NOW, PASSWORD, make_vault
 
 from bmgate.domain.account import AccountState
+from bmgate.domain.sources import ONION_SOURCE, login_source
 from bmgate.errors import Conflict, LimitReached, LoginFailed, Missing, NotAllowed
 from bmgate.mail.addresses import Domains
 from bmgate.services.accounts import AccountDefaults, Accounts
@@ -247,6 +248,27 @@ def test_loopback_is_never_banned(clock: FakeClock) -> None:
     limiter = LoginLimiter(clock, LoginLimits())
     fail(limiter, "127.0.0.1", 100)
     limiter.check("127.0.0.1")
+
+
+def test_e10_over_onion_a_name_is_slowed_down_alone_and_never_locked(clock: FakeClock) -> None:
+    limiter = LoginLimiter(clock, LoginLimits())
+    alice, bob = (login_source(ONION_SOURCE, name) for name in (" Alice", "bob"))
+    assert fail(limiter, alice, 100)[-1] == 15
+    limiter.check(alice)
+    assert fail(limiter, bob, 1) == [0]
+    assert login_source(FAR, "alice") == FAR
+
+
+async def test_e10_logins_over_onion_are_counted_by_name(accounts: Accounts, clock: FakeClock) -> None:
+    await accounts.add("alice", PASSWORD)
+    for number in range(15):
+        with pytest.raises(LoginFailed):
+            await accounts.login("alice", f"wrong {number}", ONION_SOURCE)
+    then = clock.monotonic()
+    with pytest.raises(LoginFailed):
+        await accounts.login("carol", "wrong", ONION_SOURCE)
+    assert clock.monotonic() == then, "another name waits for nothing"
+    await accounts.login("alice", PASSWORD, ONION_SOURCE)
 
 
 def test_success_forgives(clock: FakeClock) -> None:

@@ -27,7 +27,7 @@ from bmgate.domain.outbox import FINAL, TRANSITIONS, OutboxId, OutgoingMessage, 
 from bmgate.domain.ports.database import Store
 from bmgate.errors import NotAllowed
 from bmgate.mail.addresses import RecipientKind, Resolved
-from bmgate.services.outbox import sent_keywords
+from bmgate.services.outbox import PENDING, QUARTERS, WORKING, sent_keywords
 from bmgate.services.submission import Envelope, Recipient
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 10), nonce=st.integers(1, 1 << 40))
     @precondition(lambda self: self.solver.waiting)
     def work_gets_on(self, which: int, nonce: int) -> None:
-        self.run(self._do(lambda: self.solver.progress[which % len(self.solver.progress)](nonce)))
+        self.run(self._do(lambda: self.solver.reports[which % len(self.solver.reports)](nonce)))
 
     @rule(hours=st.sampled_from([1, 20, 50, 110, 24 * 8, 24 * 17]))
     def time_passes(self, hours: int) -> None:
@@ -278,7 +278,11 @@ class OutboxMachine(RuleBasedStateMachine):
         for submission, mine in by_submission.items():
             text = await self._text(submission)
             assert bool(text) == any(row.state not in FINAL for row in mine)
-        shown = Counter(frozenset(words) for words in await self.alice.keywords(MailboxKind.SENT))
+        quarters = {WORKING, *QUARTERS}
+        for words in await self.alice.keywords(MailboxKind.SENT):
+            assert not quarters & set(words) or {PENDING, WORKING} < set(words)
+            assert len(quarters & set(words)) in (0, 2), "bm-pow, and how far"
+        shown = Counter(frozenset(words) - quarters for words in await self.alice.keywords(MailboxKind.SENT))
         assert shown == Counter(frozenset(sent_keywords(mine)) for mine in by_submission.values())
 
     async def _text(self, submission: SubmissionId) -> str:

@@ -1,17 +1,16 @@
 """Sending: what each state waits for, what the sender is told, and what a restart takes up."""
 
-import os
 from dataclasses import replace
 
 import pytest
 from fakes import FakeClock
 from stations import MakeStation, Settings, Station, User
 from storage_fixtures import new_identity
+from strangers import Stranger, send
 
 from bmgate.bm.acks import ack_object
-from bmgate.bm.keys import random_keys
 from bmgate.bm.objects import ObjectType, read_object
-from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
+from bmgate.bm.plaintext import Behavior
 from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.objects import StoredObject
@@ -19,36 +18,6 @@ from bmgate.domain.outbox import OutgoingMessage, Reason, State
 from bmgate.errors import Missing, NotAllowed
 
 DAY = 86_400
-
-
-class Stranger:
-    """Somebody at another gateway, whose key is known, or not."""
-
-    def __init__(self, station: Station, **changes: object) -> None:
-        self.station = station
-        self.keys = random_keys(os.urandom, leading_zeros=0)
-        usual = Pubkey(4, 1, Behavior.DOES_ACK, self.keys.public, 1, 1000)
-        self.pubkey = replace(usual, **changes)  # type: ignore[arg-type]
-
-    def as_user(self, alice: User) -> User:
-        return replace(alice, identity=replace(alice.identity, address=self.pubkey.address))
-
-    async def known(self) -> "Stranger":
-        pubkey, now = self.pubkey, self.station.clock.now()
-        await self.station.database.transact(lambda store: store.pubkeys.save(pubkey, now))
-        return self
-
-    async def publish_key(self) -> None:
-        encoded = build_pubkey(self.pubkey, self.keys, self.station.clock.now() + 20 * DAY, os.urandom)
-        stored = StoredObject(read_object(encoded))
-        await self.station.database.transact(lambda store: store.inventory.add([stored]))
-        self.station.services.receiving.wake()
-        await self.station.settle()
-
-
-async def send(alice: User, stranger: Stranger, **parameters: object) -> None:
-    await alice.send(stranger.as_user(alice), **parameters)  # type: ignore[arg-type]
-    await alice.station.settle()
 
 
 async def the_row(alice: User) -> OutgoingMessage:
@@ -203,7 +172,7 @@ async def test_whoever_does_not_confirm_is_not_waited_for(station: Station, cloc
     assert await own_objects(station, ObjectType.MSG) == 1
 
 
-async def test_too_high_a_demand_waits_for_the_sender_to_force_it(station: Station, clock: FakeClock) -> None:
+async def test_p29_too_high_a_demand_waits_for_the_sender_to_force_it(station: Station, clock: FakeClock) -> None:
     alice = await station.add_user("alice")
     await send(alice, await Stranger(station, nonce_trials_per_byte=11).known(), subject="Dear")
     row = await the_row(alice)
@@ -217,7 +186,7 @@ async def test_too_high_a_demand_waits_for_the_sender_to_force_it(station: Stati
         await station.services.queue.force(alice.id, row.name)
 
 
-async def test_too_high_a_demand_is_given_up_after_a_week(station: Station, clock: FakeClock) -> None:
+async def test_p29_too_high_a_demand_is_given_up_after_a_week(station: Station, clock: FakeClock) -> None:
     alice = await station.add_user("alice")
     await send(alice, await Stranger(station, payload_length_extra_bytes=11_000).known(), subject="Dear")
     await wait_days(station, clock, 7.1)
@@ -267,7 +236,7 @@ async def test_a_restart_works_on_the_same_payload_from_the_saved_nonce(station:
     await station.settle()
     built = await the_row(alice)
     assert built.state is State.BUILT
-    station.solver.progress[0](12_345)
+    station.solver.reports[0](12_345)
     await station.settle()
     await station.crash()
     await station.start()

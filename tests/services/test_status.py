@@ -1,12 +1,14 @@
 """The report counts; it does not tell who."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fakes import FakeClock
 from stations import Station
 
+from bmgate.domain.peers import Standing
 from bmgate.services.status import Build, LoopLag, Status
 
 
@@ -16,6 +18,7 @@ class Peer:
     established: bool
     host: str = "127.0.0.2"
     port: int = 18444
+    kind: str = "outbound"
     tls: bool = True
     user_agent: str = "/other:1/"
     bytes_in: int = 1
@@ -28,9 +31,39 @@ class Solver:
     queue_depth = 3
 
 
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    known: int = 100
+    tried: int = 10
+    banned: int = 1
+    bytes_in: int = 1_000
+    bytes_out: int = 2_000
+    pending_downloads: int = 3
+    in_stem: int = 2
+    stems: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    at: int
+    event: str
+    host: str
+    port: int
+    kind: str
+    detail: str
+
+
 class Node:
+    state = NodeState()
+
     def peers(self) -> list[Peer]:
-        return [Peer(True, True), Peer(False, True), Peer(False, True), Peer(False, False)]
+        return [Peer(True, True), Peer(False, True), Peer(False, True, kind="explicit"), Peer(False, False)]
+
+    def banned(self) -> list[Standing]:
+        return []
+
+    async def news(self) -> AsyncIterator[News]:
+        yield News(1, "closed", "127.0.0.2", 1, "inbound", "LOST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +93,8 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
     assert report["running"] is True
     assert report["uptime_seconds"] == 90.0
     assert report["listening"] == [{"name": "imap", "host": "127.0.0.1", "port": 993}]
-    assert report["peers"] == {"established": 3, "inbound": 1, "outbound": 2, "connecting": 1}
+    assert report["peers"] == {"established": 3, "inbound": 1, "outbound": 2, "explicit": 1, "connecting": 1}
+    assert report["node"] == asdict(NodeState())
     assert report["work"] == {"backend": "pow=scalar", "trials_per_second": 1000, "queued": 3}
     assert report["objects"] == {"stored": 0, "to_process": 0}
     assert report["database"] == {"sqlite": "3.51.3", "wal_bytes": 77}
@@ -72,6 +106,7 @@ async def test_no_log_of_the_database_has_no_bytes(station: Station, tmp_path: P
     report = await status.report()
     assert report["database"]["wal_bytes"] == 0
     assert report["running"] is False
+    assert report["node"] is None
 
 
 async def test_the_worst_delay_of_the_last_minute_is_remembered(clock: FakeClock) -> None:

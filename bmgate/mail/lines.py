@@ -1,0 +1,51 @@
+"""A mail as lines on the wire: every line ends in CRLF, lines that begin with a dot have another before it, a dot alone
+ends it (RFC 1939 section 3; RFC 5321 section 4.5.2 the same).
+
+Stored mail may be anything: bare LF is made CRLF, a last line without its end gets one, NUL becomes a blank as in IMAP
+(I13); a bare CR stays what it is. Works in portions of any size, so that a large mail needs no second copy.
+"""
+
+import re
+from itertools import pairwise
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+def wire_size(*pieces: bytes) -> int:
+    """Octets of the mail that these pieces make, as a client counts them: all its lines with CRLF, no dots added."""
+    found = [piece for piece in pieces if piece]
+    if not found:
+        return 0
+    bare = sum(piece.count(b"\n") - piece.count(b"\r\n") for piece in found)
+    bare -= sum(first.endswith(b"\r") and second.startswith(b"\n") for first, second in pairwise(found))
+    return sum(map(len, found)) + bare + (0 if found[-1].endswith(b"\n") else 2)
+
+
+class DotStuffer:
+    """Writes one mail as the body of a multi-line response."""
+
+    def __init__(self) -> None:
+        self._is_line_start, self._is_behind_cr = True, False
+
+    def encode(self, piece: bytes) -> bytes:
+        """The next octets of the mail."""
+        if not piece:
+            return b""
+        front = b""
+        if self._is_behind_cr and piece.startswith(b"\n"):
+            front, piece, self._is_line_start = b"\n", piece[1:], True
+            if not piece:
+                self._is_behind_cr = False
+                return front
+        if b"\0" in piece:
+            piece = piece.replace(b"\0", b" ")
+        if piece.count(b"\n") != piece.count(b"\r\n"):
+            piece = _BARE_LF.sub(b"\r\n", piece)
+        if self._is_line_start and piece.startswith(b"."):
+            front += b"."
+        self._is_line_start, self._is_behind_cr = piece.endswith(b"\n"), piece.endswith(b"\r")
+        return front + piece.replace(b"\r\n.", b"\r\n..")
+
+    def end(self) -> bytes:
+        """The end of the response."""
+        return b".\r\n" if self._is_line_start else b"\r\n.\r\n"

@@ -1,0 +1,269 @@
+"""One TCP connection to a POP3 client: bytes in and out, one command at a time, as many ahead as it likes (RFC 2449).
+
+Answers to commands that came together leave together. A client that is far ahead is paused, one that does not read is
+waited for, then dropped (I7).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import cast
+
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
+from twisted.python.failure import Failure
+
+from bmgate.pop3.admission import Connections
+from bmgate.pop3.commands import CHANGING, carry_out, verb_of
+from bmgate.pop3.limits import Pop3Limits
+from bmgate.pop3.ports import Pop3Services
+from bmgate.pop3.reader import LineReader, LineTooLong
+from bmgate.pop3.replies import refusal
+from bmgate.pop3.session import HangUp, Session
+from bmgate.tcp import Transport, WriteGate
+
+log = logging.getLogger(__name__)
+
+_PORTION = 256 * 1024  # octets given to the transport at once, where they are copied by TLS (I7)
+_COMMANDS_AT_ONCE = 50  # answered before others get a turn
+CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
+
+
+class Pop3Connection(Protocol):
+    """Reader and session of one client; the `Channel` of its session."""
+
+    def __init__(
+        self,
+        services: Pop3Services,
+        limits: Pop3Limits,
+        connections: "Connections[Pop3Connection]",
+        starttls: CertificateOptions | None,
+        allow_plaintext: bool,
+    ) -> None:
+        self._limits, self._connections, self._starttls = limits, connections, starttls
+        self.source = ""
+        self.closed = asyncio.Event()
+        self._reader = LineReader(limits.line)
+        self._stirred = asyncio.Event()
+        self._is_connected = True
+        self._is_paused = self._is_answering = self._is_changing = self._is_closing = False
+        self._out: deque[bytes | memoryview] = deque()
+        self._pending = 0  # octets in it
+        self._gate = WriteGate()
+        self._task: asyncio.Task[None] | None = None
+        self._login_timer: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self.session = Session(self, services, limits, allow_plaintext)
+
+    # -- what Twisted calls
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Greet, or refuse one too many."""
+        transport = self._transport
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self._gate, True)
+        self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
+        if not self._connections.has_room(self):
+            self.shut_down("Too many connections", b"SYS/TEMP")
+            return
+        self._connections.members.add(self)
+        loop = asyncio.get_running_loop()
+        self._login_timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
+        self._task = loop.create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Bytes of the client."""
+        if self._is_closing:
+            return
+        self._reader.feed(data)
+        self._throttle()
+        self._stirred.set()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        """Nobody is there any more; only a QUIT that was begun is finished."""
+        self._is_closing = True
+        self._forget()
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        self._is_connected = False
+        self._leave()
+
+    # -- the channel of the session
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is on."""
+        return ISSLTransport.providedBy(self.transport)
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STLS may be given."""
+        return self._starttls is not None and not self.is_secure
+
+    @property
+    def has_input(self) -> bool:
+        """Whether octets wait behind the command that runs."""
+        return self._reader.buffered > 0
+
+    def write(self, data: bytes) -> None:
+        """Keep `data` for the next `drain`."""
+        self._out.append(data)
+        self._pending += len(data)
+
+    async def drain(self) -> None:
+        """Send what was written, at the pace of the client, and wait until there is room for more."""
+        while self._out or not self._gate.is_open:
+            self._flush(_PORTION)
+            if not self._gate.is_open:
+                await self._wait_for_room()
+
+    async def read_line(self) -> bytes:
+        """The next line; raises HangUp when none comes, silently as RFC 1939 section 3 has it."""
+        try:
+            while (line := self._reader.next_line()) is None:
+                self._stirred.clear()
+                async with asyncio.timeout(self._limits.inactive_seconds):
+                    await self._stirred.wait()
+        except TimeoutError as error:
+            raise HangUp from error
+        except LineTooLong as error:
+            raise HangUp("Line too long") from error
+        self._throttle()
+        return line
+
+    def peek_lines(self, count: int) -> list[bytes]:
+        """Up to `count` of the lines that wait already."""
+        return self._reader.peek_lines(count)
+
+    def admit(self) -> None:
+        """The client has logged in, and has time."""
+        self._cancel_login_timer()
+
+    def _throttle(self) -> None:
+        """Pause a client that is far ahead of us."""
+        wanted = self._reader.buffered > self._limits.read_ahead
+        if wanted == self._is_paused or self._is_closing:
+            return
+        self._is_paused = wanted
+        if wanted:
+            self._transport.pauseProducing()
+        else:
+            self._transport.resumeProducing()
+
+    async def _wait_for_room(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.stall_seconds):
+                await self._gate.wait()
+        except TimeoutError as error:
+            self._transport.abortConnection()
+            raise HangUp from error
+
+    # -- carrying out
+
+    async def _run(self) -> None:
+        try:
+            self.session.ok("bmgate ready")
+            await self.drain()
+            answered = 0
+            while not (self.session.is_over or self._is_closing):
+                await self._answer(await self.read_line())
+                answered += 1
+                if not self._reader.has_line or self._pending > _PORTION:
+                    await self.drain()
+                if answered % _COMMANDS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._close()
+        except HangUp as bye:
+            self._is_answering = False
+            self.shut_down(str(bye))
+
+    async def _answer(self, line: bytes) -> None:
+        verb = verb_of(line)
+        self._is_answering, self._is_changing = True, verb == CHANGING
+        is_done = await carry_out(self.session, line)
+        if is_done and verb == b"STLS":
+            await self._begin_tls()
+        self._is_answering = self._is_changing = False
+
+    async def _begin_tls(self) -> None:
+        """Go over to TLS and forget what was known before; whatever came in clear meanwhile ends it (F1, I11)."""
+        await self.drain()
+        if self.has_input or self._starttls is None:
+            raise HangUp("Octets behind STLS")
+        self._reader.clear()
+        self.session.forget()
+        self._transport.startTLS(self._starttls)
+
+    # -- the end
+
+    def shut_down(self, text: str, code: bytes = b"") -> None:
+        """Close, with a last word where it cannot be taken for part of a mail; a QUIT that runs is answered first."""
+        if self._is_changing:
+            return
+        if text and not self._is_answering:
+            self.write(refusal(text, code))
+        self._close()
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self._transport.abortConnection()
+
+    def _close(self) -> None:
+        """Let the last bytes go out, within a second."""
+        if self._is_closing:
+            return
+        self._flush()
+        self._is_closing = True
+        self._forget()
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+        loop = asyncio.get_running_loop()
+        self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
+
+    def _forget(self) -> None:
+        self._cancel_login_timer()
+        self._gate.stopProducing()
+        if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
+            self._task.cancel()
+
+    def _leave(self) -> None:
+        """Nothing is left when the transport is gone and the last command has ended."""
+        if not self._is_connected and (self._task is None or self._task.done()):
+            self._connections.members.discard(self)
+            self.closed.set()
+
+    def _cancel_login_timer(self) -> None:
+        if self._login_timer is not None:
+            self._login_timer.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The maildrop is free again; a bug of ours ends the session, with its traceback in the log."""
+        self.session.release()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a session failed", exc_info=error)
+            self._is_changing = False
+            self.shut_down("Internal error", b"SYS/PERM")
+        self._leave()
+
+    def _flush(self, limit: int | None = None) -> None:
+        """Give at most `limit` octets of what was written to the transport."""
+        portion: list[bytes | memoryview] = []
+        room = self._pending if limit is None else limit
+        while self._out and room > 0:
+            piece = self._out.popleft()
+            if len(piece) > room:
+                self._out.appendleft(memoryview(piece)[room:])
+                piece = memoryview(piece)[:room]
+            portion.append(piece)
+            room -= len(piece)
+        if portion:
+            data = b"".join(portion)
+            self._pending -= len(data)
+            self._transport.write(data)
+
+    @property
+    def _transport(self) -> Transport:
+        return cast(Transport, self.transport)

@@ -1,0 +1,49 @@
+"""The POP3 connections of one or more listeners: plain with STLS, or TLS from the first octet (RFC 8314)."""
+
+import asyncio
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.ssl import CertificateOptions
+
+from bmgate.pop3.admission import Connections
+from bmgate.pop3.connection import CLOSE_SECONDS, Pop3Connection
+from bmgate.pop3.limits import Pop3Limits
+from bmgate.pop3.ports import Pop3Services
+
+
+class Pop3Factory(ServerFactory):
+    """Makes the connections of one or more listeners and ends them together.
+
+    `starttls` is what STLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which is for
+    loopback.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        services: Pop3Services,
+        limits: Pop3Limits,
+        starttls: CertificateOptions | None = None,
+        allow_plaintext: bool = False,
+    ) -> None:
+        self._services, self._limits = services, limits
+        self._starttls, self._allow_plaintext = starttls, allow_plaintext
+        self.connections: Connections[Pop3Connection] = Connections(limits)
+
+    def buildProtocol(self, addr: IAddress | None) -> Pop3Connection:  # noqa: N802
+        """A connection for one client."""
+        return Pop3Connection(self._services, self._limits, self.connections, self._starttls, self._allow_plaintext)
+
+    async def stop(self) -> None:
+        """Take leave of everyone and wait until they are gone, a second at most."""
+        members = tuple(self.connections.members)
+        for member in members:
+            member.shut_down("Server shutting down", b"SYS/TEMP")
+        waiting = [asyncio.ensure_future(member.closed.wait()) for member in members]
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=CLOSE_SECONDS + 1)
+        for task in late:
+            task.cancel()
