@@ -158,6 +158,7 @@ def prepare_folder(folder: Path, host: str, changes: Changes, now: int) -> None:
     defaults = {
         ("node", "network"): TESTNET.name,
         ("node", "listen"): f"{host}:{TESTNET.port}",
+        ("node", "acks_per_sender"): "1000000",  # nobody here is a stranger
         **{(door, "listen"): host for door in ("imap", "smtp", "pop3")},
         **{(door, key): "0" for door in ("imap", "smtp", "pop3") for key in ("tls_port", "starttls_port")},
     }

@@ -15,7 +15,6 @@ from bmgate.errors import BadObject
 from bmgate.services.own_objects import random_delay
 
 DAY = 86_400
-MAX_PER_DAY = 20
 
 
 class AckWatch:
@@ -48,16 +47,24 @@ class AckPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AckSender:
-    """Judges the ack inside a msg and delays it; `mean_delay` in seconds, already of this network (P26, P27)."""
+    """Judges the ack inside a msg and delays it; `mean_delay` in seconds, already of this network (P26, P27).
+
+    `per_day` is how many a sender gets who is no contact, from all identities together.
+    """
 
     network: NetworkParameters
     entropy: Entropy
     policy: AckPolicy
     mean_delay: float
+    per_day: int = 20
 
     def wants(self, *, is_contact: bool) -> bool:
         """Whether the policy confirms mail of such a sender."""
         return self.policy is AckPolicy.ALL or (self.policy is AckPolicy.CONTACTS and is_contact)
+
+    def has_left(self, store: Store, sender: Address, now: int) -> bool:
+        """Whether this sender has had fewer acks than one gets in a day (P26)."""
+        return store.acks.since(sender, now - DAY) < self.per_day
 
     def prepared(self, packet: bytes, now: int) -> StoredObject | None:
         """The ack object to publish, with the time until which it waits; None for what may not be published."""
@@ -69,8 +76,3 @@ class AckSender:
         if obj is None or verdict not in KEPT:
             return None
         return StoredObject(obj, own=True, stem_until=now + int(random_delay(self.mean_delay, self.entropy)))
-
-
-def may_confirm(store: Store, sender: Address, now: int) -> bool:
-    """Whether this sender has had fewer acks than one gets in a day, from all identities together (P26)."""
-    return store.acks.since(sender, now - DAY) < MAX_PER_DAY

@@ -19,7 +19,7 @@ from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import OverQuota
 from bmgate.mail.incoming import IncomingMail, Kind, content_id, message_id, render
 from bmgate.pow.target import is_work_sufficient
-from bmgate.services.acks import AckSender, may_confirm
+from bmgate.services.acks import AckSender
 from bmgate.services.mailboxes import indexed, to_minute
 
 
@@ -67,7 +67,8 @@ class Deliverer:
         is_contact = bool(mine.contacts.label_of(sender))
         if arrival.msg.encoding == IGNORE or not (is_contact or self._pays_our_demand(store, arrival, now)):
             return Delivered()
-        confirmed = self._confirms(arrival, is_contact=is_contact) and may_confirm(store, sender, now)
+        has_left = is_contact or self.acks.has_left(store, sender, now)
+        confirmed = has_left and self._confirms(arrival, is_contact=is_contact)
         ack = self.acks.prepared(arrival.msg.ack, now) if confirmed else None
         mail = self._incoming(mine, arrival, sender, now)
         mailbox = None
