@@ -82,21 +82,20 @@ class KeySet(Generic[T]):
         """As `add`, for thousands; raises ShuttingDown after `close`."""
         with self._lock:
             self._require_open()
-            for key, owner in keys:
-                if owner in self._fingerprints:
-                    raise ValueError(f"{owner!r} has a key already")
-                self._fingerprints[owner] = fingerprint = _fingerprint(key)
-                part = self._part_of(fingerprint) or self._part_for(key)
-                if part.places.add(fingerprint, owner):
-                    part.hold(key)
-            if self._batch is None:
-                self._begin_batch()
-            if self._batch is not None:
-                self._batch.settle()
+            try:
+                for key, owner in keys:
+                    self._take(key, owner)
+            finally:  # those before one that was refused are here to stay
+                if self._batch is None:
+                    self._begin_batch()
+                if self._batch is not None:
+                    self._batch.settle()
 
     def remove(self, owner: T) -> None:
         """Let go of an owner's key; raises KeyError."""
         with self._lock:
+            if self._batch is not None:
+                self._batch.settle()  # nothing waits, unless there was no memory for it
             fingerprint = self._fingerprints.pop(owner)
             part = self._part_of(fingerprint)
             assert part is not None
@@ -127,6 +126,14 @@ class KeySet(Generic[T]):
             if self._batch is not None:
                 self._batch.close()
             self._fingerprints, self._single, self._batch = {}, _SingleKeys(), None
+
+    def _take(self, key: bytes, owner: T) -> None:
+        if owner in self._fingerprints:
+            raise ValueError(f"{owner!r} has a key already")
+        self._fingerprints[owner] = fingerprint = _fingerprint(key)
+        part = self._part_of(fingerprint) or self._part_for(key)
+        if part.places.add(fingerprint, owner):
+            part.hold(key)
 
     def _require_open(self) -> None:
         if self._stop[0]:
@@ -252,8 +259,9 @@ class _BatchKeys(Generic[T]):
         width = self._width(len(self.places))
         if width > self._keys.width:
             self._keys = self._keys.recoded(width)
-        self._keys.add(b"".join(self._waiting))
-        self._waiting.clear()
+        if self._waiting:
+            self._keys.add(b"".join(self._waiting))
+            self._waiting.clear()
 
     def drop(self, place: int) -> None:
         """Lose a key; digits become narrower only when half of the keys are gone that made them wide."""

@@ -152,11 +152,12 @@ static int append(struct found *found, const struct filter_hit *hits, size_t cou
     return 0;
 }
 
-/* X of keys from `key` on to the end of their batch or to `end`, into the workspace; returns how many those are. */
+/* X of keys from `key` on, to the end of their batch or to `end` or as many as the kernel takes, into the workspace; returns how many those are. */
 static size_t share_x(const struct keystore *store, const struct trial_table *table, struct workspace *workspace,
                       size_t key, size_t end, unsigned *guards)
 {
-    const size_t slot = key % TRIAL_BATCH, left = TRIAL_BATCH - slot, count = end - key < left ? end - key : left;
+    const size_t slot = key % TRIAL_BATCH, most = store->kernel->most;
+    const size_t left = TRIAL_BATCH - slot < most ? TRIAL_BATCH - slot : most, count = end - key < left ? end - key : left;
     const unsigned char *digits = batch_of(store, key) + slot * trial_digit_size(store->width);
 
     *guards += store->kernel->shared_x(table, digits, count, workspace->scratch, workspace->x);

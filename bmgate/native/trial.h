@@ -66,6 +66,7 @@ static inline size_t trial_batch_bytes(unsigned width)
 struct trial_kernel {
     struct kernel kernel;
     size_t scratch_size; /* bytes of working memory, aligned to 64, for either function */
+    size_t most;         /* keys for one call of shared_x: no more than some milliseconds pass between two looks at a stop flag */
     /* Fills the table, whose entries, width, windows and kind are set, for a point on the curve. Returns 0, or -1
        without memory. */
     int (*make_table)(struct trial_table *table, const uint64_t point[8], void *scratch);
@@ -87,6 +88,7 @@ extern const struct trial_kernel trial_avx2, trial_ifma;
    #define FIELD_KERNEL trial_name   the kernel it becomes, and
    #define FIELD_NAME "name"
    #define FIELD_NEEDS CPU_...
+   #define FIELD_MOST n       keys for one call, if it is slower than to take a whole batch in some milliseconds
    typedef ... fe;            LANES elements in the field's own limbs; aligned as it needs, at most to 64 bytes
 
    Elements are `carried` (fit for everything) or `loose` (only where said so). All functions are static inline, in

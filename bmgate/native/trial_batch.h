@@ -9,6 +9,9 @@
 
 #define VECTORS (TRIAL_BATCH / LANES)
 #define STEP (CHAINS * LANES > FILTER_LANES ? CHAINS * LANES : FILTER_LANES) /* counts of keys are rounded up to it */
+#if !defined(FIELD_MOST)
+#define FIELD_MOST TRIAL_BATCH
+#endif
 #define MAX_POWERS 264 /* windows times width, at most */
 
 struct point {
@@ -388,6 +391,7 @@ static int make_table(struct trial_table *table, const uint64_t point[8], void *
 const struct trial_kernel FIELD_KERNEL = {
     .kernel = {FIELD_NAME, FIELD_NEEDS},
     .scratch_size = sizeof(struct scratch),
+    .most = FIELD_MOST,
     .make_table = make_table,
     .shared_x = shared_x,
 };

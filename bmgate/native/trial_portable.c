@@ -5,4 +5,5 @@
 #define FIELD_KERNEL trial_portable
 #define FIELD_NAME "portable"
 #define FIELD_NEEDS CPU_ANY
+#define FIELD_MOST 512 /* costs 2 % for more inversions */
 #include "trial_batch.h"

@@ -140,12 +140,12 @@ class Receiving:
 
     async def process_some(self) -> int:
         """Process some of what is marked; how many objects, 0 when nothing was left."""
-        await self._keyring.refresh()
         if not self._waiting:
             stored = await self._database.read(lambda store: store.inventory.to_process(BATCH))
             self._waiting.extend(each.object for each in stored)
         if not self._waiting:
             return 0
+        await self._keyring.refresh()  # after reading: nothing is tried without a key that was there before it came
         recognised = await asyncio.to_thread(self._recognise_some, list(self._waiting))
         recognised = await self._read_msgs(recognised)
         outcome = await self._database.transact(lambda store: self._record_all(store, recognised))
@@ -238,9 +238,15 @@ class Receiving:
         delivered = self._deliverer.deliver(store, arrival, now)
         if delivered.mailbox is not None:
             outcome.mailboxes.append(delivered.mailbox)
-        if delivered.ack is not None and store.inventory.add([delivered.ack]):
+        ack = delivered.ack
+        if ack is not None and self._may_send(store, ack, arrival) and store.inventory.add([ack]):
             store.acks.add(arrival.msg.sender.address, now)
-            outcome.acks.append(delivered.ack)
+            outcome.acks.append(ack)
+
+    def _may_send(self, store: Store, ack: StoredObject, arrival: Arrival) -> bool:
+        """Not one that we wait for ourselves, unless what it confirms is this very msg: it would show whose it is."""
+        row = self._watch.match(ack.object.encoded)
+        return row is None or store.outbox.get(row).recipient == arrival.key.address
 
     def _record_pubkey(self, store: Store, obj: BitmessageObject, now: int, outcome: _Outcome) -> None:
         """Only what an outgoing message waits for is opened; the rest stays findable in the inventory (P25)."""

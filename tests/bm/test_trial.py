@@ -295,6 +295,17 @@ def test_an_owner_has_one_key(backend: Backend) -> None:
             held.remove(77)
 
 
+def test_what_came_before_a_refused_owner_stays_in_its_place(backend: Backend) -> None:
+    keys = some_keys(FEWEST + 3)
+    with backend.key_set(keys[:-1]) as held:
+        with pytest.raises(ValueError, match="has a key"):
+            held.add_all([(keys[-1], len(keys) - 1), (keys[0], 0)])
+        held.remove(3)
+        for owner in (0, 4, FEWEST + 1, FEWEST + 2):
+            assert held.open(msg_to(keys[owner])) == [(owner, MSG)]
+        assert held.open(msg_to(keys[3])) == []
+
+
 def test_an_empty_set_opens_nothing(backend: Backend) -> None:
     with backend.key_set([]) as held:
         assert held.open(msg_to(OTHERS[0])) == []

@@ -1,6 +1,7 @@
 """The outbox under everything that can happen to it, with a crash at any step (O1 to O9)."""
 
 import asyncio
+import math
 import os
 import tempfile
 from collections import Counter
@@ -205,7 +206,8 @@ class OutboxMachine(RuleBasedStateMachine):
     async def _restart(self) -> None:
         await self.station.crash()
         self.points = Failpoints()
-        self.published.clear()
+        published = [row for row in await self.station.rows() if row.state is State.PUBLISHED]
+        self.published = {row.id: (row.attempt, -math.inf, row.ttl_seconds) for row in published}  # whenever that was
         await self.station.start(self.points)
 
     # -- what always holds -----------------------------------------------------------------------------------------

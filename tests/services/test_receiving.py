@@ -203,6 +203,20 @@ async def test_p26_an_object_we_have_is_not_published_as_an_ack(station: Station
     assert station.announcer.announced == []
 
 
+async def test_p26_an_ack_we_wait_for_ourselves_is_not_published(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), Stranger()
+    await station.database.transact(lambda store: store.pubkeys.save(stranger.pubkey, NOW))
+    await alice.send(replace(alice, identity=replace(alice.identity, address=stranger.pubkey.address)))
+    await station.settle()
+    (row,) = await alice.rows()
+    station.announcer.announced.clear()
+    stranger.ack_data = row.ack_data
+    await receive(station, stranger.msg(await key_of(alice)))
+    assert await alice.bodies() == ["from afar"]
+    assert station.announcer.announced == []
+    assert [row.state for row in await alice.rows()] == [State.PUBLISHED]
+
+
 async def test_p26_one_sender_gets_twenty_acks_a_day_also_over_a_restart(station: Station, clock: FakeClock) -> None:
     alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Stranger()
 
