@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bmgate.bm.description import Description
 
 MAX_INPUT = 16 * 1024 * 1024
+MAX_CAPTURE = 256 * 1024 * 1024
 
 
 @click.command()
@@ -23,8 +24,9 @@ MAX_INPUT = 16 * 1024 * 1024
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Private keys to open it with, one a line, in WIF or hexadecimal.",
 )
+@click.option("--replay", is_flag=True, help="FILE is a capture (serve --capture): have a conversation hear it again.")
 @json_option
-def inspect(what: str, key_file: Path | None, as_json: bool) -> None:
+def inspect(what: str, key_file: Path | None, replay: bool, as_json: bool) -> None:
     """Explain a packet, an object, an address or a key.
 
     Takes hexadecimal digits, an address, a file (bytes or text), or - for standard input. Private keys come from
@@ -32,6 +34,9 @@ def inspect(what: str, key_file: Path | None, as_json: bool) -> None:
     """
     from bmgate.cli.output import print_json
 
+    if replay:
+        _replay(what, as_json)
+        return
     keys = _keys(key_file) if key_file else ()
     found = _described(_given(what), keys)
     if as_json:
@@ -41,13 +46,28 @@ def inspect(what: str, key_file: Path | None, as_json: bool) -> None:
         click.echo(line)
 
 
-def _given(what: str) -> bytes | str:
+def _replay(what: str, as_json: bool) -> None:
+    from bmgate.bm import captures
+    from bmgate.cli.output import print_json
+
+    given = _given(what, MAX_CAPTURE)
+    if isinstance(given, str):
+        raise ProtocolError(f"{what}: no such file")
+    steps = captures.replay(captures.read_capture(given.decode("ascii", "replace")))
+    if as_json:
+        print_json([{"at": step.at, "sign": step.sign, "text": step.text} for step in steps])
+        return
+    for step in steps:
+        click.echo(str(step))
+
+
+def _given(what: str, most: int = MAX_INPUT) -> bytes | str:
     if what == "-":
-        return sys.stdin.buffer.read(MAX_INPUT)
+        return sys.stdin.buffer.read(most)
     path = Path(what)
     if len(what) < 256 and path.is_file():
         with path.open("rb") as file:
-            return file.read(MAX_INPUT)
+            return file.read(most)
     if "/" in what:
         raise ProtocolError(f"{what}: no such file")
     return what

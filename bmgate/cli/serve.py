@@ -1,5 +1,6 @@
 """`bmgate serve`: the gateway in the foreground."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +13,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--trace", type=click.Choice(["bm"]), help="Log what passes: bm, between peers and us.")
+@click.option(
+    "--capture",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write what peers and we say into files there, for bmgate inspect --replay.",
+)
 @place_options
-def serve(trace: str | None) -> None:
+def serve(trace: str | None, capture: Path | None) -> None:
     """Run the gateway in the foreground, until Ctrl-C or SIGTERM.
 
     Says what it listens on; the log goes to standard error, or as gateway.ini says in [log].
@@ -24,9 +31,13 @@ def serve(trace: str | None) -> None:
     config = where.config()  # most mistakes are here: they are told before the rest is imported
     from bmgate.bm.node.node import not_traced
     from bmgate.cli.running import run_gateway
-    from bmgate.trace import trace_peers
+    from bmgate.clock import SystemClock
+    from bmgate.trace import CaptureFiles, Trace, both, trace_peers
 
-    run_gateway(where.folder, config, _nothing_to_prepare, trace_peers if trace == "bm" else not_traced)
+    shown: Trace = trace_peers if trace == "bm" else not_traced
+    if capture is not None:
+        shown = both(CaptureFiles(capture, config.node.parameters, SystemClock()), shown)
+    run_gateway(where.folder, config, _nothing_to_prepare, shown)
 
 
 async def _nothing_to_prepare(_gateway: "Gateway") -> bool:
