@@ -100,6 +100,49 @@ class ImapClient(LineClient):
         return tag
 
 
+class Pop3Client(LineClient):
+    """One POP3 session."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self._buffer = memoryview(bytearray(CHUNK))
+        self.line()
+
+    def login(self, user: str, password: str) -> None:
+        self.command(f"USER {user}".encode())
+        self.command(f"PASS {password}".encode())
+
+    def command(self, text: bytes) -> bytes:
+        """The line that answers; raises ConnectionError unless it is +OK."""
+        self._socket.sendall(text + b"\r\n")
+        line = self.line()
+        if not line.startswith(b"+OK"):
+            raise ConnectionError(f"{text!r} was answered {line!r}")
+        return line
+
+    def count_octets(self, text: bytes) -> int:
+        """Octets of a multi-line response, which is not kept."""
+        self._socket.sendall(text + b"\r\n")
+        last, octets = b"", 0
+        while not last.endswith(b"\r\n.\r\n"):
+            size = self._socket.recv_into(self._buffer)
+            if not size or (not octets and bytes(self._buffer[:3]) != b"+OK"):
+                raise ConnectionError(f"{text!r} was not answered")
+            octets += size
+            last = (last + self._buffer[max(0, size - 8) : size].tobytes())[-8:]
+        return octets
+
+    def count_responses(self, commands: list[bytes]) -> int:
+        """Multi-line responses to commands that are sent together; their octets are not kept."""
+        self._socket.sendall(b"\r\n".join([*commands, b""]))
+        end, tail, found = b"\r\n.\r\n", b"", 0
+        while found < len(commands):
+            data = tail + self._more(CHUNK)
+            found += data.count(end)
+            tail = data[data.rfind(end) + len(end) :][-len(end) :] if end in data else data[-len(end) + 1 :]
+        return found
+
+
 class SmtpClient(LineClient):
     """One SMTP session."""
 

@@ -45,6 +45,12 @@ def test_a_port_that_is_off_is_left_out() -> None:
     assert list(wanted_listeners("smtp", smtp)) == [Listener("smtp starttls", "127.0.0.1", 0)]
 
 
+def test_pop3_listens_like_the_others() -> None:
+    pop3 = settings("[pop3]\ntls_port = 5000\nstarttls_port = off\n").pop3
+    assert list(wanted_listeners("pop3", pop3)) == [Listener("pop3", "127.0.0.1", 5000)]
+    assert [each.port for each in onion_listeners("pop3", "127.0.0.2", fixed=True)] == [20_995, 20_110]
+
+
 def test_auto_is_the_usual_port_or_one_that_needs_no_privilege() -> None:
     for listener, key in zip(wanted_listeners("imap", settings("").imap), ("tls_port", "starttls_port"), strict=True):
         assert listener.port in (MAIL_PORTS["imap", key], MAIL_PORTS["imap", key] + UNPRIVILEGED_OFFSET)

@@ -151,7 +151,7 @@ async def test_e10_mail_programs_come_by_an_onion_service_without_the_trust_of_l
             await until_served(tor, 1)
             ((name, words),) = tor.services.items()
             ports = dict(word.removeprefix("Port=").split(",") for word in words.split() if word.startswith("Port="))
-            assert set(ports) == {"993", "143", "465", "587"}
+            assert set(ports) == {"993", "143", "465", "587", "995", "110"}
             await asyncio.to_thread(log_in_by_onion, process, ports)
             assert own_names(tmp_path / "data").keys() == {"mail programs, onion"}
             assert is_onion(name)

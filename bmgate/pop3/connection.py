@@ -52,7 +52,8 @@ class Pop3Connection(Protocol):
         self._pending = 0  # octets in it
         self._gate = WriteGate()
         self._task: asyncio.Task[None] | None = None
-        self._login_timer: asyncio.TimerHandle | None = None
+        self._last_active = 0.0  # when the last command was answered
+        self._timer: asyncio.TimerHandle | None = None  # of the login, then of activity
         self._abort_timer: asyncio.TimerHandle | None = None
         self.session = Session(self, services, limits, allow_plaintext)
 
@@ -69,7 +70,7 @@ class Pop3Connection(Protocol):
             return
         self._connections.members.add(self)
         loop = asyncio.get_running_loop()
-        self._login_timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
+        self._timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
         self._task = loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -120,14 +121,11 @@ class Pop3Connection(Protocol):
                 await self._wait_for_room()
 
     async def read_line(self) -> bytes:
-        """The next line; raises HangUp when none comes, silently as RFC 1939 section 3 has it."""
+        """The next line; raises HangUp."""
         try:
             while (line := self._reader.next_line()) is None:
                 self._stirred.clear()
-                async with asyncio.timeout(self._limits.inactive_seconds):
-                    await self._stirred.wait()
-        except TimeoutError as error:
-            raise HangUp from error
+                await self._stirred.wait()
         except LineTooLong as error:
             raise HangUp("Line too long") from error
         self._throttle()
@@ -139,7 +137,19 @@ class Pop3Connection(Protocol):
 
     def admit(self) -> None:
         """The client has logged in, and has time."""
-        self._cancel_login_timer()
+        self._cancel_timer()
+        self._watch_activity()
+
+    def _watch_activity(self) -> None:
+        """Close without a word when nothing has come for too long (RFC 1939 section 3); one timer for many commands."""
+        loop = asyncio.get_running_loop()
+        if self._is_answering:
+            self._last_active = loop.time()
+        left = self._last_active + self._limits.inactive_seconds - loop.time()
+        if left > 0:
+            self._timer = loop.call_later(left, self._watch_activity)
+        else:
+            self._close()
 
     def _throttle(self) -> None:
         """Pause a client that is far ahead of us."""
@@ -186,6 +196,7 @@ class Pop3Connection(Protocol):
         if is_done and verb == b"STLS":
             await self._begin_tls()
         self._is_answering = self._is_changing = False
+        self._last_active = asyncio.get_running_loop().time()
 
     async def _begin_tls(self) -> None:
         """Go over to TLS and forget what was known before; whatever came in clear meanwhile ends it (F1, I11)."""
@@ -223,7 +234,7 @@ class Pop3Connection(Protocol):
         self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
 
     def _forget(self) -> None:
-        self._cancel_login_timer()
+        self._cancel_timer()
         self._gate.stopProducing()
         if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
             self._task.cancel()
@@ -234,9 +245,9 @@ class Pop3Connection(Protocol):
             self._connections.members.discard(self)
             self.closed.set()
 
-    def _cancel_login_timer(self) -> None:
-        if self._login_timer is not None:
-            self._login_timer.cancel()
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The maildrop is free again; a bug of ours ends the session, with its traceback in the log."""

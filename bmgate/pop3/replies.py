@@ -38,7 +38,6 @@ REPLIES: dict[type[errors.GatewayError], Reply] = {
     errors.LimitReached: Reply(b"SYS/TEMP"),
     errors.LoginFailed: Reply(b"AUTH", "Wrong user name or password"),
     errors.Missing: Reply(),
-    errors.MessageMissing: Reply(b"", "No such message"),
     errors.Conflict: Reply(),
     MaildropInUse: Reply(b"IN-USE"),
     errors.Unavailable: Reply(b"SYS/TEMP"),

@@ -15,7 +15,7 @@ from bmgate.errors import Conflict
 from bmgate.mail.lines import wire_size
 from bmgate.services.events import MailboxEvents
 
-MEASURED_AT_ONCE = 4 * 1024 * 1024  # octets of mail read in one go, between which others get their turn
+MEASURED_AT_ONCE = 1024 * 1024  # octets of mail read in one go, between which others get their turn
 MESSAGES_AT_ONCE = 500
 MAX_REMEMBERED = 500_000  # sizes, of all maildrops; the least recently opened one is forgotten
 

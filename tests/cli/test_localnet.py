@@ -32,7 +32,7 @@ def test_a_gateway_runs_answers_commands_and_stops_when_told(template: Path, tmp
         login = gateway.add_account("anna", PASSWORD)
         assert login.user == "anna@bm.internal"
         assert {each["name"] for each in gateway.status()["listening"]} == {
-            *("imap", "imap starttls", "smtp", "smtp starttls", "bitmessage"),
+            *("imap", "imap starttls", "smtp", "smtp starttls", "pop3", "pop3 starttls", "bitmessage"),
         }
         host, port = gateway.listener("imap")
         assert host == HOST
@@ -111,4 +111,4 @@ def test_every_gateway_has_an_address_of_its_own(tmp_path: Path) -> None:
     assert len(set(hosts)) == 3
     prepare_folder(tmp_path / "data", hosts[0], {}, int(time.time()))
     settings = (tmp_path / "data" / "gateway.ini").read_text(encoding="utf-8")
-    assert settings.count(hosts[0]) == 3
+    assert settings.count(hosts[0]) == 4

@@ -31,7 +31,8 @@ def test_it_ends_with_everything_a_mail_program_asks_for(tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
     config = load_config(folder / "gateway.ini")
     assert config.node.network == "test"
-    for port in (config.imap.tls_port, config.imap.starttls_port, config.smtp.tls_port, config.smtp.starttls_port):
+    doors = (config.imap, config.smtp, config.pop3)
+    for port in (port for door in doors for port in (door.tls_port, door.starttls_port)):
         assert str(port) in result.stdout
         assert isinstance(port, int)
     for text in ("anna@bm.internal", "BM-2c", fingerprint(own_files(folder / "tls").chain), "ca.pem", "█"):

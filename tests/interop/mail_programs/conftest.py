@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from gateways import MailUser, two_users
 
-LOOPBACK = {("imap", "listen"): "127.0.0.1", ("smtp", "listen"): "127.0.0.1"}
+LOOPBACK = {(door, "listen"): "127.0.0.1" for door in ("imap", "pop3", "smtp")}
 
 
 @pytest.fixture(scope="session")

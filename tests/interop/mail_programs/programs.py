@@ -23,7 +23,7 @@ def needs(program: str) -> list[pytest.MarkDecorator]:
 
 
 def port(user: MailUser, door: str) -> int:
-    """Of `imap`, `imap starttls`, `smtp` or `smtp starttls`."""
+    """Of `imap`, `imap starttls`, or the same of `smtp` and `pop3`."""
     return user.gateway.listener(door)[1]
 
 

@@ -1,0 +1,99 @@
+"""The services the POP3 door asks, in memory."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import MailboxId, MessageHead, StoredMessage
+from bmgate.errors import LoginFailed
+from bmgate.mail.lines import wire_size
+from bmgate.pop3.ports import Pop3Services
+from bmgate.services.maildrops import Maildrop, MaildropInUse
+
+PASSWORD = 'p"a\\ss % {wörd} 1'
+ALICE, BOB = AccountId(1), AccountId(2)
+UIDVALIDITY = 1_795_000_000
+
+
+class FakeAccounts:
+    """Two accounts, alice and bob, with one password."""
+
+    def __init__(self) -> None:
+        self.names = {"alice": ALICE, "bob": BOB}
+        self.seen: list[tuple[str, str, str]] = []
+
+    async def login(self, name: str, password: str, source: str) -> AccountId:
+        self.seen.append((name, password, source))
+        await asyncio.sleep(0)
+        if password != PASSWORD or name not in self.names:
+            raise LoginFailed("wrong user name or password")
+        return self.names[name]
+
+
+class FakeMaildrops:
+    """Mail by account and UID."""
+
+    def __init__(self) -> None:
+        self.mails: dict[AccountId, dict[int, bytes]] = {ALICE: {}, BOB: {}}
+        self.held: set[AccountId] = set()
+        self.read: list[tuple[str, list[int]]] = []  # what was asked for, and of which UIDs
+        self.turns = 1  # of the loop that every call takes
+        self._next = 1
+
+    def fill(self, *raws: bytes, account: AccountId = ALICE) -> list[int]:
+        """Deliver mail."""
+        uids = list(range(self._next, self._next + len(raws)))
+        self.mails[account].update(zip(uids, raws, strict=True))
+        self._next += len(raws)
+        return uids
+
+    async def _pause(self) -> None:
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+
+    async def open(self, account: AccountId) -> Maildrop:
+        if account in self.held:
+            raise MaildropInUse("another program is fetching this mail")
+        self.held.add(account)
+        mails = self.mails[account]
+        uids = tuple(sorted(mails))
+        return Maildrop(account, MailboxId(account), UIDVALIDITY, uids, tuple(wire_size(mails[uid]) for uid in uids))
+
+    def release(self, account: AccountId) -> None:
+        self.held.remove(account)
+
+    async def heads(self, maildrop: Maildrop, uids: Collection[int]) -> list[MessageHead]:
+        self.read.append(("heads", list(uids)))
+        return [MessageHead(one.uid, 0, one.header, b"") for one in await self._stored(maildrop, uids)]
+
+    async def messages(self, maildrop: Maildrop, uids: Collection[int]) -> list[StoredMessage]:
+        self.read.append(("messages", list(uids)))
+        return await self._stored(maildrop, uids)
+
+    async def remove(self, maildrop: Maildrop, uids: Collection[int]) -> None:
+        await self._pause()
+        for uid in uids:
+            self.mails[maildrop.account].pop(uid, None)
+
+    async def _stored(self, maildrop: Maildrop, uids: Collection[int]) -> list[StoredMessage]:
+        await self._pause()
+        mails = self.mails[maildrop.account]
+        out = []
+        for uid in sorted(set(uids) & mails.keys()):
+            header, blank, body = mails[uid].partition(b"\r\n\r\n")
+            out.append(StoredMessage(uid, 0, header + blank, b"", body))
+        return out
+
+
+@dataclass
+class FakeServices:
+    """Both, with their own types."""
+
+    accounts: FakeAccounts = field(default_factory=FakeAccounts)
+    maildrops: FakeMaildrops = field(default_factory=FakeMaildrops)
+
+    @property
+    def ports(self) -> Pop3Services:
+        """As the door takes them."""
+        return Pop3Services(self.accounts, self.maildrops)
