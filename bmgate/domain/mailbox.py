@@ -53,6 +53,7 @@ class Flags(IntFlag):
     FLAGGED = 4
     DELETED = 8
     DRAFT = 16
+    RECENT = 32  # of one session, never stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,20 @@ class Mailbox:
     uidvalidity: int
     uidnext: int
     modseq: int
+    recent_uid: int = 1  # messages from here on were told to no session yet
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """A mailbox with the counts STATUS asks for; `size` sums the messages' octets, rounded up by size class."""
+    """A mailbox with the counts STATUS asks for; sizes sum the messages' octets, rounded up by size class."""
 
     mailbox: Mailbox
     messages: int
     unseen: int
     deleted: int
     size: int
+    deleted_size: int = 0
+    recent: int = 0
 
 
 class MessageRow(NamedTuple):
@@ -87,6 +91,17 @@ class MessageRow(NamedTuple):
     flags: Flags
     keywords: tuple[str, ...]
     internaldate: int
+    saved_at: int | None = None  # in this mailbox
+
+
+class SentCopy(NamedTuple):
+    """A mail in Sent: whether the gateway submitted it, and whether the client stored this copy (M7)."""
+
+    uid: int
+    internaldate: int
+    keywords: tuple[str, ...]
+    is_of_submission: bool
+    is_of_client: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,7 @@ class MessageHead:
     internaldate: int
     header: bytes
     index: bytes
+    uuid: bytes = b""  # of the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,17 @@ class StoredMessage:
     header: bytes
     index: bytes
     body: bytes
+    uuid: bytes = b""  # of the content
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail that a client stores; `internaldate` in Unix seconds, None for now."""
+
+    raw: bytes
+    flags: Flags
+    keywords: tuple[str, ...]
+    internaldate: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import hmac
 from base64 import b64decode, b64encode
 
 from bmgate.errors import LoginFailed
+from bmgate.imap.capabilities import Feature, announced
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
-from bmgate.imap.session import HangUp, Session, State, ok
+from bmgate.imap.session import HangUp, Session, ok
 from bmgate.imap.values import (
     Authenticate,
     Capability,
@@ -21,23 +22,10 @@ from bmgate.imap.values import (
     Starttls,
 )
 
-_ALWAYS = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
-_MAILBOXES = b"NAMESPACE UNSELECT UIDPLUS MOVE SPECIAL-USE CHILDREN LIST-EXTENDED LIST-STATUS APPENDLIMIT=%d"
-
-
-def capabilities(session: Session) -> bytes:
-    """What is announced in the present state; announced anew after STARTTLS and login (I11)."""
-    words = [_ALWAYS, _MAILBOXES % session.limits.append_limit]
-    if session.state is State.NOT_AUTHENTICATED:
-        if session.channel.can_start_tls:
-            words.append(b"STARTTLS")
-        words.append(b"AUTH=PLAIN AUTH=LOGIN" if session.may_log_in else b"LOGINDISABLED")
-    return b" ".join(words)
-
 
 async def capability(session: Session, _: Capability) -> Reply:
     """CAPABILITY."""
-    session.channel.write(b"* CAPABILITY " + capabilities(session) + b"\r\n")
+    session.channel.write(b"* CAPABILITY " + announced(session) + b"\r\n")
     return ok("Done")
 
 
@@ -76,9 +64,15 @@ async def namespace(session: Session, _: Namespace) -> Reply:
     return ok("Done")
 
 
-async def enable(session: Session, _: Enable) -> Reply:
-    """ENABLE: nothing we announce needs it."""
-    session.channel.write(b"* ENABLED\r\n")
+async def enable(session: Session, command: Enable) -> Reply:
+    """ENABLE; words it does not know are passed over (RFC 5161)."""
+    known = {feature.value: feature for feature in Feature}
+    asked = [known[word] for word in dict.fromkeys(command.capabilities) if word in known]
+    new = [feature for feature in asked if feature not in session.enabled]
+    names = "".join(" IMAP4rev2" if feature is Feature.REV2 else f" {feature.value}" for feature in new)
+    session.channel.write(b"* ENABLED" + names.encode("ascii") + b"\r\n")
+    for feature in new:
+        session.enable(feature)
     return ok("Done")
 
 
@@ -148,7 +142,7 @@ async def _log_in(session: Session, user: bytes, password: bytes) -> Reply:
         session.count_failed_login()
         raise
     session.log_in(account)
-    return ok("Logged in", b"CAPABILITY " + capabilities(session))
+    return ok("Logged in", b"CAPABILITY " + announced(session))
 
 
 async def idle(session: Session, _: Idle) -> Reply:

@@ -8,7 +8,9 @@ from bmgate.errors import GatewayError
 from bmgate.imap import access_commands as access
 from bmgate.imap import mailbox_commands as mailbox
 from bmgate.imap import message_commands as message
-from bmgate.imap import values
+from bmgate.imap import quota, values
+from bmgate.imap import search_commands as searching
+from bmgate.imap import sort_commands as ordering
 from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.session import Session, State
 
@@ -49,17 +51,20 @@ COMMANDS: dict[type[values.Command], Entry] = {
     values.Lsub: Entry(mailbox.lsub, _INSIDE),
     values.Status: Entry(mailbox.status, _INSIDE),
     values.Append: Entry(mailbox.append, _INSIDE),
+    values.GetQuota: Entry(quota.quota, _INSIDE),
     values.Check: Entry(access.noop, _SELECTED),
     values.Close: Entry(mailbox.close, _SELECTED),
     values.Unselect: Entry(mailbox.unselect, _SELECTED),
     values.Expunge: Entry(message.expunge, _SELECTED),
-    values.Search: Entry(message.search, _SELECTED),
+    values.Search: Entry(searching.search, _SELECTED),
+    values.Sort: Entry(ordering.sort, _SELECTED),
+    values.Thread: Entry(ordering.thread, _SELECTED),
     values.Fetch: Entry(message.fetch, _SELECTED),
     values.Store: Entry(message.store, _SELECTED),
     values.Copy: Entry(message.copy, _SELECTED),
 }
 
-BARRIERS = (values.Login, values.Authenticate, values.Starttls, values.Idle, values.Logout)
+BARRIERS = (values.Login, values.Authenticate, values.Starttls, values.Enable, values.Idle, values.Logout)
 """Commands behind which nothing is read before they are done: they take lines, or change what may be read."""
 
 CHANGING = (
@@ -75,11 +80,14 @@ CHANGING = (
 )
 """Commands that are not broken off when the client goes away: what they began is finished, and others hear of it."""
 
+_ON_NUMBERS = (values.Fetch, values.Store, values.Search, values.Sort, values.Thread)
+
 
 async def carry_out(session: Session, command: values.Tagged) -> bool:
     """Run one command and write its answer; whether it ended in OK. Raises HangUp."""
     entry = COMMANDS[type(command.command)]
     try:
+        session.tag = command.tag
         if session.state not in entry.states:
             session.refuse_state()
         reply = await entry.handler(session, command.command)
@@ -94,5 +102,8 @@ async def carry_out(session: Session, command: values.Tagged) -> bool:
 
 
 def may_tell_expunge(command: values.Command) -> bool:
-    """Not during FETCH, STORE and SEARCH with sequence numbers (RFC 3501 7.4.1)."""
-    return not isinstance(command, values.Fetch | values.Store | values.Search) or command.uid
+    """Not during FETCH, STORE, SEARCH and what is like it with sequence numbers (RFC 3501 7.4.1)."""
+    return (
+        not isinstance(command, values.Fetch | values.Store | values.Search | values.Sort | values.Thread)
+        or command.uid
+    )

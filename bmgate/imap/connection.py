@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from bmgate.domain.account import AccountId
 from bmgate.errors import LimitReached
-from bmgate.imap.access_commands import capabilities
 from bmgate.imap.admission import Connections
+from bmgate.imap.capabilities import Feature, announced
 from bmgate.imap.commands import BARRIERS, CHANGING, carry_out
 from bmgate.imap.cursor import BadSyntax
 from bmgate.imap.grammar import read_command, read_tag
@@ -167,7 +167,7 @@ class ImapConnection(Protocol):
             raw = self._reader.next_command()
             if raw is None:
                 break
-            item = raw if isinstance(raw, Rejected) else _read(raw)
+            item = raw if isinstance(raw, Rejected) else _read(raw, Feature.UTF8 in self.session.enabled)
             size = raw.size if isinstance(raw, RawCommand) else 0
             self._queue.append((item, size))
             self._queued_octets += size
@@ -195,7 +195,7 @@ class ImapConnection(Protocol):
 
     async def _run(self) -> None:
         try:
-            self.write(b"* OK [CAPABILITY " + capabilities(self.session) + b"] IMAP4rev1 ready\r\n")
+            self.write(b"* OK [CAPABILITY " + announced(self.session) + b"] IMAP4rev1 ready\r\n")
             await self.drain()
             while not (self.session.is_over or self._is_closing):
                 item, size = await self._next_item()
@@ -309,10 +309,10 @@ class ImapConnection(Protocol):
         return cast(Transport, self.transport)
 
 
-def _read(raw: RawCommand) -> Tagged | Rejected:
+def _read(raw: RawCommand, utf8: bool) -> Tagged | Rejected:
     """The command, or what to say of its grammar."""
     try:
-        return read_command(raw)
+        return read_command(raw, utf8)
     except (BadSyntax, BadCharset) as error:
         reply = reply_to(error)
         return Rejected(read_tag(raw), reply.word, reply.code, reply.text.encode("ascii"), fatal=False)

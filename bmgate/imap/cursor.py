@@ -21,7 +21,8 @@ class BadSyntax(ProtocolError):
 class Cursor:
     """Reads the pieces of a command from left to right; every method raises BadSyntax when its word is not there."""
 
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+    def __init__(self, pieces: tuple[bytes, ...], utf8: bool = False) -> None:
+        self.utf8 = utf8  # mailbox names are UTF-8 and nothing else (RFC 6855)
         self._pieces, self._index, self._at = pieces, 0, 0
         self._text = pieces[0]
 
@@ -86,6 +87,10 @@ class Cursor:
     def word(self) -> str:
         """An atom, upper case: a command, key or option."""
         return self.atom().decode("ascii").upper()
+
+    def modseq(self) -> int:
+        """A mod-sequence; 0 is taken, as some programs send it."""
+        return self.number(0x7FFFFFFFFFFFFFFF)
 
     def number(self, limit: int = 0xFFFFFFFF) -> int:
         """Digits up to `limit`."""

@@ -9,9 +9,11 @@ from functools import lru_cache
 from time import gmtime
 
 from bmgate.domain.mailbox import Flags, MessageHead, MessageRow, StoredMessage
-from bmgate.imap.values import Attribute, BodySection, FetchItem
+from bmgate.imap.parts import decoded_part, preview
+from bmgate.imap.values import Attribute, BinarySection, BodySection, FetchItem
 from bmgate.imap.view import flag_list
 from bmgate.mail.dates import MONTHS
+from bmgate.mail.imaptext import string
 from bmgate.mail.structure import MessageIndex, Section, decode_index, section_bytes, section_range
 
 OLDEST_DATE = 398044800  # 1982-08-13: an older INTERNALDATE crashed macOS Mail
@@ -25,7 +27,9 @@ class Depth(IntEnum):
     BODY = 2
 
 
-_ROW_ITEMS = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE})
+_ROW_ITEMS = frozenset(
+    {Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.MODSEQ, Attribute.THREADID, Attribute.SAVEDATE}
+)
 _WHOLE = frozenset({"", "HEADER", "TEXT"})  # of the mail itself: answered by what is stored, without its index
 
 
@@ -36,7 +40,11 @@ def depth_of(items: Iterable[FetchItem]) -> Depth:
 
 def _depth(item: FetchItem) -> Depth:
     if isinstance(item, Attribute):
+        if item is Attribute.PREVIEW:
+            return Depth.BODY
         return Depth.ROW if item in _ROW_ITEMS else Depth.HEADER
+    if isinstance(item, BinarySection):
+        return Depth.BODY
     section = item.section
     in_header = not section.path and section.kind.startswith("HEADER")
     return Depth.HEADER if in_header else Depth.BODY
@@ -44,7 +52,7 @@ def _depth(item: FetchItem) -> Depth:
 
 def marks_seen(items: Iterable[FetchItem]) -> bool:
     r"""Whether fetching `items` sets \Seen."""
-    return any(isinstance(item, BodySection) and not item.peek for item in items)
+    return any(not isinstance(item, Attribute) and not item.peek for item in items)
 
 
 def internal_date(seconds: int) -> bytes:
@@ -62,10 +70,11 @@ def _day_text(day: int) -> bytes:
 class Content:
     """What was read of one message; the index is decoded when an item wants it."""
 
-    __slots__ = ("_encoded", "_index", "body", "header")
+    __slots__ = ("_encoded", "_index", "body", "header", "uuid")
 
     def __init__(self, message: MessageHead | StoredMessage | None = None) -> None:
         self.header = b"" if message is None else message.header
+        self.uuid = b"" if message is None else message.uuid
         self.body = message.body if isinstance(message, StoredMessage) else b""
         self._encoded = b"" if message is None else message.index
         self._index: MessageIndex | None = None
@@ -76,6 +85,11 @@ class Content:
         if self._index is None:
             self._index = decode_index(self._encoded)
         return self._index
+
+
+def email_id_of(message: MessageHead | StoredMessage | Content) -> bytes:
+    """EMAILID: of the content, which COPY and MOVE share (RFC 8474)."""
+    return b"E" + message.uuid.hex().encode("ascii")
 
 
 Renderer = Callable[[MessageRow, Content, list[bytes]], None]
@@ -104,7 +118,9 @@ def render_flags(messages: Iterable[tuple[int, MessageRow]]) -> bytes:
 
 def renderer(item: FetchItem) -> Renderer:
     """What renders `item`."""
-    return _section_renderer(item) if isinstance(item, BodySection) else _ATTRIBUTES[item]
+    if isinstance(item, Attribute):
+        return _ATTRIBUTES[item]
+    return _section_renderer(item) if isinstance(item, BodySection) else _binary_renderer(item)
 
 
 def _row(text: Callable[[MessageRow], bytes]) -> Renderer:
@@ -123,7 +139,36 @@ _ATTRIBUTES: dict[Attribute, Renderer] = {
     Attribute.ENVELOPE: _indexed(lambda index: b"ENVELOPE " + index.envelope),
     Attribute.BODY: _indexed(lambda index: b"BODY " + index.body),
     Attribute.BODYSTRUCTURE: _indexed(lambda index: b"BODYSTRUCTURE " + index.bodystructure),
+    Attribute.MODSEQ: _row(lambda row: b"MODSEQ (%d)" % row.modseq),
+    Attribute.SAVEDATE: _row(
+        lambda row: b"SAVEDATE " + (b"NIL" if row.saved_at is None else internal_date(row.saved_at))
+    ),
+    Attribute.THREADID: _row(lambda _: b"THREADID NIL"),
+    Attribute.EMAILID: lambda _, content, out: out.append(b"EMAILID (%b)" % email_id_of(content)),
+    Attribute.PREVIEW: lambda _, content, out: out.append(_preview(content)),
 }
+
+
+def _preview(content: Content) -> bytes:
+    return b"PREVIEW " + string(preview(content.header + content.body, content.index).encode("utf-8", "replace"))
+
+
+def _binary_renderer(item: BinarySection) -> Renderer:
+    """A part without its transfer encoding, as a literal8 where it holds NUL."""
+
+    def add(_: MessageRow, content: Content, out: list[bytes]) -> None:
+        data = decoded_part(content.header + content.body, content.index, item.path)
+        if item.is_size:
+            out.append(b"%b %d" % (item.label, len(data or b"")))
+            return
+        if data is None:
+            out.append(item.label + b" NIL")
+            return
+        if item.partial is not None:
+            data = data[item.partial[0] : sum(item.partial)]
+        out += [b"%b %b{%d}\r\n" % (item.label, b"~" if b"\0" in data else b"", len(data)), data]
+
+    return add
 
 
 def _section_renderer(item: BodySection) -> Renderer:
@@ -148,13 +193,24 @@ def _section_pieces(section: Section, content: Content) -> list[bytes] | None:
     if not section.path and section.kind in _WHOLE:
         return [header, body] if section.kind == "" else [header if section.kind == "HEADER" else body]
     if section.kind.startswith("HEADER.FIELDS"):
-        found = section_bytes(header if not section.path else header + body, content.index, section)
+        if not section.path:
+            return [_own_fields(section, content)]
+        found = section_bytes(header + body, content.index, section)
         return None if found is None else [found]
     span = section_range(content.index, section)
     if span is None:
         return None
     split = len(header)
     return [header[span[0] : span[1]], body[max(span[0] - split, 0) : max(span[1] - split, 0)]]
+
+
+def _own_fields(section: Section, content: Content) -> bytes:
+    """HEADER.FIELDS of the mail itself, as `section_bytes` has them: what clients ask for of every message."""
+    header, names, wanted = content.header, section.names, section.kind == "HEADER.FIELDS"
+    chosen = b"".join([header[start:end] for name, start, end in content.index.fields if (name in names) is wanted])
+    if not chosen or chosen.endswith(b"\n"):
+        return chosen + b"\r\n"
+    return section_bytes(header, content.index, section) or b""  # the header was cut off
 
 
 def _cut(pieces: list[bytes], offset: int, count: int) -> list[bytes]:

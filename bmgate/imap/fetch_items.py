@@ -3,7 +3,7 @@
 import re
 
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.values import Attribute, BodySection, FetchItem
+from bmgate.imap.values import Attribute, BinarySection, BodySection, FetchItem
 from bmgate.mail.imaptext import string
 from bmgate.mail.structure import Section
 
@@ -21,6 +21,7 @@ _SIMPLE: dict[str, FetchItem] = {
     "RFC822.HEADER": BodySection(b"RFC822.HEADER", Section((), "HEADER"), peek=True),
     "RFC822.TEXT": BodySection(b"RFC822.TEXT", Section((), "TEXT"), peek=False),
 }
+_BINARY = frozenset({"BINARY", "BINARY.PEEK", "BINARY.SIZE"})
 _NAME = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
 _TEXT = re.compile(rb"HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME", re.IGNORECASE)
@@ -47,11 +48,28 @@ def _read_item(cursor: Cursor) -> tuple[FetchItem, ...]:
     name = cursor.match(_NAME, "a fetch item")[0].decode("ascii").upper()
     if name in {"BODY", "BODY.PEEK"} and cursor.skip(b"["):
         return (_read_section(cursor, peek=name == "BODY.PEEK"),)
+    if name in _BINARY:
+        return (_read_binary(cursor, name),)
+    if name == "PREVIEW":
+        cursor.skip(b" (LAZY)")  # a preview costs little enough
     if name in MACROS:
         return MACROS[name]
     if name not in _SIMPLE:
         raise BadSyntax("Unknown fetch item")
     return (_SIMPLE[name],)
+
+
+def _read_binary(cursor: Cursor, name: str) -> BinarySection:
+    cursor.expect(b"[")
+    path = cursor.match(_PATH, "a part number")[0] if cursor.peek().isdigit() else b""
+    cursor.expect(b"]")
+    is_size, is_peek = name == "BINARY.SIZE", name != "BINARY"
+    partial = None if is_size else _read_partial(cursor)
+    label = (b"BINARY.SIZE[" if is_size else b"BINARY[") + path + b"]" + (b"<%d>" % partial[0] if partial else b"")
+    numbers = tuple(map(int, path.split(b"."))) if path else ()
+    if len(numbers) > MAX_DEPTH:
+        raise BadSyntax("Part number too deep")
+    return BinarySection(label, numbers, is_peek, partial, is_size)
 
 
 def _read_section(cursor: Cursor, peek: bool) -> BodySection:

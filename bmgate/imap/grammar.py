@@ -4,18 +4,20 @@ FETCH items and SEARCH keys have modules of their own.
 """
 
 import re
-from calendar import timegm
 from collections.abc import Callable
 
-from bmgate.domain.mailbox import DELIMITER, FlagChange, Flags
+from bmgate.domain.mailbox import DELIMITER, FlagChange
+from bmgate.imap.append_grammar import flag_list_of, flag_words, read_append, read_flags
 from bmgate.imap.cursor import BadSyntax, Cursor
 from bmgate.imap.fetch_items import read_fetch_items
-from bmgate.imap.mailbox_grammar import read_list, read_lsub, read_mailbox, read_status
+from bmgate.imap.mailbox_grammar import read_list, read_lsub, read_mailbox, read_status, read_xlist
+from bmgate.imap.modifiers import read_fetch_modifiers, read_select_parameters, read_store_modifier
 from bmgate.imap.reader import RawCommand
 from bmgate.imap.search_keys import read_search
 from bmgate.imap.sets import read_set
+from bmgate.imap.sort_grammar import read_sort, read_thread
 from bmgate.imap.values import (
-    Append,
+    Attribute,
     Authenticate,
     Capability,
     Check,
@@ -27,7 +29,7 @@ from bmgate.imap.values import (
     Enable,
     Expunge,
     Fetch,
-    FlagList,
+    GetQuota,
     Id,
     Idle,
     Login,
@@ -43,29 +45,14 @@ from bmgate.imap.values import (
     Tagged,
     Unselect,
 )
-from bmgate.mail.dates import MONTHS
 
-SYSTEM_FLAGS: dict[str, Flags] = {
-    "\\SEEN": Flags.SEEN,
-    "\\ANSWERED": Flags.ANSWERED,
-    "\\FLAGGED": Flags.FLAGGED,
-    "\\DELETED": Flags.DELETED,
-    "\\DRAFT": Flags.DRAFT,
-    "\\RECENT": Flags.NONE,  # ours to give; older programs send it back with APPEND
-}
-MAX_KEYWORDS, MAX_KEYWORD = 64, 64
 _ID_PAIRS = 30
-
-_FLAG = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
-_DATE_TIME = re.compile(
-    rb'"([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
-)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=")
 
 
-def read_command(raw: RawCommand) -> Tagged:
-    """The command; raises BadSyntax."""
-    cursor = Cursor(raw.pieces)
+def read_command(raw: RawCommand, utf8: bool = False) -> Tagged:
+    """The command; with `utf8` mailbox names are UTF-8 (RFC 6855). Raises BadSyntax, BadCharset."""
+    cursor = Cursor(raw.pieces, utf8)
     tag = cursor.tag()
     cursor.space()
     name = cursor.word()
@@ -86,52 +73,6 @@ def read_tag(raw: RawCommand) -> bytes:
         return Cursor(raw.pieces).tag()
     except BadSyntax:
         return b"*"
-
-
-def read_flags(cursor: Cursor) -> FlagList:
-    """A parenthesised list of flags."""
-    cursor.expect(b"(")
-    out = [] if cursor.peek() == b")" else _flag_words(cursor)
-    cursor.expect(b")")
-    return _flag_list(out)
-
-
-def _flag_words(cursor: Cursor) -> list[str]:
-    out = [_flag_word(cursor)]
-    while cursor.skip(b" "):
-        out.append(_flag_word(cursor))
-    return out
-
-
-def _flag_word(cursor: Cursor) -> str:
-    return cursor.match(_FLAG, "a flag")[0].decode("ascii")
-
-
-def _flag_list(words: list[str]) -> FlagList:
-    flags, keywords = Flags.NONE, dict[str, str]()
-    for word in words:
-        if word.startswith("\\"):
-            if word.upper() not in SYSTEM_FLAGS:
-                raise BadSyntax("Unknown system flag")
-            flags |= SYSTEM_FLAGS[word.upper()]
-        elif len(word) > MAX_KEYWORD:
-            raise BadSyntax("Keyword too long")
-        else:
-            keywords.setdefault(word.lower(), word)
-    if len(keywords) > MAX_KEYWORDS:
-        raise BadSyntax("Too many keywords")
-    return FlagList(flags, tuple(keywords.values()))
-
-
-def read_date_time(cursor: Cursor) -> int:
-    """A date-time in Unix seconds."""
-    found = cursor.match(_DATE_TIME, "a date")
-    month = found[2].decode("ascii").capitalize()
-    day, year, hour, minute, second, zone_hours, zone_minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
-    if month not in MONTHS or not 1 <= day <= 31 or year < 1970 or hour > 23 or minute > 59 or second > 60:
-        raise BadSyntax("Not a date")
-    offset = (zone_hours * 60 + zone_minutes) * (60 if found[7] == b"+" else -60)
-    return max(0, timegm((year, MONTHS.index(month) + 1, day, hour, minute, second)) - offset)
 
 
 def _login(cursor: Cursor) -> Login:
@@ -177,7 +118,12 @@ def _id(cursor: Cursor) -> Id:
 
 
 def _select(read_only: bool) -> Callable[[Cursor], Select]:
-    return lambda cursor: Select(read_mailbox(cursor), read_only)
+    def read(cursor: Cursor) -> Select:
+        mailbox = read_mailbox(cursor)
+        condstore, resync = read_select_parameters(cursor)
+        return Select(mailbox, read_only, condstore, resync)
+
+    return read
 
 
 def _subscribe(subscribed: bool) -> Callable[[Cursor], Subscribe]:
@@ -195,19 +141,6 @@ def _rename(cursor: Cursor) -> Rename:
     return Rename(name, new_name.removesuffix(DELIMITER) or new_name)
 
 
-def _append(cursor: Cursor) -> Append:
-    mailbox = read_mailbox(cursor)
-    cursor.space()
-    flags, internaldate = FlagList(), None
-    if cursor.peek() == b"(":
-        flags = read_flags(cursor)
-        cursor.space()
-    if cursor.peek() == b'"':
-        internaldate = read_date_time(cursor)
-        cursor.space()
-    return Append(mailbox, flags, internaldate, cursor.literal())
-
-
 def _uid_expunge(cursor: Cursor) -> Expunge:
     cursor.space()
     return Expunge(read_set(cursor))
@@ -218,7 +151,11 @@ def _fetch(uid: bool) -> Callable[[Cursor], Fetch]:
         cursor.space()
         messages = read_set(cursor)
         cursor.space()
-        return Fetch(messages, read_fetch_items(cursor, uid), uid)
+        items = read_fetch_items(cursor, uid)
+        changed_since, vanished = read_fetch_modifiers(cursor, uid)
+        if changed_since is not None and Attribute.MODSEQ not in items:
+            items = (*items, Attribute.MODSEQ)
+        return Fetch(messages, items, uid, changed_since, vanished)
 
     return read
 
@@ -228,13 +165,14 @@ def _store(uid: bool) -> Callable[[Cursor], Store]:
         cursor.space()
         messages = read_set(cursor)
         cursor.space()
+        unchanged_since = read_store_modifier(cursor)
         change = FlagChange.ADD if cursor.skip(b"+") else FlagChange.REMOVE if cursor.skip(b"-") else FlagChange.REPLACE
         item = cursor.word()
         if item not in {"FLAGS", "FLAGS.SILENT"}:
             raise BadSyntax("Unknown store item")
         cursor.space()
-        flags = read_flags(cursor) if cursor.peek() == b"(" else _flag_list(_flag_words(cursor))
-        return Store(messages, change, item == "FLAGS.SILENT", flags, uid)
+        flags = read_flags(cursor) if cursor.peek() == b"(" else flag_list_of(flag_words(cursor))
+        return Store(messages, change, item == "FLAGS.SILENT", flags, uid, unchanged_since)
 
     return read
 
@@ -249,7 +187,28 @@ def _copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
 
 
 def _search(uid: bool) -> Callable[[Cursor], Search]:
-    return lambda cursor: Search(read_search(cursor), uid)
+    def read(cursor: Cursor) -> Search:
+        returns, key = read_search(cursor)
+        return Search(key, uid, returns)
+
+    return read
+
+
+def _quota(cursor: Cursor) -> GetQuota:
+    cursor.space()
+    return GetQuota(cursor.astring().decode("utf-8", "replace"))
+
+
+def _set_quota(cursor: Cursor) -> GetQuota:
+    root = _quota(cursor).root
+    cursor.space()
+    cursor.expect(b"(")
+    while not cursor.skip(b")"):
+        cursor.word()
+        cursor.space()
+        cursor.number(0x7FFFFFFFFFFFFFFF)
+        cursor.skip(b" ")
+    return GetQuota(root, is_change=True)
 
 
 _COMMANDS: dict[str, Callable[[Cursor], Command]] = {
@@ -276,8 +235,12 @@ _COMMANDS: dict[str, Callable[[Cursor], Command]] = {
     "UNSUBSCRIBE": _subscribe(subscribed=False),
     "LIST": read_list,
     "LSUB": read_lsub,
+    "XLIST": read_xlist,
+    "GETQUOTA": _quota,
+    "GETQUOTAROOT": lambda cursor: GetQuota(mailbox=read_mailbox(cursor)),
+    "SETQUOTA": _set_quota,
     "STATUS": read_status,
-    "APPEND": _append,
+    "APPEND": read_append,
     "UID EXPUNGE": _uid_expunge,
     "FETCH": _fetch(uid=False),
     "UID FETCH": _fetch(uid=True),
@@ -287,6 +250,10 @@ _COMMANDS: dict[str, Callable[[Cursor], Command]] = {
     "UID COPY": _copy(uid=True, move=False),
     "MOVE": _copy(uid=False, move=True),
     "UID MOVE": _copy(uid=True, move=True),
+    "SORT": lambda cursor: read_sort(cursor, uid=False),
+    "UID SORT": lambda cursor: read_sort(cursor, uid=True),
+    "THREAD": lambda cursor: read_thread(cursor, uid=False),
+    "UID THREAD": lambda cursor: read_thread(cursor, uid=True),
     "SEARCH": _search(uid=False),
     "UID SEARCH": _search(uid=True),
 }

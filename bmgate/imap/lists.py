@@ -18,6 +18,11 @@ SPECIAL_USE: dict[MailboxKind, bytes] = {
     MailboxKind.ARCHIVE: b"\\Archive",
 }
 
+_XLIST_USE: dict[MailboxKind, tuple[bytes, ...]] = {
+    MailboxKind.INBOX: (b"\\Inbox",),
+    MailboxKind.JUNK: (b"\\Spam",),
+}
+
 
 class Pattern:
     """A LIST pattern: `*` stands for anything, `%` for anything but the delimiter."""
@@ -111,6 +116,8 @@ def _attributes(mailbox: Mailbox | None, has_children: bool, command: ListComman
         out.append(b"\\Subscribed")
     if mailbox.kind in SPECIAL_USE:
         out.append(SPECIAL_USE[mailbox.kind])
+    if command.is_xlist:
+        out += _XLIST_USE.get(mailbox.kind, ())
     return tuple(out)
 
 

@@ -1,11 +1,14 @@
 """The commands on mailboxes as a whole: SELECT to APPEND, CLOSE, UNSELECT (RFC 9051 sections 6.3 and 6.4)."""
 
-from bmgate.domain.mailbox import MailboxStatus
+from bmgate.domain.mailbox import Mailbox, MailboxStatus, NewMail
 from bmgate.errors import MailboxMissing
+from bmgate.imap.capabilities import Feature
 from bmgate.imap.lists import Listing, list_mailboxes, list_subscribed
-from bmgate.imap.mutf7 import encode_mailbox
-from bmgate.imap.replies import NO, Refusal, Reply
+from bmgate.imap.quota import storage_units
+from bmgate.imap.replies import BAD, NO, Refusal, Reply
+from bmgate.imap.resync import tell_changes
 from bmgate.imap.session import Session, ok
+from bmgate.imap.sets import write_set
 from bmgate.imap.values import (
     Append,
     Close,
@@ -19,29 +22,48 @@ from bmgate.imap.values import (
     Subscribe,
     Unselect,
 )
-from bmgate.mail.imaptext import string
 
 
 async def select(session: Session, command: Select) -> Reply:
     """SELECT, EXAMINE; a failure leaves nothing selected."""
+    write = session.channel.write
+    if session.selected is not None and session.enabled & {Feature.QRESYNC, Feature.REV2}:
+        write(b"* OK [CLOSED] The mailbox that was open is closed\r\n")
     session.deselect()
-    session.select(await session.services.mailboxes.open(session.account, command.mailbox), command.read_only)
-    view, write = session.view, session.channel.write
+    if command.resync is not None and Feature.QRESYNC not in session.enabled:
+        raise Refusal(BAD, b"CLIENTBUG", "QRESYNC was not enabled")
+    if command.condstore:
+        session.enable(Feature.CONDSTORE)
+    mailboxes, read_only = session.services.mailboxes, command.read_only
+    session.select(await mailboxes.open(session.account, command.mailbox, read_only), read_only)
+    view = session.view
     flags, permanent = view.flags_lines()
-    write(flags + b"* %d EXISTS\r\n* 0 RECENT\r\n" % view.count)
+    write(flags + b"* %d EXISTS\r\n" % view.count)
     first = view.first_unseen()
-    if first is not None:
-        write(b"* OK [UNSEEN %d] First unseen\r\n" % first)
+    if Feature.REV2 in session.enabled:
+        write(b'* LIST () "/" %b\r\n' % session.mailbox_name(view.mailbox.name))
+    else:
+        write(b"* %d RECENT\r\n" % len(view.recent))
+        write(b"* OK [UNSEEN %d] First unseen\r\n" % first if first is not None else b"")
     write(permanent)
     write(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % view.mailbox.uidvalidity)
     write(b"* OK [UIDNEXT %d] Next UID\r\n" % view.mailbox.uidnext)
+    write(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % view.mailbox.modseq)
+    write(b"* OK [MAILBOXID (%b)] Id\r\n" % mailbox_id(view.mailbox))
+    if command.resync is not None and command.resync.uidvalidity == view.mailbox.uidvalidity:
+        await tell_changes(session, command.resync.modseq, command.resync.known_uids)
     return ok("Done", b"READ-ONLY" if command.read_only else b"READ-WRITE")
+
+
+def mailbox_id(mailbox: Mailbox) -> bytes:
+    """MAILBOXID: the UIDVALIDITY, for an account gives none out twice and a mailbox keeps it (RFC 8474, U3)."""
+    return b"M%d" % mailbox.uidvalidity
 
 
 async def create(session: Session, command: Create) -> Reply:
     """CREATE."""
-    await session.services.mailboxes.create(session.account, command.mailbox)
-    return ok("Done")
+    mailbox = await session.services.mailboxes.create(session.account, command.mailbox)
+    return ok("Done", b"MAILBOXID (%b)" % mailbox_id(mailbox))
 
 
 async def delete(session: Session, command: Delete) -> Reply:
@@ -70,12 +92,13 @@ async def subscribe(session: Session, command: Subscribe) -> Reply:
 
 async def list_(session: Session, command: ListCommand) -> Reply:
     """LIST; an empty pattern asks for the delimiter alone (RFC 9051 6.3.9)."""
+    word = b"XLIST" if command.is_xlist else b"LIST"
     if command.patterns == ("",):
-        session.channel.write(b'* LIST (\\Noselect) "/" ""\r\n')
+        session.channel.write(b'* %b (\\Noselect) "/" ""\r\n' % word)
         return ok("Done")
     mailboxes = await session.services.mailboxes.all(session.account)
     for listing in list_mailboxes(mailboxes, command):
-        session.channel.write(_list_line(b"LIST", listing))
+        session.channel.write(_list_line(session, word, listing))
         if "STATUS" in command.returns and listing.mailbox is not None:
             await _write_status(session, listing.name, command.status_items)
     return ok("Done")
@@ -84,12 +107,12 @@ async def list_(session: Session, command: ListCommand) -> Reply:
 async def lsub(session: Session, command: Lsub) -> Reply:
     """LSUB."""
     for listing in list_subscribed(await session.services.mailboxes.all(session.account), command):
-        session.channel.write(_list_line(b"LSUB", listing))
+        session.channel.write(_list_line(session, b"LSUB", listing))
     return ok("Done")
 
 
-def _list_line(word: bytes, listing: Listing) -> bytes:
-    name = string(encode_mailbox(listing.name))
+def _list_line(session: Session, word: bytes, listing: Listing) -> bytes:
+    name = session.mailbox_name(listing.name)
     info = b' ("CHILDINFO" ("SUBSCRIBED"))' if listing.child_info else b""
     return b'* %b (%b) "/" %b%b\r\n' % (word, b" ".join(listing.attributes), name, info)
 
@@ -101,33 +124,41 @@ async def status(session: Session, command: Status) -> Reply:
 
 
 async def _write_status(session: Session, name: str, items: tuple[str, ...]) -> None:
+    if "HIGHESTMODSEQ" in items:
+        session.enable(Feature.CONDSTORE)
     found = await session.services.mailboxes.status(session.account, name)
     values = _status_values(found, session.limits.append_limit)
     text = " ".join(f"{item} {values[item]}" for item in items).encode("ascii")
-    session.channel.write(b"* STATUS %b (%b)\r\n" % (string(encode_mailbox(name)), text))
+    session.channel.write(b"* STATUS %b (%b)\r\n" % (session.mailbox_name(name), text))
 
 
-def _status_values(status: MailboxStatus, append_limit: int) -> dict[str, int]:
+def _status_values(status: MailboxStatus, append_limit: int) -> dict[str, int | str]:
     return {
         "MESSAGES": status.messages,
-        "RECENT": 0,
+        "RECENT": status.recent,
         "UIDNEXT": status.mailbox.uidnext,
         "UIDVALIDITY": status.mailbox.uidvalidity,
         "UNSEEN": status.unseen,
+        "DELETED": status.deleted,
+        "SIZE": status.size,
+        "DELETED-STORAGE": storage_units(status.deleted_size),
+        "HIGHESTMODSEQ": status.mailbox.modseq,
+        "MAILBOXID": f"({mailbox_id(status.mailbox).decode('ascii')})",
         "APPENDLIMIT": append_limit,
     }
 
 
 async def append(session: Session, command: Append) -> Reply:
     """APPEND; durable when it is answered (C1)."""
-    flags = command.flags
+    for mail in command.mails:
+        if len(mail.message) > session.limits.append_limit:
+            raise Refusal(NO, b"TOOBIG", "Mail too large")
+    mails = [NewMail(it.message, it.flags.flags, it.flags.keywords, it.internaldate) for it in command.mails]
     try:
-        transfer = await session.services.mailboxes.append(
-            session.account, command.mailbox, command.message, flags.flags, flags.keywords, command.internaldate
-        )
+        transfer = await session.services.mailboxes.append_all(session.account, command.mailbox, mails)
     except MailboxMissing as error:
         raise try_create() from error
-    return ok("Done", b"APPENDUID %d %d" % (transfer.uidvalidity, transfer.target_uids[0]))
+    return ok("Done", b"APPENDUID %d %b" % (transfer.uidvalidity, write_set(transfer.target_uids)))
 
 
 def try_create() -> Refusal:

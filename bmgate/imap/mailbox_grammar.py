@@ -2,10 +2,15 @@
 
 from bmgate.domain.mailbox import DELIMITER
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.mutf7 import decode_mailbox
+from bmgate.imap.mutf7 import decode_mailbox, decode_utf8_mailbox
 from bmgate.imap.values import ListCommand, Lsub, Status
 
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "APPENDLIMIT"})
+STATUS_ITEMS = frozenset(
+    {
+        *("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE"),
+        *("APPENDLIMIT", "HIGHESTMODSEQ", "MAILBOXID", "DELETED-STORAGE"),
+    }
+)
 MAX_PATTERNS = 10
 MAX_NAME = 2000  # octets of a name or pattern; the longest name a mailbox may have takes fewer
 
@@ -13,7 +18,7 @@ MAX_NAME = 2000  # octets of a name or pattern; the longest name a mailbox may h
 def read_mailbox(cursor: Cursor) -> str:
     """A space and a mailbox name; INBOX in any case is INBOX, also as a parent."""
     cursor.space()
-    return _canonical(_decode(cursor.astring()))
+    return _canonical(_decode(cursor.astring(), cursor.utf8))
 
 
 def read_list(cursor: Cursor) -> ListCommand:
@@ -23,7 +28,7 @@ def read_list(cursor: Cursor) -> ListCommand:
     if cursor.peek() == b"(":
         selection = _selection(cursor)
         cursor.space()
-    reference = _canonical(_decode(cursor.astring()))
+    reference = _canonical(_decode(cursor.astring(), cursor.utf8))
     cursor.space()
     patterns = _patterns(cursor)
     returns, items = _returns(cursor) if cursor.skip(b" ") else (set(), ())
@@ -39,12 +44,12 @@ def _selection(cursor: Cursor) -> frozenset[str]:
 
 def _patterns(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.skip(b"("):
-        return (_decode(cursor.list_mailbox()),)
-    out = [_decode(cursor.list_mailbox())]
+        return (_decode(cursor.list_mailbox(), cursor.utf8),)
+    out = [_decode(cursor.list_mailbox(), cursor.utf8)]
     while cursor.skip(b" "):
         if len(out) == MAX_PATTERNS:
             raise BadSyntax("Too many patterns")
-        out.append(_decode(cursor.list_mailbox()))
+        out.append(_decode(cursor.list_mailbox(), cursor.utf8))
     cursor.expect(b")")
     return tuple(out)
 
@@ -82,9 +87,15 @@ def _words(cursor: Cursor) -> list[str]:
 def read_lsub(cursor: Cursor) -> Lsub:
     """LSUB."""
     cursor.space()
-    reference = _canonical(_decode(cursor.astring()))
+    reference = _canonical(_decode(cursor.astring(), cursor.utf8))
     cursor.space()
-    return Lsub(reference, _decode(cursor.list_mailbox()))
+    return Lsub(reference, _decode(cursor.list_mailbox(), cursor.utf8))
+
+
+def read_xlist(cursor: Cursor) -> ListCommand:
+    """XLIST, of which Outlook 2013 reads the roles of mailboxes."""
+    asked = read_lsub(cursor)
+    return ListCommand(asked.reference, (asked.pattern,), is_xlist=True)
 
 
 def read_status(cursor: Cursor) -> Status:
@@ -100,11 +111,11 @@ def _status_items(cursor: Cursor) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
-def _decode(octets: bytes) -> str:
+def _decode(octets: bytes, utf8: bool) -> str:
     """A name or pattern; matching costs names times pattern, so an endless one is refused first (I4)."""
     if len(octets) > MAX_NAME:
         raise BadSyntax("Mailbox name too long")
-    return decode_mailbox(octets)
+    return decode_utf8_mailbox(octets) if utf8 else decode_mailbox(octets)
 
 
 def _canonical(name: str) -> str:

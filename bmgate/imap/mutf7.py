@@ -45,6 +45,14 @@ def decode_mailbox(data: bytes) -> str:
     return _checked("".join(out))
 
 
+def decode_utf8_mailbox(data: bytes) -> str:
+    """The name behind `data` where UTF-8 was agreed on (RFC 6855 3). Raises BadSyntax."""
+    try:
+        return _checked(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadSyntax("Mailbox name is not UTF-8") from error
+
+
 def _unshifted(run: str) -> str:
     try:
         data = binascii.a2b_base64(run.replace(",", "/") + "=" * (-len(run) % 4), strict_mode=True)

@@ -18,6 +18,7 @@ from bmgate.domain.mailbox import (
     MailboxStatus,
     MessageHead,
     MessageRow,
+    NewMail,
     StoredMessage,
     Transfer,
 )
@@ -42,8 +43,20 @@ class Mailboxes(Protocol):
         """Raises MailboxMissing."""
         ...
 
-    async def open(self, account: AccountId, name: str) -> MailboxSnapshot:
-        """Raises MailboxMissing."""
+    async def open(self, account: AccountId, name: str, read_only: bool = True) -> MailboxSnapshot:
+        r"""What it calls recent is \Recent for this session alone, unless it only reads. Raises MailboxMissing."""
+        ...
+
+    def claim_recent(self, mailbox: MailboxId, uidnext: int) -> int:
+        r"""A session is told of all messages below `uidnext`; those from the returned UID on are \Recent for it."""
+        ...
+
+    async def quota(self, account: AccountId) -> tuple[int, int | None]:
+        """Octets in use, and how many there may be; None without a limit."""
+        ...
+
+    def now(self) -> int:
+        """Unix seconds."""
         ...
 
     async def changes(self, account: AccountId, mailbox: MailboxId, since_modseq: int) -> Changes:
@@ -64,8 +77,11 @@ class Mailboxes(Protocol):
         """Have `callback` called in the loop after every committed change, until the function returned is called."""
         ...
 
-    async def create(self, account: AccountId, name: str) -> None:
-        """Raises MailboxExists, NotAllowed, LimitReached."""
+    async def create(self, account: AccountId, name: str) -> Mailbox:
+        """The new mailbox, or the special one that `name` is a synonym of.
+
+        Raises MailboxExists, NotAllowed, LimitReached.
+        """
         ...
 
     async def delete(self, account: AccountId, name: str) -> None:
@@ -80,16 +96,8 @@ class Mailboxes(Protocol):
         """Raises MailboxMissing."""
         ...
 
-    async def append(
-        self,
-        account: AccountId,
-        name: str,
-        raw: bytes,
-        flags: Flags,
-        keywords: Collection[str],
-        internaldate: int | None,
-    ) -> Transfer:
-        """Store a mail; one target UID. Raises MailboxMissing, OverQuota, NotAllowed."""
+    async def append_all(self, account: AccountId, name: str, mails: Sequence[NewMail]) -> Transfer:
+        """Store mails, all or none; a target UID for each. Raises MailboxMissing, OverQuota, NotAllowed."""
         ...
 
     async def set_flags(
@@ -100,8 +108,9 @@ class Mailboxes(Protocol):
         change: FlagChange,
         flags: Flags,
         keywords: Collection[str],
+        unchanged_since: int | None = None,
     ) -> Sequence[MessageRow]:
-        """The rows as they are afterwards."""
+        """The rows as they are afterwards; those changed after `unchanged_since` are left alone and left out."""
         ...
 
     async def expunge(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> Sequence[int]:

@@ -7,29 +7,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
-from bmgate.errors import UnsupportedMedia
-from bmgate.imap.fetch import Depth
-from bmgate.imap.sets import indices_of_numbers, indices_of_uids
-from bmgate.imap.values import (
+from bmgate.imap.fetch import Depth, email_id_of
+from bmgate.imap.parts import part_texts
+from bmgate.imap.search_values import (
     Constant,
     DayIs,
     Either,
+    EmailIdIs,
     Every,
     HasFlags,
     HasKeyword,
     HeaderHas,
     InSet,
+    ModseqIs,
     Not,
     Relation,
     SearchKey,
     SizeIs,
     TextHas,
+    Within,
 )
 from bmgate.imap.view import MailboxView
-from bmgate.mail.charsets import decode_text
-from bmgate.mail.fields import field_value, media_type, parameters, scan_header, token
+from bmgate.mail.fields import field_value
 from bmgate.mail.headers import decode_header
-from bmgate.mail.structure import MessageIndex, PartRange, decode_index
+from bmgate.mail.structure import MessageIndex, decode_index
 from bmgate.mail.transfer import decode_base64, decode_quoted_printable
 
 DAY = 86400
@@ -64,15 +65,11 @@ class Subject:
 class Judge:
     """One SEARCH over one view; sets are cut with what exists before anything else (I3)."""
 
-    def __init__(self, key: SearchKey, view: MailboxView) -> None:
-        self._key = key
+    def __init__(self, key: SearchKey, view: MailboxView, now: int) -> None:
+        self._key, self._now = key, now
         self._sets: dict[InSet, frozenset[int]] = {}
         for found in _sets_of(key):
-            indices = (
-                indices_of_uids(found.messages, view.uids)
-                if found.uid
-                else indices_of_numbers(found.messages, view.count)
-            )
+            indices = view.places(found.messages, found.uid)
             self._sets[found] = frozenset(indices)
 
     def verdict(self, subject: Subject) -> bool | None:
@@ -91,6 +88,13 @@ class Judge:
                 return subject.place in self._sets[key]
             case DayIs():
                 return _day(key, subject)
+            case Within(younger, seconds):
+                age = self._now - subject.row.internaldate
+                return age <= seconds if younger else age >= seconds
+            case ModseqIs(modseq):
+                return subject.row.modseq >= modseq
+            case EmailIdIs(email_id):
+                return None if subject.head is None else email_id_of(subject.head) == email_id
             case Not(inner):
                 verdict = self._judge(inner, subject)
                 return None if verdict is None else not verdict
@@ -106,6 +110,18 @@ class Judge:
                 return _header(key, subject)
             case TextHas():
                 return _text(key, subject)
+
+
+def asks_modseq(key: SearchKey) -> bool:
+    """Whether `key` looks at MODSEQ, so that the answer must tell one (RFC 7162 3.1.5)."""
+    match key:
+        case Not(inner):
+            return asks_modseq(inner)
+        case Either(left, right):
+            return asks_modseq(left) or asks_modseq(right)
+        case Every(keys):
+            return any(map(asks_modseq, keys))
+    return isinstance(key, ModseqIs)
 
 
 def _sets_of(key: SearchKey) -> Iterable[InSet]:
@@ -141,6 +157,8 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
 
 
 def _day(key: DayIs, subject: Subject) -> bool | None:
+    if key.saved:
+        return subject.row.saved_at is not None and _compare(subject.row.saved_at // DAY, key)
     if not key.sent:
         return _compare(subject.row.internaldate // DAY, key)
     if subject.index is None:
@@ -175,37 +193,7 @@ def _text(key: TextHas, subject: Subject) -> bool | None:
     if key.header and key.text in decode_header(subject.head.header).casefold():
         return True
     raw = subject.head.header + subject.head.body
-    return any(key.text in text for text in _part_texts(raw, subject.index))
-
-
-def _part_texts(raw: bytes, index: MessageIndex) -> Iterable[str]:
-    """The case-folded texts of the message's text parts."""
-    if len(index.parts) == 1:
-        yield raw[index.header_size :].decode("utf-8", "replace").casefold()
-    for part in index.parts[1:]:
-        if part.text_start >= 0:
-            yield decode_header(raw[part.body_start : part.text_start]).casefold()
-            continue
-        text = _part_text(raw, part)
-        if text:
-            yield text.casefold()
-
-
-def _part_text(raw: bytes, part: PartRange) -> str:
-    """The decoded text of a part; empty when it is none."""
-    header = scan_header(raw, part.mime_start, part.body_start)
-    content_type = header.value(raw, "content-type")
-    kind, _ = media_type(content_type) or (b"text", b"plain")
-    if kind.lower() != b"text":
-        return ""
-    data = raw[part.body_start : min(part.body_end, part.body_start + MAX_DECODED)]
-    decode = _TRANSFER_ENCODINGS.get(token(header.value(raw, "content-transfer-encoding")))
-    data = data if decode is None else decode(data)
-    charset = next((value for name, value in parameters(content_type) if name.lower() == b"charset"), b"")
-    try:
-        return decode_text(data, charset.decode("ascii", "replace"))
-    except UnsupportedMedia:
-        return data.decode("utf-8", "replace")
+    return any(key.text in text for text in part_texts(raw, subject.index))
 
 
 def depth_needed(key: SearchKey) -> Depth:
@@ -213,7 +201,7 @@ def depth_needed(key: SearchKey) -> Depth:
     match key:
         case TextHas():
             return Depth.BODY
-        case HeaderHas() | SizeIs():
+        case HeaderHas() | SizeIs() | EmailIdIs():
             return Depth.HEADER
         case DayIs(sent=sent):
             return Depth.HEADER if sent else Depth.ROW

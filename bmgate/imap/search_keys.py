@@ -7,22 +7,25 @@ from datetime import date
 from bmgate.domain.mailbox import Flags
 from bmgate.errors import ProtocolError
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.sets import read_set
-from bmgate.imap.values import (
+from bmgate.imap.search_values import (
     Constant,
     DayIs,
     Either,
+    EmailIdIs,
     Every,
     HasFlags,
     HasKeyword,
     HeaderHas,
     InSet,
+    ModseqIs,
     Not,
     Relation,
     SearchKey,
     SizeIs,
     TextHas,
+    Within,
 )
+from bmgate.imap.sets import read_set
 from bmgate.mail.dates import MONTHS
 
 MAX_DEPTH, MAX_KEYS = 30, 100
@@ -37,6 +40,8 @@ _FLAG_KEYS: dict[str, HasFlags] = {
     "DRAFT": HasFlags(Flags.DRAFT, wanted=True),
     "FLAGGED": HasFlags(Flags.FLAGGED, wanted=True),
     "SEEN": HasFlags(Flags.SEEN, wanted=True),
+    "RECENT": HasFlags(Flags.RECENT, wanted=True),
+    "OLD": HasFlags(Flags.RECENT, wanted=False),
     "UNANSWERED": HasFlags(Flags.ANSWERED, wanted=False),
     "UNDELETED": HasFlags(Flags.DELETED, wanted=False),
     "UNDRAFT": HasFlags(Flags.DRAFT, wanted=False),
@@ -45,17 +50,11 @@ _FLAG_KEYS: dict[str, HasFlags] = {
 }
 _CONSTANT_KEYS: dict[str, Constant] = {
     "ALL": Constant(value=True),
-    "OLD": Constant(value=True),
-    "NEW": Constant(value=False),
-    "RECENT": Constant(value=False),
+    "SAVEDATESUPPORTED": Constant(value=True),
 }
-_DATE_KEYS: dict[str, tuple[Relation, bool]] = {
-    "BEFORE": (Relation.BEFORE, False),
-    "ON": (Relation.ON, False),
-    "SINCE": (Relation.SINCE, False),
-    "SENTBEFORE": (Relation.BEFORE, True),
-    "SENTON": (Relation.ON, True),
-    "SENTSINCE": (Relation.SINCE, True),
+_RELATIONS = {relation.name: relation for relation in Relation}
+_DATE_KEYS: dict[str, tuple[Relation, str]] = {
+    prefix + word: (relation, prefix) for prefix in ("", "SENT", "SAVED") for word, relation in _RELATIONS.items()
 }
 
 
@@ -63,26 +62,55 @@ class BadCharset(ProtocolError):
     """A search in a charset we do not read."""
 
 
-def read_search(cursor: Cursor) -> SearchKey:
-    """What follows the word SEARCH; raises BadSyntax, BadCharset."""
-    return _SearchReader(cursor).read()
+_RETURNS = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
+
+
+def read_search(cursor: Cursor) -> tuple[frozenset[str] | None, SearchKey]:
+    """What follows the word SEARCH: the words of RETURN, None without one, and the key.
+
+    Raises BadSyntax, BadCharset.
+    """
+    returns = None
+    cursor.space()
+    if cursor.skip_word(b"RETURN"):
+        returns = _returns(cursor)
+        cursor.space()
+    if cursor.skip_word(b"CHARSET"):
+        cursor.space()
+        read_charset(cursor)
+        cursor.space()
+    return returns, read_keys(cursor)
+
+
+def _returns(cursor: Cursor) -> frozenset[str]:
+    cursor.expect(b" (")
+    words = set[str]()
+    while not cursor.skip(b")"):
+        if words:
+            cursor.space()
+        words.add(cursor.word())
+    if words - _RETURNS:
+        raise BadSyntax("Unknown return option")
+    return frozenset(words or {"ALL"})
+
+
+def read_charset(cursor: Cursor) -> None:
+    """Raises BadCharset for one we do not read."""
+    if cursor.astring().decode("latin-1").upper() not in _SPELLINGS:
+        raise BadCharset("Unknown charset")
+
+
+def read_keys(cursor: Cursor) -> SearchKey:
+    """Keys to the end of the command."""
+    return _SearchReader(cursor).keys(0)
 
 
 class _SearchReader:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor, self._count = cursor, 0
 
-    def read(self) -> SearchKey:
-        cursor = self._cursor
-        cursor.space()
-        if cursor.skip_word(b"CHARSET"):
-            cursor.space()
-            if cursor.astring().decode("latin-1").upper() not in _SPELLINGS:
-                raise BadCharset("Unknown charset")
-            cursor.space()
-        return self._keys(0)
-
-    def _keys(self, depth: int) -> SearchKey:
+    def keys(self, depth: int) -> SearchKey:
+        """Keys side by side, `depth` parentheses deep."""
         keys = [self._key(depth)]
         while self._cursor.skip(b" "):
             keys.append(self._key(depth))
@@ -94,14 +122,16 @@ class _SearchReader:
             raise BadSyntax("Search too deep or too long")
         cursor = self._cursor
         if cursor.skip(b"("):
-            inner = self._keys(depth + 1)
+            inner = self.keys(depth + 1)
             cursor.expect(b")")
             return inner
-        if cursor.peek().isdigit() or cursor.peek() == b"*":
+        if cursor.peek().isdigit() or cursor.peek() in (b"*", b"$"):
             return InSet(read_set(cursor), uid=False)
         word = cursor.word()
         if word in _FLAG_KEYS:
             return _FLAG_KEYS[word]
+        if word == "NEW":
+            return Every((_FLAG_KEYS["RECENT"], _FLAG_KEYS["UNSEEN"]))
         if word in _CONSTANT_KEYS:
             return _CONSTANT_KEYS[word]
         if word in _DATE_KEYS:
@@ -111,7 +141,7 @@ class _SearchReader:
         cursor.space()
         return _ARGUMENT_KEYS[word](self, depth)
 
-    def _date(self, relation: Relation, sent: bool) -> SearchKey:
+    def _date(self, relation: Relation, prefix: str) -> SearchKey:
         self._cursor.space()
         found = self._cursor.match(_DATE, "a date")
         month = found[3].decode("ascii").capitalize()
@@ -119,7 +149,7 @@ class _SearchReader:
             day = date(int(found[4]), MONTHS.index(month) + 1, int(found[2])).toordinal()
         except ValueError as error:
             raise BadSyntax("Not a date") from error
-        return DayIs(relation, day - _EPOCH_DAY, sent)
+        return DayIs(relation, day - _EPOCH_DAY, sent=prefix == "SENT", saved=prefix == "SAVED")
 
     def text(self) -> str:
         """An argument, case-folded."""
@@ -152,6 +182,32 @@ class _SearchReader:
         """LARGER, SMALLER."""
         return SizeIs(larger, self._cursor.number(0x7FFFFFFFFFFFFFFF))
 
+    def within(self, younger: bool) -> SearchKey:
+        """OLDER, YOUNGER."""
+        seconds = self._cursor.number()
+        if not seconds:
+            raise BadSyntax("Expected a number above 0")
+        return Within(younger, seconds)
+
+    def modseq(self) -> SearchKey:
+        """MODSEQ; the flag that may be named is not told apart (RFC 7162 3.1.5)."""
+        if self._cursor.peek() == b'"':
+            self._cursor.string()
+            self._cursor.space()
+            if self._cursor.word() not in {"PRIV", "SHARED", "ALL"}:
+                raise BadSyntax("Expected priv, shared or all")
+            self._cursor.space()
+        return ModseqIs(self._cursor.modseq())
+
+    def email_id(self) -> SearchKey:
+        """EMAILID."""
+        return EmailIdIs(self._cursor.astring())
+
+    def thread_id(self) -> SearchKey:
+        """THREADID, of which no message has one."""
+        self._cursor.astring()
+        return Constant(value=False)
+
     def uids(self) -> SearchKey:
         """UID."""
         return InSet(read_set(self._cursor), uid=True)
@@ -173,4 +229,9 @@ _ARGUMENT_KEYS: dict[str, Callable[[_SearchReader, int], SearchKey]] = {
     "LARGER": lambda reader, _: reader.size(larger=True),
     "SMALLER": lambda reader, _: reader.size(larger=False),
     "UID": lambda reader, _: reader.uids(),
+    "OLDER": lambda reader, _: reader.within(younger=False),
+    "YOUNGER": lambda reader, _: reader.within(younger=True),
+    "MODSEQ": lambda reader, _: reader.modseq(),
+    "EMAILID": lambda reader, _: reader.email_id(),
+    "THREADID": lambda reader, _: reader.thread_id(),
 }

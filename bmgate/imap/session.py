@@ -11,10 +11,13 @@ from typing import Protocol
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import MailboxSnapshot
 from bmgate.errors import MailboxMissing, Unavailable
+from bmgate.imap.capabilities import IMPLIED, Feature
 from bmgate.imap.limits import ImapLimits
+from bmgate.imap.mutf7 import encode_mailbox
 from bmgate.imap.ports import ImapServices
 from bmgate.imap.replies import BAD, Refusal, Reply
 from bmgate.imap.view import MailboxView
+from bmgate.mail.imaptext import string
 
 
 class State(Enum):
@@ -82,6 +85,8 @@ class Session:
         self.selected: MailboxView | None = None
         self.body_search = asyncio.Lock()
         self.is_over = False
+        self.enabled: frozenset[Feature] = frozenset()
+        self.tag = b""  # of the command that runs
         self._is_dirty = False
         self._unwatch: Callable[[], None] | None = None
         self._bad_commands = self._failed_logins = 0
@@ -106,6 +111,37 @@ class Session:
         """The selected mailbox; only in the selected state."""
         assert self.selected is not None
         return self.selected
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether somebody is logged in."""
+        return self.account_id is not None
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS may be given."""
+        return self.channel.can_start_tls
+
+    @property
+    def append_limit(self) -> int:
+        """Octets that one mail may have."""
+        return self.limits.append_limit
+
+    def enable(self, feature: Feature) -> None:
+        """Switch a feature on, and what belongs to it; a mailbox that is open tells its MODSEQ then (RFC 7162 3.1)."""
+        has_modseq = Feature.CONDSTORE in self.enabled
+        self.enabled |= IMPLIED[feature]
+        view = self.selected
+        if view is None:
+            return
+        view.tells_modseq = Feature.CONDSTORE in self.enabled
+        view.tells_vanished = Feature.QRESYNC in self.enabled
+        if view.tells_modseq and not has_modseq:
+            self.channel.write(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % view.mailbox.modseq)
+
+    def mailbox_name(self, name: str) -> bytes:
+        """`name` as a string of this session."""
+        return string(name.encode() if Feature.UTF8 in self.enabled else encode_mailbox(name))
 
     @property
     def may_log_in(self) -> bool:
@@ -133,7 +169,9 @@ class Session:
     def select(self, snapshot: MailboxSnapshot, read_only: bool) -> None:
         """Show a mailbox; what came between the snapshot and now is found at the next `catch_up`."""
         self.deselect()
-        self.selected = MailboxView(snapshot, read_only)
+        self.selected = MailboxView(snapshot, read_only, tells_recent=Feature.REV2 not in self.enabled)
+        self.selected.tells_modseq = Feature.CONDSTORE in self.enabled
+        self.selected.tells_vanished = Feature.QRESYNC in self.enabled
         self._unwatch = self.services.mailboxes.watch(self.selected.id, self.wake)
         self._is_dirty = True
 
@@ -161,7 +199,8 @@ class Session:
         except Unavailable:
             self._is_dirty = True  # asked again at the next command
             return
-        view.learn(changes)
+        first = self.services.mailboxes.claim_recent(view.id, changes.uidnext) if view.claims(changes) else None
+        view.learn(changes, first)
 
     async def tell_news(self, expunge: bool) -> None:
         """Write the untagged responses that are due."""

@@ -5,7 +5,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.values import SequenceSet
+
+SequenceSet = tuple[tuple[int | None, int | None], ...]
+"""Ranges with both ends included; None is `*`."""
+
+SAVED: SequenceSet = ((0, 0),)
+"""`$`: what the last SEARCH with SAVE found (RFC 5182); no set of numbers looks like it."""
 
 _SET = re.compile(rb"[0-9*][0-9*:,]*")
 _RANGE = re.compile(rb"([1-9][0-9]{0,9}|\*)(?::([1-9][0-9]{0,9}|\*))?")
@@ -13,7 +18,9 @@ _MAX = 0xFFFFFFFF
 
 
 def read_set(cursor: Cursor) -> SequenceSet:
-    """A sequence set."""
+    """A sequence set, or `$`."""
+    if cursor.skip(b"$"):
+        return SAVED
     text = cursor.match(_SET, "a sequence set")[0]
     return tuple(map(_read_range, text.split(b",")))
 

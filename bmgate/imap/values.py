@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bmgate.domain.mailbox import FlagChange, Flags
+from bmgate.imap.search_values import SearchKey
+from bmgate.imap.sets import SequenceSet
 from bmgate.mail.structure import Section
-
-SequenceSet = tuple[tuple[int | None, int | None], ...]
-"""Ranges with both ends included; None is `*`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,22 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True)
+class Resync:
+    """What a client remembers of a mailbox: the QRESYNC parameter of SELECT (RFC 7162 3.2.5)."""
+
+    uidvalidity: int
+    modseq: int
+    known_uids: SequenceSet | None
+
+
+@dataclass(frozen=True, slots=True)
 class Select:
-    """SELECT, or EXAMINE."""
+    """SELECT, or EXAMINE, with its parameters."""
 
     mailbox: str
     read_only: bool
+    condstore: bool = False
+    resync: Resync | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,7 @@ class ListCommand:
     selection: frozenset[str] = frozenset()
     returns: frozenset[str] = frozenset()
     status_items: tuple[str, ...] = ()
+    is_xlist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +168,29 @@ class FlagList:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
-    """APPEND; `internaldate` in Unix seconds."""
+class AppendedMail:
+    """One mail of APPEND; `internaldate` in Unix seconds."""
 
-    mailbox: str
     flags: FlagList
     internaldate: int | None
     message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """APPEND of one mail or several, all or none (RFC 3502)."""
+
+    mailbox: str
+    mails: tuple[AppendedMail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuota:
+    """GETQUOTA, GETQUOTAROOT with its mailbox, and SETQUOTA, which is refused (RFC 9208)."""
+
+    root: str = ""
+    mailbox: str | None = None
+    is_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +210,11 @@ class Attribute(Enum):
     ENVELOPE = b"ENVELOPE"
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
+    MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    PREVIEW = b"PREVIEW"
+    SAVEDATE = b"SAVEDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +227,29 @@ class BodySection:
     partial: tuple[int, int] | None = None
 
 
-FetchItem = Attribute | BodySection
+@dataclass(frozen=True, slots=True)
+class BinarySection:
+    """`BINARY[...]<...>` or `BINARY.SIZE[...]`: a part without its transfer encoding (RFC 3516)."""
+
+    label: bytes
+    path: tuple[int, ...]
+    peek: bool
+    partial: tuple[int, int] | None = None
+    is_size: bool = False
+
+
+FetchItem = Attribute | BodySection | BinarySection
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """FETCH, or UID FETCH."""
+    """FETCH, or UID FETCH; the modifiers are those of RFC 7162."""
 
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool
+    changed_since: int | None = None
+    vanished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +261,7 @@ class Store:
     silent: bool
     flags: FlagList
     uid: bool
+    unchanged_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,106 +275,48 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class HasFlags:
-    """SEEN, UNSEEN and the like: whether any of the flags is set."""
+class Search:
+    """SEARCH, or UID SEARCH; `returns` are the words behind RETURN, None where there is no RETURN (RFC 4731)."""
 
-    flags: Flags
-    wanted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HasKeyword:
-    """KEYWORD, UNKEYWORD; the keyword in lower case."""
-
-    keyword: str
-    wanted: bool
+    key: SearchKey
+    uid: bool
+    returns: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A key that is the same for every message: ALL, OLD, and RECENT, which no message is."""
+class SortKey(Enum):
+    """What SORT can sort by (RFC 5256)."""
 
-    value: bool
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
 
 
 @dataclass(frozen=True, slots=True)
-class InSet:
-    """A set of sequence numbers or UIDs."""
+class Criterion:
+    """A key of SORT, perhaps from the greatest to the least."""
 
-    messages: SequenceSet
+    key: SortKey
+    reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """SORT, or UID SORT."""
+
+    criteria: tuple[Criterion, ...]
+    key: SearchKey
     uid: bool
 
 
-class Relation(Enum):
-    """How a date or size compares."""
-
-    BEFORE = -1
-    ON = 0
-    SINCE = 1
-
-
 @dataclass(frozen=True, slots=True)
-class DayIs:
-    """BEFORE, ON, SINCE and their SENT forms; `day` counts from 1970-01-01."""
+class Thread:
+    """THREAD, or UID THREAD."""
 
-    relation: Relation
-    day: int
-    sent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SizeIs:
-    """LARGER, SMALLER."""
-
-    larger: bool
-    octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderHas:
-    """HEADER, FROM and the like; name in lower case, text case-folded, empty when the field must only exist."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class TextHas:
-    """BODY, or TEXT, which looks at the header too; case-folded."""
-
-    text: str
-    header: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """NOT."""
-
-    key: "SearchKey"
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """OR."""
-
-    left: "SearchKey"
-    right: "SearchKey"
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """Keys side by side."""
-
-    keys: tuple["SearchKey", ...]
-
-
-SearchKey = HasFlags | HasKeyword | Constant | InSet | DayIs | SizeIs | HeaderHas | TextHas | Not | Either | Every
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """SEARCH, or UID SEARCH."""
-
+    algorithm: str
     key: SearchKey
     uid: bool
 
@@ -356,11 +344,14 @@ Command = (
     | Lsub
     | Status
     | Append
+    | GetQuota
     | Expunge
     | Fetch
     | Store
     | Copy
     | Search
+    | Sort
+    | Thread
 )
 
 

@@ -191,6 +191,5 @@ def decode_index(data: bytes) -> MessageIndex:
     values: tuple[Any, ...] = msgpack.unpackb(data, strict_map_key=True, use_list=False)
     if not values or values[0] != _VERSION:
         raise ValueError("index of an unknown version")
-    size, header_size, envelope, body, bodystructure, fields, parts, *rest = values[1:]
-    ranges = tuple(map(PartRange._make, parts))
-    return MessageIndex(size, header_size, envelope, body, bodystructure, fields, ranges, *rest)
+    parts = tuple([PartRange(*part) for part in values[7]])
+    return MessageIndex._make((*values[1:7], parts, *values[8:]))

@@ -5,13 +5,12 @@ mailbox are told after that. Mail is indexed once, when it is stored; nothing he
 """
 
 import asyncio
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import (
     DELIMITER,
-    SPECIAL_MAILBOXES,
     SYNONYMS,
     Changes,
     FlagChange,
@@ -24,19 +23,30 @@ from bmgate.domain.mailbox import (
     MessageHead,
     MessageRow,
     NewContent,
+    NewMail,
+    SentCopy,
     StoredMessage,
     Transfer,
 )
-from bmgate.domain.ports.account_store import AccountMailboxes, AccountStore
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import LimitReached, MailboxExists, MailboxMissing, NotAllowed
+from bmgate.errors import LimitReached, MailboxExists, NotAllowed
 from bmgate.mail.headers import message_ids_in
 from bmgate.mail.structure import MessageIndex, encode_index, index_message
 from bmgate.services.events import MailboxEvents
+from bmgate.services.mailbox_names import (
+    check_name,
+    make_with_parents,
+    move_inbox,
+    refuse_special,
+    rename_tree,
+    resolve,
+)
+from bmgate.services.mailbox_rules import Effects, Made, MailboxRules, RuleBook
 
 MAX_MAILBOXES = 1_000
-MAX_NAME_LEVELS, MAX_NAME_CHARACTERS = 20, 200
+REPLACEABLE_SECONDS = 86_400  # how long our copy in Sent waits for the client's (M7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,11 @@ class Mailboxes:
         clock: Clock,
         failpoints: Failpoints,
         limit: int = MAX_MAILBOXES,
+        rules: Sequence[MailboxRules] = (),
     ) -> None:
         self._database, self._events, self._clock, self._failpoints = database, events, clock, failpoints
-        self._limit = limit
+        self._limit, self._rules = limit, RuleBook(rules)
+        self._told: dict[MailboxId, int] = {}  # the first UID that no session was told of, since the start
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -93,19 +105,53 @@ class Mailboxes:
 
         def count(store: Store) -> MailboxStatus:
             mailboxes = store.account(account).mailboxes
-            return mailboxes.status(resolve(mailboxes, name).id)
+            mailbox = resolve(mailboxes, name)
+            return mailboxes.status(mailbox.id, self._told.get(mailbox.id, 1))
 
         return await self._database.read(count)
 
-    async def open(self, account: AccountId, name: str) -> MailboxSnapshot:
-        """A mailbox with all its rows, at one instant; raises MailboxMissing."""
+    async def quota(self, account: AccountId) -> tuple[int, int | None]:
+        """Octets in use, and how many there may be; None without a limit."""
+
+        def look(store: Store) -> tuple[int, int | None]:
+            mine = store.account(account)
+            return mine.messages.used_octets(), mine.account.quota_bytes
+
+        return await self._database.read(look)
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return self._clock.now()
+
+    async def open(self, account: AccountId, name: str, read_only: bool = True) -> MailboxSnapshot:
+        """A mailbox with all its rows, at one instant; raises MailboxMissing.
+
+        What it calls recent is recent for no later session, unless this one only reads (U7).
+        """
 
         def snapshot(store: Store) -> MailboxSnapshot:
             mine = store.account(account)
             mailbox = resolve(mine.mailboxes, name)
             return MailboxSnapshot(mailbox, mine.messages.rows(mailbox.id))
 
-        return await self._database.read(snapshot)
+        found = await self._database.read(snapshot)
+        mailbox = found.mailbox
+        first = max(mailbox.recent_uid, self._told.get(mailbox.id, 1))
+        if not read_only and mailbox.recent_uid < mailbox.uidnext:
+            self.claim_recent(mailbox.id, mailbox.uidnext)
+            await self._database.transact(
+                lambda store: store.account(account).mailboxes.claim_recent(mailbox.id, mailbox.uidnext)
+            )
+        return replace(found, mailbox=replace(mailbox, recent_uid=first))
+
+    def claim_recent(self, mailbox: MailboxId, uidnext: int) -> int:
+        r"""A session is told of all messages below `uidnext`; those from the returned UID on are \Recent for it.
+
+        Only remembered: the next SELECT stores it, so after a crash some mail is recent once more (RFC 3501 2.3.2).
+        """
+        first = self._told.get(mailbox, 1)
+        self._told[mailbox] = max(first, uidnext)
+        return first
 
     async def changes(self, account: AccountId, mailbox: MailboxId, since_modseq: int) -> Changes:
         """Raises MailboxMissing when it was deleted meanwhile."""
@@ -134,38 +180,46 @@ class Mailboxes:
 
     # -- mailboxes -------------------------------------------------------------------------------------------------
 
-    async def create(self, account: AccountId, name: str) -> None:
+    async def create(self, account: AccountId, name: str) -> Mailbox:
         """Make a mailbox, and those above it; a synonym of a special mailbox is there already (M3).
 
         Raises MailboxExists, NotAllowed for an impossible name, LimitReached at 1,000 mailboxes.
         """
         wanted = name.rstrip(DELIMITER)
         if wanted.lower() in SYNONYMS:
-            return
+            return await self._database.read(lambda store: resolve(store.account(account).mailboxes, wanted))
         check_name(wanted)
-        now = self._clock.now()
+        now, rules = self._clock.now(), self._rules.of(wanted)
+        await rules.prepare(account, wanted)
 
-        def make(store: Store) -> None:
-            mailboxes = store.account(account).mailboxes
+        def make(store: Store) -> Made:
+            mine = store.account(account)
+            mailboxes = mine.mailboxes
             if mailboxes.find(wanted) is not None:
                 raise MailboxExists(f"mailbox {wanted!r} exists already")
             if len(mailboxes.all()) >= self._limit:
                 raise LimitReached(f"an account has at most {self._limit} mailboxes")
-            _make_with_parents(mailboxes, wanted, now)
+            return rules.creating(mine, wanted, now) or Made(make_with_parents(mailboxes, wanted, now))
 
-        await self._database.transact(make)
+        made = await self._database.transact(make)
+        _carry_out(made.effects)
+        return made.mailbox
 
     async def delete(self, account: AccountId, name: str) -> None:
         """Delete a mailbox of the user's own with its messages; mailboxes below it stay."""
 
-        def remove(store: Store) -> MailboxId:
-            mailboxes = store.account(account).mailboxes
-            mailbox = resolve(mailboxes, name)
-            _refuse_special(mailbox, "deleted")
-            mailboxes.delete(mailbox.id)
-            return mailbox.id
+        def remove(store: Store) -> tuple[MailboxId, Effects]:
+            mine = store.account(account)
+            mailbox = resolve(mine.mailboxes, name)
+            refuse_special(mailbox, "deleted")
+            effects = self._rules.of(mailbox.name).deleting(mine, mailbox)
+            mine.mailboxes.delete(mailbox.id)
+            return mailbox.id, effects
 
-        self._events.changed([await self._database.transact(remove)])
+        gone, effects = await self._database.transact(remove)
+        _carry_out(effects)
+        self._told.pop(gone, None)
+        self._events.changed([gone])
 
     async def rename(self, account: AccountId, name: str, new_name: str) -> None:
         """Rename a mailbox and those below it; INBOX keeps its place and its mail moves (RFC 9051 6.3.6)."""
@@ -173,20 +227,30 @@ class Mailboxes:
         check_name(wanted)
         now = self._clock.now()
 
-        def move(store: Store) -> list[MailboxId]:
+        def move(store: Store) -> tuple[list[MailboxId], Effects]:
             mine = store.account(account)
             mailbox = resolve(mine.mailboxes, name)
             if wanted.lower() in SYNONYMS or mine.mailboxes.find(wanted) is not None:
                 raise MailboxExists(f"mailbox {wanted!r} exists already")
+            effects = self._renaming(mine, mailbox, wanted)
             if mailbox.kind is MailboxKind.INBOX:
-                return _move_inbox(mine, mailbox, _make_with_parents(mine.mailboxes, wanted, now))
-            _refuse_special(mailbox, "renamed")
+                return move_inbox(
+                    mine, mailbox, make_with_parents(mine.mailboxes, wanted, now), to_minute(now)
+                ), effects
+            refuse_special(mailbox, "renamed")
             if wanted.startswith(mailbox.name + DELIMITER):
                 raise NotAllowed("a mailbox cannot be moved below itself")
-            _rename_tree(mine.mailboxes, mailbox, wanted, now)
-            return []
+            rename_tree(mine.mailboxes, mailbox, wanted, now)
+            return [], effects
 
-        self._events.changed(await self._database.transact(move))
+        changed, effects = await self._database.transact(move)
+        _carry_out(effects)
+        self._events.changed(changed)
+
+    def _renaming(self, mine: AccountStore, mailbox: Mailbox, wanted: str) -> Effects:
+        """Ask the rules of the old name and of the new one, once where they are the same."""
+        asked = {id(rules): rules for rules in (self._rules.of(mailbox.name), self._rules.of(wanted))}
+        return tuple(effect for rules in asked.values() for effect in rules.renaming(mine, mailbox, wanted))
 
     async def set_subscribed(self, account: AccountId, name: str, subscribed: bool) -> None:
         """SUBSCRIBE and UNSUBSCRIBE; raises MailboxMissing."""
@@ -212,32 +276,25 @@ class Mailboxes:
 
         In Sent, the client's copy of a mail that was submitted here takes the place of the gateway's (M7).
         """
-        mail = await asyncio.to_thread(indexed, raw)
-        date = self._clock.now() if internaldate is None else internaldate
-        message_id = mail.message_id
+        return await self.append_all(account, name, [NewMail(raw, flags, tuple(keywords), internaldate)])
 
-        def store_mail(store: Store) -> tuple[MailboxId, Transfer]:
+    async def append_all(self, account: AccountId, name: str, mails: Sequence[NewMail]) -> Transfer:
+        """Store several mails, all or none."""
+        now = self._clock.now()
+        new = [(mail, await asyncio.to_thread(indexed, mail.raw)) for mail in mails]
+
+        def store_mails(store: Store) -> tuple[MailboxId, Transfer, Effects]:
             self._failpoints.pass_("append.begin")
             mine = store.account(account)
             mailbox = resolve(mine.mailboxes, name)
-            kept: tuple[str, ...] = tuple(keywords)
-            if mailbox.kind is MailboxKind.SENT and message_id:
-                former = mine.messages.find_by_message_id(mailbox.id, message_id)
-                for same in mine.messages.messages(mailbox.id, [row.uid for row in former]):
-                    if same.header + same.body == raw:
-                        return mailbox.id, Transfer(mailbox.uidvalidity, [], [same.uid])
-                kept += tuple(word for row in former for word in row.keywords if word not in kept)
-            tag = mine.messages.message_id_tag(message_id) if message_id else b""
-            content = mine.messages.add_content(mail.content(tag))
-            if mailbox.kind is MailboxKind.SENT and message_id:
-                mine.outbox.replace_sent_content(message_id, content)
-                mine.messages.expunge(mailbox.id, [row.uid for row in former])
-            row = mine.messages.append(mailbox.id, content, flags, kept, date)
+            effects = self._rules.of(mailbox.name).appending(mine, mailbox, mails)
+            uids = [_append(mine, mailbox, mail, index, now) for mail, index in new]
             self._failpoints.pass_("append.stored")
-            return mailbox.id, Transfer(mailbox.uidvalidity, [], [row.uid])
+            return mailbox.id, Transfer(mailbox.uidvalidity, [], uids), effects
 
-        mailbox, transfer = await self._database.transact(store_mail)
+        mailbox, transfer, effects = await self._database.transact(store_mails)
         self._failpoints.pass_("append.committed")
+        _carry_out(effects)
         self._events.changed([mailbox])
         return transfer
 
@@ -249,27 +306,37 @@ class Mailboxes:
         change: FlagChange,
         flags: Flags,
         keywords: Collection[str],
+        unchanged_since: int | None = None,
     ) -> list[MessageRow]:
-        """STORE: the rows as they are now."""
-        rows = await self._database.transact(
-            lambda store: store.account(account).messages.set_flags(mailbox, uids, change, flags, keywords)
-        )
+        """STORE: the rows as they are now, without those that changed after `unchanged_since`."""
+
+        def store_flags(store: Store) -> tuple[list[MessageRow], Effects]:
+            mine = store.account(account)
+            it = mine.mailboxes.get(mailbox)
+            effects = self._rules.of(it.name).flagging(mine, it, uids, change, flags)
+            return mine.messages.set_flags(mailbox, uids, change, flags, keywords, unchanged_since), effects
+
+        rows, effects = await self._database.transact(store_flags)
+        _carry_out(effects)
         self._events.changed([mailbox])
         return rows
 
     async def expunge(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> list[int]:
         """Remove the messages marked \\Deleted, of `uids` only if given; returns the UIDs removed."""
 
-        def remove(store: Store) -> list[int]:
-            messages = store.account(account).messages
-            doomed = [row.uid for row in messages.rows(mailbox) if row.flags & Flags.DELETED]
+        def remove(store: Store) -> tuple[list[int], Effects]:
+            mine = store.account(account)
+            it = mine.mailboxes.get(mailbox)
+            doomed = [row.uid for row in mine.messages.rows(mailbox) if row.flags & Flags.DELETED]
             if uids is not None:
                 doomed = sorted(set(doomed) & set(uids))
             self._failpoints.pass_("expunge.begin")
-            return messages.expunge(mailbox, doomed)
+            effects = self._rules.of(it.name).leaving(mine, it, doomed, None) if doomed else ()
+            return mine.messages.expunge(mailbox, doomed), effects
 
-        expunged = await self._database.transact(remove)
+        expunged, effects = await self._database.transact(remove)
         self._failpoints.pass_("expunge.committed")
+        _carry_out(effects)
         if expunged:
             self._events.changed([mailbox])
         return expunged
@@ -285,72 +352,47 @@ class Mailboxes:
     async def _transfer(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str, *, move: bool
     ) -> Transfer:
-        def carry(store: Store) -> tuple[MailboxId, Transfer]:
+        now = to_minute(self._clock.now())
+
+        def carry(store: Store) -> tuple[MailboxId, Transfer, Effects]:
             mine = store.account(account)
-            there = resolve(mine.mailboxes, target)
-            pairs = mine.messages.copy(mailbox, uids, there.id)
+            here, there = mine.mailboxes.get(mailbox), resolve(mine.mailboxes, target)
+            effects = self._rules.of(there.name).arriving(mine, there, here, uids, move)
+            if move:
+                effects += self._rules.of(here.name).leaving(mine, here, uids, there)
+            pairs = mine.messages.copy(mailbox, uids, there.id, now)
             if move:
                 mine.messages.expunge(mailbox, [source for source, _ in pairs])
                 self._failpoints.pass_("move.stored")
-            return there.id, Transfer(there.uidvalidity, [a for a, _ in pairs], [b for _, b in pairs])
+            return there.id, Transfer(there.uidvalidity, [a for a, _ in pairs], [b for _, b in pairs]), effects
 
-        there, transfer = await self._database.transact(carry)
+        there, transfer, effects = await self._database.transact(carry)
+        _carry_out(effects)
         self._events.changed([mailbox, there] if move else [there])
         return transfer
 
 
-def resolve(mailboxes: AccountMailboxes, name: str) -> Mailbox:
-    """The mailbox a client means: exact name, INBOX in any case, or a synonym of a special one; raises
-    MailboxMissing.
-    """
-    found = mailboxes.find(name)
-    if found is not None:
-        return found
-    kind = SYNONYMS.get(name.lower())
-    if kind is None:
-        raise MailboxMissing(f"no mailbox {name!r}")
-    return mailboxes.by_kind(kind)
+def _carry_out(effects: Effects) -> None:
+    for effect in effects:
+        effect()
 
 
-def check_name(name: str) -> None:
-    """Raises NotAllowed for a name no mailbox may have (I14)."""
-    levels = name.split(DELIMITER)
-    if not name or any(not level.strip() for level in levels):
-        raise NotAllowed("a mailbox name has no empty part")
-    if len(levels) > MAX_NAME_LEVELS or len(name) > MAX_NAME_CHARACTERS:
-        raise NotAllowed(f"a mailbox name has at most {MAX_NAME_LEVELS} levels and {MAX_NAME_CHARACTERS} characters")
-    if any(ord(character) < 32 or ord(character) == 127 or character in "*%" for character in name):
-        raise NotAllowed("a mailbox name has no control characters, '*' or '%'")
-    if levels[0].upper() == "INBOX" and len(levels) > 1:
-        raise NotAllowed("INBOX has no mailboxes below it; make them at top level")
-
-
-def _make_with_parents(mailboxes: AccountMailboxes, name: str, now: int) -> Mailbox:
-    levels = name.split(DELIMITER)
-    for depth in range(1, len(levels)):
-        parent = DELIMITER.join(levels[:depth])
-        if mailboxes.find(parent) is None:
-            mailboxes.create(parent, MailboxKind.USER, now)
-    return mailboxes.create(name, MailboxKind.USER, now)
-
-
-def _refuse_special(mailbox: Mailbox, verb: str) -> None:
-    if mailbox.kind in SPECIAL_MAILBOXES:
-        raise NotAllowed(f"{mailbox.name} is always there and cannot be {verb}")
-
-
-def _rename_tree(mailboxes: AccountMailboxes, mailbox: Mailbox, wanted: str, now: int) -> None:
-    below = [other for other in mailboxes.all() if other.name.startswith(mailbox.name + DELIMITER)]
-    parent = wanted.rpartition(DELIMITER)[0]
-    if parent and mailboxes.find(parent) is None:
-        _make_with_parents(mailboxes, parent, now)
-    mailboxes.rename(mailbox.id, wanted)
-    for other in below:
-        mailboxes.rename(other.id, wanted + other.name[len(mailbox.name) :])
-
-
-def _move_inbox(mine: AccountStore, inbox: Mailbox, target: Mailbox) -> list[MailboxId]:
-    uids = [row.uid for row in mine.messages.rows(inbox.id)]
-    mine.messages.copy(inbox.id, uids, target.id)
-    mine.messages.expunge(inbox.id, uids)
-    return [inbox.id]
+def _append(mine: AccountStore, mailbox: Mailbox, mail: NewMail, new: Indexed, now: int) -> int:
+    """The UID of the mail; in Sent, the client's copy of a submission takes the place of ours, and keeps it (M7)."""
+    message_id, messages, keywords = new.message_id, mine.messages, mail.keywords
+    ours: list[SentCopy] = []
+    is_sent = mailbox.kind is MailboxKind.SENT and message_id != ""
+    if is_sent:
+        copies = messages.sent_copies(mailbox.id, message_id)
+        theirs = [copy.uid for copy in copies if copy.is_of_submission and copy.is_of_client]
+        if theirs:
+            return theirs[0]
+        ours = [copy for copy in copies if copy.is_of_submission and copy.internaldate > now - REPLACEABLE_SECONDS]
+        keywords += tuple(word for copy in ours for word in copy.keywords if word not in keywords)
+    tag = messages.message_id_tag(message_id) if message_id else b""
+    content = messages.add_content(new.content(tag, messages.client_copy_tag(message_id) if is_sent else b""))
+    if is_sent:
+        mine.outbox.replace_sent_content(message_id, content)
+    messages.expunge(mailbox.id, [copy.uid for copy in ours])
+    date = now if mail.internaldate is None else mail.internaldate
+    return messages.append(mailbox.id, content, mail.flags, keywords, date, to_minute(now)).uid

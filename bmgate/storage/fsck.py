@@ -105,6 +105,13 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
     ),
     ("U4", "mail that no mailbox shows", select(content.c.id.label("content")).where(~_SHOWN)),
     ("U5", "a MODSEQ above the mailbox's", _OF_MESSAGE.where(message.c.modseq > mailbox.c.modseq)),
+    ("U5", "expunges forgotten above its MODSEQ", _IN_MAILBOX.where(mailbox.c.purged_modseq > mailbox.c.modseq)),
+    (
+        "U5",
+        "an expunge remembered that is said to be forgotten",
+        _OF_EXPUNGED.where(expunged.c.modseq <= mailbox.c.purged_modseq),
+    ),
+    ("U7", "a recent message above UIDNEXT", _IN_MAILBOX.where(mailbox.c.recent_uid > mailbox.c.uidnext)),
     ("U5", "a MODSEQ above the mailbox's", _OF_EXPUNGED.where(expunged.c.modseq > mailbox.c.modseq)),
     (
         "quota",

@@ -173,6 +173,8 @@ mailbox = Table(
     _integer("uidvalidity"),
     _integer("uidnext"),
     _integer("modseq"),
+    Column("purged_modseq", BigInteger, nullable=True),  # up to here, rows of `expunged` may be missing
+    Column("recent_uid", BigInteger, nullable=True),  # the first that no session was told of
     UniqueConstraint("account", "name_tag"),
     sqlite_autoincrement=True,
 )
@@ -214,6 +216,7 @@ message = Table(
     _integer("flags"),
     _text("keywords"),  # separated by one space
     _ref("content", "content"),
+    Column("saved_at", BigInteger, nullable=True),  # in this mailbox
     PrimaryKeyConstraint("mailbox", "uid"),
     Index(None, "mailbox", "modseq"),
     Index(None, "content"),

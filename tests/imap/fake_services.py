@@ -1,8 +1,9 @@
 """The services the IMAP door asks, in memory: stored counters, MODSEQ, and watchers told after the change."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import accumulate
 
 from bmgate.domain.account import AccountId
@@ -19,6 +20,7 @@ from bmgate.domain.mailbox import (
     MailboxStatus,
     MessageHead,
     MessageRow,
+    NewMail,
     StoredMessage,
     Transfer,
 )
@@ -84,6 +86,9 @@ class FakeMailboxes:
         self._last_id = self._last_uidvalidity = 0
         self.reads = 0
         self.octets_read: list[int] = []  # by each call of `messages`
+        self.recent_from = 1_000_000  # the first UID that can be recent
+        self.claimed: dict[MailboxId, int] = {}
+        self.limit: int | None = None  # octets
         self.turns = 1  # of the loop that every call takes
 
     def of(self, account: AccountId) -> dict[str, FakeMailbox]:
@@ -113,7 +118,7 @@ class FakeMailboxes:
         box.rows[uid] = box.rows[uid]._replace(flags=flags, keywords=keywords, modseq=box.next_modseq())
         self._tell(box)
 
-    def _make(self, account: AccountId, name: str, kind: MailboxKind) -> None:
+    def _make(self, account: AccountId, name: str, kind: MailboxKind) -> Mailbox:
         self._last_id += 1
         self._last_uidvalidity = max(self._last_uidvalidity + 1, NOW)
         mailbox = Mailbox(
@@ -126,6 +131,7 @@ class FakeMailboxes:
             modseq=1,
         )
         self._boxes[account][name] = FakeMailbox(mailbox)
+        return mailbox
 
     def _named(self, account: AccountId, name: str) -> FakeMailbox:
         boxes = self.of(account)
@@ -155,12 +161,29 @@ class FakeMailboxes:
         rows = box.rows.values()
         unseen = sum(not row.flags & Flags.SEEN for row in rows)
         deleted = sum(bool(row.flags & Flags.DELETED) for row in rows)
-        return MailboxStatus(box.mailbox, len(rows), unseen, deleted, sum(map(len, box.raws.values())))
+        size = sum(map(len, box.raws.values()))
+        gone = sum(len(box.raws[row.uid]) for row in rows if row.flags & Flags.DELETED)
+        return MailboxStatus(box.mailbox, len(rows), unseen, deleted, size, gone)
 
-    async def open(self, account: AccountId, name: str) -> MailboxSnapshot:
+    async def quota(self, account: AccountId) -> tuple[int, int | None]:
+        await self._pause()
+        return sum(len(raw) for box in self.of(account).values() for raw in box.raws.values()), self.limit
+
+    def claim_recent(self, mailbox: MailboxId, uidnext: int) -> int:
+        first = max(self.claimed.get(mailbox, 1), self.recent_from)
+        self.claimed[mailbox] = uidnext
+        return first
+
+    def now(self) -> int:
+        return NOW + 1000
+
+    async def open(self, account: AccountId, name: str, read_only: bool = True) -> MailboxSnapshot:
         await self._pause()
         box = self._named(account, name)
-        return MailboxSnapshot(box.mailbox, [box.rows[uid] for uid in sorted(box.rows)])
+        mailbox = replace(box.mailbox, recent_uid=self.claimed.get(box.mailbox.id, self.recent_from))
+        if not read_only:
+            self.claim_recent(mailbox.id, mailbox.uidnext)
+        return MailboxSnapshot(mailbox, [box.rows[uid] for uid in sorted(box.rows)])
 
     async def changes(self, account: AccountId, mailbox: MailboxId, since_modseq: int) -> Changes:
         await self._pause()
@@ -173,7 +196,7 @@ class FakeMailboxes:
         await self._pause()
         self.reads += 1
         stored = self._stored(account, mailbox, uids)
-        return [MessageHead(one.uid, one.internaldate, one.header, one.index) for one in stored]
+        return [MessageHead(one.uid, one.internaldate, one.header, one.index, one.uuid) for one in stored]
 
     async def messages(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
@@ -193,7 +216,9 @@ class FakeMailboxes:
             raw, index = box.raws[uid], index_message(box.raws[uid])
             split = index.header_size
             date = box.rows[uid].internaldate
-            out.append(StoredMessage(uid, date, raw[:split], encode_index(index), raw[split:]))
+            out.append(
+                StoredMessage(uid, date, raw[:split], encode_index(index), raw[split:], sha256(raw).digest()[:16])
+            )
         return out
 
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
@@ -201,15 +226,15 @@ class FakeMailboxes:
         watchers.add(callback)
         return lambda: watchers.discard(callback)
 
-    async def create(self, account: AccountId, name: str) -> None:
+    async def create(self, account: AccountId, name: str) -> Mailbox:
         await self._pause()
         if name.lower() in SYNONYMS:
-            return
+            return self._named(account, name).mailbox
         if name in self.of(account):
             raise MailboxExists(f"mailbox {name!r} exists already")
         if not name or "//" in name or name.startswith(("/", "INBOX/")):
             raise NotAllowed("no such name")
-        self._make(account, name, MailboxKind.USER)
+        return self._make(account, name, MailboxKind.USER)
 
     async def delete(self, account: AccountId, name: str) -> None:
         await self._pause()
@@ -236,20 +261,13 @@ class FakeMailboxes:
         box = self._named(account, name)
         box.mailbox = replace(box.mailbox, subscribed=subscribed)
 
-    async def append(
-        self,
-        account: AccountId,
-        name: str,
-        raw: bytes,
-        flags: Flags,
-        keywords: Collection[str],
-        internaldate: int | None,
-    ) -> Transfer:
+    async def append_all(self, account: AccountId, name: str, mails: Sequence[NewMail]) -> Transfer:
         await self._pause()
         box = self._named(account, name)
-        uid = box.add(raw, flags, keywords, NOW if internaldate is None else internaldate)
+        dates = [NOW if mail.internaldate is None else mail.internaldate for mail in mails]
+        uids = [box.add(mail.raw, mail.flags, mail.keywords, date) for mail, date in zip(mails, dates, strict=True)]
         self._tell(box)
-        return Transfer(box.mailbox.uidvalidity, [], [uid])
+        return Transfer(box.mailbox.uidvalidity, [], uids)
 
     async def set_flags(
         self,
@@ -259,6 +277,7 @@ class FakeMailboxes:
         change: FlagChange,
         flags: Flags,
         keywords: Collection[str],
+        unchanged_since: int | None = None,
     ) -> list[MessageRow]:
         await self._pause()
         box = self._by_id(account, mailbox)
@@ -266,6 +285,8 @@ class FakeMailboxes:
         out = []
         for uid in sorted(set(uids) & box.rows.keys()):
             row = box.rows[uid]
+            if unchanged_since is not None and row.modseq > unchanged_since:
+                continue
             after = row._replace(
                 flags=_changed(row.flags, change, flags), keywords=_words(row.keywords, change, keywords)
             )

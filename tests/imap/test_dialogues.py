@@ -125,9 +125,21 @@ WORDS = [
     b"1:*", b"1", b"2,3:*", b"4294967295", b"(FLAGS)", b"(", b")", b"BODY[]", b"BODY[1.2.HEADER]<0.9>", b"ENVELOPE",
     b"FULL", b"+FLAGS", b"-FLAGS.SILENT", b"(\\Seen $x)", b"\\Deleted", b"INBOX", b"Sent", b"Nowhere", b'""', b'"*"',
     b"*%", b"NOT", b"OR", b"SUBJECT", b"BODY", b"x", b"SINCE", b"1-Jan-2026", b"UID 1:5", b"(MESSAGES UNSEEN)",
+    b"SORT", b"THREAD", b"REFERENCES", b"UTF-8", b"(REVERSE DATE SUBJECT)", b"ALL", b"$", b"RETURN (SAVE)", b"ENABLE",
+    b"RETURN (MIN MAX ALL COUNT)", b"MODSEQ", b"(CHANGEDSINCE 3 VANISHED)", b"(UNCHANGEDSINCE 4)", b"OLDER 5",
+    b"QRESYNC", b"UTF8=ACCEPT", b"IMAP4rev2", b"(QRESYNC (1795000000 3 1:4))", b"(CONDSTORE)", b"BINARY.PEEK[1]",
+    b"BINARY.SIZE[2]", b"PREVIEW", b"SAVEDATE", b"EMAILID", b"XLIST", b"GETQUOTAROOT", b"~{3+}\r\na\0b",
+    b"(SIZE HIGHESTMODSEQ MAILBOXID)",
     b"{2+}\r\nhi", b"{0+}\r\n", b'"\\""', b"&AOQ-", b"&", b"\xff", b"\0", b"\r", b"]", b"CREATE", b"RENAME", b"CLOSE",
 ]  # fmt: skip
 SENTENCES = [b"SELECT INBOX", b"NOOP", b"FETCH 1:* (FLAGS ENVELOPE)", b"UID STORE 1:* +FLAGS (\\Deleted)", b"EXPUNGE"]
+SENTENCES += [b"UID SORT (REVERSE FROM) UTF-8 ALL", b"THREAD REFERENCES UTF-8 ALL", b"FETCH 1:* (PREVIEW BINARY[1])"]
+SENTENCES += [
+    b"ENABLE QRESYNC",
+    b"SEARCH RETURN (SAVE COUNT) MODSEQ 1",
+    b"UID STORE $ (UNCHANGEDSINCE 9) FLAGS (\\Seen)",
+]
+SENTENCES += [b"APPEND INBOX {2+}\r\nhi (\\Seen) ~{3+}\r\na\0b", b"UID MOVE 2:3 Trash", b"COPY 1:2 INBOX"]
 
 
 @pytest.mark.parametrize("seed", range(8))

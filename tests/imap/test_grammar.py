@@ -12,7 +12,8 @@ from bmgate.imap.grammar import read_command
 from bmgate.imap.limits import ImapLimits, reader_limits
 from bmgate.imap.reader import CommandReader, RawCommand
 from bmgate.imap.search_keys import BadCharset
-from bmgate.imap.values import Attribute, BodySection, FlagList
+from bmgate.imap.search_values import Every
+from bmgate.imap.values import AppendedMail, Attribute, BodySection, FlagList
 from bmgate.mail.structure import Section
 
 EVERY_COMMAND = [
@@ -69,17 +70,17 @@ def test_quoted_strings_know_their_escapes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (b"{2+}\r\nhi", values.Append("Sent", FlagList(), None, b"hi")),
-        (b"(\\Seen) {2+}\r\nhi", values.Append("Sent", FlagList(Flags.SEEN), None, b"hi")),
-        (b'"01-Jan-2026 00:00:00 +0100" {2+}\r\nhi', values.Append("Sent", FlagList(), 1767222000, b"hi")),
+        (b"{2+}\r\nhi", AppendedMail(FlagList(), None, b"hi")),
+        (b"(\\Seen) {2+}\r\nhi", AppendedMail(FlagList(Flags.SEEN), None, b"hi")),
+        (b'"01-Jan-2026 00:00:00 +0100" {2+}\r\nhi', AppendedMail(FlagList(), 1767222000, b"hi")),
         (
             b'(\\Draft $X) " 1-Jan-2026 00:00:00 -0030" {2+}\r\nhi',
-            values.Append("Sent", FlagList(Flags.DRAFT, ("$X",)), 1767227400, b"hi"),
+            AppendedMail(FlagList(Flags.DRAFT, ("$X",)), 1767227400, b"hi"),
         ),
     ],
 )
-def test_append_takes_flags_and_date_or_neither(arguments: bytes, expected: values.Append) -> None:
-    assert command(b"APPEND Sent " + arguments) == expected
+def test_append_takes_flags_and_date_or_neither(arguments: bytes, expected: AppendedMail) -> None:
+    assert command(b"APPEND Sent " + arguments) == values.Append("Sent", (expected,))
 
 
 def test_inbox_is_found_in_any_case_and_other_names_keep_theirs() -> None:
@@ -153,7 +154,7 @@ def test_store_has_three_forms() -> None:
         b"STATUS INBOX ()",
         b"APPEND x (\\Seen)",
         b'APPEND x "32-Jan-2026 00:00:00 +0000" {1+}\r\nx',
-        b"APPEND x {1+}\r\nx {1+}\r\ny",
+        b"APPEND x {1+}\r\nx y",
         b'CREATE "a\x01b"',
         b"CREATE &AB",
         b"CREATE &A!-",
@@ -190,7 +191,7 @@ def test_other_charsets_are_refused() -> None:
 def test_one_hundred_search_keys_are_read() -> None:
     search = command(b"SEARCH " + b" ".join([b"SEEN"] * 100))
     assert isinstance(search, values.Search)
-    assert isinstance(search.key, values.Every)
+    assert isinstance(search.key, Every)
     assert len(search.key.keys) == 100
 
 

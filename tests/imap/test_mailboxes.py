@@ -20,6 +20,8 @@ async def test_select_tells_everything_a_client_needs(house: House, wire: Wire) 
         b"* OK [PERMANENTFLAGS (" + flags + b" \\*)] Flags that can be kept\r\n",
         b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % NOW,
         b"* OK [UIDNEXT 3] Next UID\r\n",
+        b"* OK [HIGHESTMODSEQ 4] Highest\r\n",
+        b"* OK [MAILBOXID (M%d)] Id\r\n" % NOW,
         b"OK [READ-WRITE] Done\r\n",
     ]
     examined = await wire.ask(b"EXAMINE INBOX")
@@ -135,7 +137,7 @@ async def test_response_codes_always_carry_text(house: House) -> None:
 async def test_namespace_enable_check_and_unselect_answer(house: House) -> None:
     wire = await house.selected()
     assert await wire.ok(b"NAMESPACE") == [b'* NAMESPACE (("" "/")) NIL NIL\r\n']
-    assert await wire.ok(b"ENABLE UTF8=ACCEPT QRESYNC") == [b"* ENABLED\r\n"]
+    assert await wire.ok(b"ENABLE X-NOTHING UTF8=ACCEPT") == [b"* ENABLED UTF8=ACCEPT\r\n"]
     await wire.ok(b"CHECK")
     await wire.ok(b"UNSELECT")
     assert (await wire.refused(b"CHECK")).startswith(b"BAD ")

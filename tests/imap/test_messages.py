@@ -241,7 +241,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("name", POISON)
-async def test_the_worst_mail_costs_one_ugly_field_and_not_the_session(house: House, name: str) -> None:
+async def test_i13_the_worst_mail_costs_one_ugly_field_and_not_the_session(house: House, name: str) -> None:
     house.services.mailboxes.fill("INBOX", POISON[name], mail("after"))
     wire = await house.selected()
     for item in [
@@ -258,12 +258,12 @@ async def test_the_worst_mail_costs_one_ugly_field_and_not_the_session(house: Ho
     assert b'"after"' in (await wire.ok(b"FETCH 2 ENVELOPE"))[0]
 
 
-async def test_a_huge_set_of_numbers_is_cut_with_what_exists(inbox: Wire) -> None:
+async def test_i3_a_huge_set_of_numbers_is_cut_with_what_exists(inbox: Wire) -> None:
     assert len(await inbox.ok(b"FETCH 1:4294967295,4294967295:1,*:* FLAGS")) == 3
     assert await inbox.ok(b"SEARCH UID 1:4294967295") == [b"* SEARCH 1 2 3\r\n"]
 
 
-async def test_a_search_that_takes_too_long_is_refused_and_others_go_on(
+async def test_i6_a_search_that_takes_too_long_is_refused_and_others_go_on(
     make_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: object) -> None:

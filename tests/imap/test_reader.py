@@ -56,13 +56,13 @@ def test_an_empty_literal_is_a_literal() -> None:
     assert read(b"a LOGIN {0}\r\n {0+}\r\n\r\n").out == [RawCommand((b"a LOGIN ", b"", b" ", b"", b""))]
 
 
-def test_a_huge_literal_is_refused_before_the_continuation() -> None:
+def test_i2_a_huge_literal_is_refused_before_the_continuation() -> None:
     reading = read(b"a APPEND x {999999999999}\r\nb NOOP\r\n")
     assert reading.asked == 0
     assert reading.out == [Rejected(b"a", b"NO", b"TOOBIG", b"Literal too long", False), RawCommand((b"b NOOP",))]
 
 
-def test_a_negative_literal_is_text() -> None:
+def test_i1_a_negative_literal_is_text() -> None:
     reading = read(b"a LOGIN {-5}\r\n")
     assert reading.out == [RawCommand((b"a LOGIN {-5}",))]
     with pytest.raises(BadSyntax):
@@ -70,7 +70,7 @@ def test_a_negative_literal_is_text() -> None:
 
 
 @pytest.mark.parametrize("size", [51, 101, 400])
-def test_a_refused_literal_never_becomes_a_command(size: int) -> None:
+def test_i2_a_refused_literal_never_becomes_a_command(size: int) -> None:
     evil = b"x DELETE INBOX\r\n".ljust(size, b"\n")
     reading = read(b"a LOGIN {%d+}\r\n%b pw {7+}\r\nb NOOP\n\r\nc NOOP\r\n" % (size, evil))
     assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Literal too long", False), RawCommand((b"c NOOP",))]
@@ -94,19 +94,19 @@ def test_a_long_line_is_refused_with_its_tag_and_the_next_is_read() -> None:
     assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Command line too long", False), RawCommand((b"b NOOP",))]
 
 
-def test_a_line_without_end_is_not_held() -> None:
+def test_i15_a_line_without_end_is_not_held() -> None:
     reading = Reading().feed(*[b"x" * 100] * 20)
     assert reading.reader.buffered < 300
     assert [item.fatal for item in reading.out if isinstance(item, Rejected)] == [True]
 
 
 @pytest.mark.parametrize("literal", [b"{4294967295}", b"{1025}", b"{4096+}", b"{99999999999999999999}"])
-def test_before_login_a_large_literal_is_fatal(literal: bytes) -> None:
+def test_i1_before_login_a_large_literal_is_fatal(literal: bytes) -> None:
     reading = read(b"a LOGIN " + literal + b"\r\n", reader_limits(ImapLimits(), logged_in=False))
     assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Literal too long", True)]
 
 
-def test_before_login_the_sum_of_literals_is_bounded() -> None:
+def test_i1_before_login_the_sum_of_literals_is_bounded() -> None:
     reading = read(b"a X" + b" {1000+}\r\n" * 1 + b"x" * 1000, reader_limits(ImapLimits(), logged_in=False))
     for _ in range(9):
         reading.feed(b" {1000+}\r\n" + b"x" * 1000)
@@ -137,7 +137,50 @@ def test_the_outcome_does_not_depend_on_the_portions(data: bytes, draw: st.DataO
     assert split.asked == whole.asked
 
 
-@given(st.lists(st.binary(max_size=40)).map(b" ".join), st.data())
+_COMMANDS = st.sampled_from(
+    [
+        b"SELECT x",
+        b"UID FETCH 1:*",
+        b"STORE 1",
+        b"SEARCH",
+        b"UID SORT",
+        b"THREAD REFERENCES UTF-8",
+        b"APPEND x",
+        b"LIST",
+    ]
+)
+_ARGUMENTS = st.sampled_from(
+    [
+        *(b"(QRESYNC (1 2 1:3 (1 2)))", b"(CONDSTORE)", b"(FLAGS MODSEQ)", b"(CHANGEDSINCE 1 VANISHED)", b"ALL", b"$"),
+        *(b"(UNCHANGEDSINCE 5)", b"+FLAGS (\\Seen $x)", b"RETURN (MIN SAVE)", b"CHARSET UTF-8", b"SUBJECT {2+}\r\nhi"),
+        *(
+            b"(REVERSE DATE)",
+            b"UTF-8",
+            b"~{3+}\r\na\0b",
+            b"{2}\r\nhi",
+            b"UTF8 (~{1+}\r\nx)",
+            b'"" *',
+            b"()",
+            b"OLDER 5",
+        ),
+        *(
+            b"BINARY.PEEK[1]<0.9>",
+            b"BODY[HEADER.FIELDS (a b)]",
+            b'"\\""',
+            b"\xff",
+            b"1:*",
+            b"PREVIEW (LAZY)",
+            b"MODSEQ 3",
+        ),
+    ]
+)
+_SENTENCES = st.tuples(_COMMANDS, st.lists(_ARGUMENTS, max_size=4)).map(lambda it: b"a " + b" ".join([it[0], *it[1]]))
+
+
+@given(
+    st.one_of(st.lists(st.binary(max_size=40)).map(b" ".join), st.lists(_SENTENCES, min_size=1).map(b"\r\n".join)),
+    st.data(),
+)
 def test_grammar_gives_the_same_for_every_split_and_only_its_own_errors(data: bytes, draw: st.DataObject) -> None:
     def outcomes(reading: Reading) -> list[object]:
         out: list[object] = []

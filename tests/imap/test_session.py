@@ -19,7 +19,7 @@ PLAIN = b64encode(b"alice\0alice\0" + SECRET)
 async def test_the_greeting_names_capabilities_and_no_version_or_host(house: House) -> None:
     wire = await house.dial()
     greeting = await wire.line()
-    assert greeting.startswith(b"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ")
+    assert greeting.startswith(b"* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ")
     assert b"AUTH=PLAIN AUTH=LOGIN" in greeting
     assert b"bmgate" not in greeting
 
@@ -54,7 +54,7 @@ async def test_login_select_and_fetch_in_one_segment_work_in_order_however_slow_
         b"AUTHENTICATE PLAIN\r\n" + PLAIN,
     ],
 )
-async def test_a_password_with_quotes_and_umlauts_works_in_every_form(house: House, login: bytes) -> None:
+async def test_i12_a_password_with_quotes_and_umlauts_works_in_every_form(house: House, login: bytes) -> None:
     wire = await house.connect()
     await wire.send(b"x " + login + b"\r\n")
     assert (await wire.until(b"x"))[-1].startswith(b"x OK [CAPABILITY ")
@@ -81,7 +81,7 @@ async def test_only_ones_own_identity_may_be_assumed(house: House) -> None:
     assert answer.startswith(b"NO [AUTHORIZATIONFAILED] ")
 
 
-async def test_failed_logins_are_counted_and_the_session_stays_usable_until_the_limit(house: House) -> None:
+async def test_i9_failed_logins_are_counted_and_the_session_stays_usable_until_the_limit(house: House) -> None:
     wire = await house.connect()
     for _ in range(4):
         assert (await wire.refused(b"LOGIN alice wrong")).startswith(b"NO [AUTHENTICATIONFAILED] ")
@@ -98,14 +98,14 @@ async def test_commands_wait_for_their_state(house: House) -> None:
     assert (await wire.refused(b"LOGIN alice x")).startswith(b"BAD ")
 
 
-async def test_twenty_bad_commands_end_the_session(wire: Wire) -> None:
+async def test_i15_twenty_bad_commands_end_the_session(wire: Wire) -> None:
     await wire.send(b"x NONSENSE\r\n" * 25)
     answer = await wire.rest()
     assert answer.count(b"x BAD ") == 20
     assert b"* BYE Too many bad commands\r\n" in answer
 
 
-async def test_a_line_of_64_kib_works_and_a_longer_one_is_bad_with_a_code(wire: Wire) -> None:
+async def test_i15_a_line_of_64_kib_works_and_a_longer_one_is_bad_with_a_code(wire: Wire) -> None:
     await wire.ok(b"SELECT INBOX")
     numbers = b",".join(b"%d" % n for n in range(1, 30_000, 3))[:65_000].rpartition(b",")[0]
     assert await wire.ok(b"UID FETCH " + numbers + b" FLAGS") == []
@@ -113,7 +113,7 @@ async def test_a_line_of_64_kib_works_and_a_longer_one_is_bad_with_a_code(wire: 
     await wire.ok(b"NOOP")
 
 
-async def test_nothing_of_ten_thousand_pipelined_commands_is_lost(wire: Wire) -> None:
+async def test_i8_nothing_of_ten_thousand_pipelined_commands_is_lost(wire: Wire) -> None:
     sending = asyncio.create_task(wire.send(b"".join(b"p%d NOOP\r\n" % n for n in range(10_000))))
     lines = await wire.until(b"p9999")
     await sending
@@ -132,7 +132,7 @@ async def test_an_inactive_session_ends(make_house: Callable[..., House]) -> Non
     assert await (await house.logged_in()).rest() == b"* BYE Inactive for too long\r\n"
 
 
-async def test_too_many_connections_are_refused_and_room_comes_back(make_house: Callable[..., House]) -> None:
+async def test_i8_too_many_connections_are_refused_and_room_comes_back(make_house: Callable[..., House]) -> None:
     house = make_house(ImapLimits(connections_per_source=2, connections_per_user=1))
     first, second = await house.connect(), await house.connect()
     third = await house.dial()
@@ -144,7 +144,7 @@ async def test_too_many_connections_are_refused_and_room_comes_back(make_house: 
     await second.ok(b"AUTHENTICATE PLAIN " + PLAIN)
 
 
-async def test_id_tells_a_name_and_no_more(house: House) -> None:
+async def test_i20_id_tells_a_name_and_no_more(house: House) -> None:
     wire = await house.connect()
     assert await wire.ok(b'ID ("name" "x" "version" NIL)') == [b'* ID ("name" "bmgate")\r\n']
     assert await wire.ok(b"ID NIL") == [b'* ID ("name" "bmgate")\r\n']
@@ -165,7 +165,7 @@ async def test_idle_pushes_at_once_and_only_done_ends_it(house: House) -> None:
     assert await wire.until(b"k") == [b"i OK Done\r\n", b"k OK Done\r\n"]
 
 
-async def test_idle_ends_at_its_limit(make_house: Callable[..., House]) -> None:
+async def test_i8_idle_ends_at_its_limit(make_house: Callable[..., House]) -> None:
     house = make_house(ImapLimits(idle_seconds=0.05))
     wire = await house.logged_in()
     await wire.send(b"i IDLE\r\n")
@@ -184,7 +184,7 @@ async def test_stopping_says_bye_to_everyone_within_a_second(house: House) -> No
     assert time.monotonic() - began < 1
 
 
-async def test_a_client_that_does_not_read_is_bounded_and_dropped(make_house: Callable[..., House]) -> None:
+async def test_i7_a_client_that_does_not_read_is_bounded_and_dropped(make_house: Callable[..., House]) -> None:
     house = make_house(ImapLimits(stall_seconds=0.2))
     house.services.mailboxes.fill("INBOX", *[mail(body="x" * 100_000)] * 400)
     wire = await house.selected()
@@ -223,7 +223,7 @@ async def test_i7_a_huge_mail_is_sent_at_the_pace_of_the_client(house: House, mo
     assert max(sizes) <= 256 * 1024
 
 
-async def test_what_a_client_began_to_change_is_finished_when_it_goes_away(house: House) -> None:
+async def test_i17_what_a_client_began_to_change_is_finished_when_it_goes_away(house: House) -> None:
     house.services.mailboxes.fill("INBOX", mail())
     first = await house.selected()
     (connection,) = house.factory.connections.members
@@ -261,7 +261,7 @@ async def test_errors_of_the_services_leave_the_session_usable(house: House, mon
 
     wire = await house.selected()
     with monkeypatch.context() as patch:
-        patch.setattr(house.services.mailboxes, "append", busy)
+        patch.setattr(house.services.mailboxes, "append_all", busy)
         patch.setattr(house.services.mailboxes, "changes", busy)
         assert await wire.refused(b"APPEND INBOX {1+}\r\nx") == b"NO [UNAVAILABLE] the database did not answer\r\n"
         await wire.ok(b"NOOP")

@@ -42,12 +42,13 @@ async def test_a_mailbox_lives_through_all_commands(connect: Connect) -> None:
     big = mail("big", os.urandom(600_000).hex())
     for raw in [mail("one"), mail("two"), big]:
         await wire.ok(b"APPEND INBOX ($Label1) {%d+}\r\n%b" % (len(raw), raw))
-    assert b"* 3 EXISTS\r\n" in await wire.ok(b"SELECT INBOX")
-    await other.ok(b"SELECT INBOX")
+    assert (await wire.ok(b"SELECT INBOX"))[1:3] == [b"* 3 EXISTS\r\n", b"* 3 RECENT\r\n"]
+    assert b"* 0 RECENT\r\n" in await other.ok(b"SELECT INBOX")
     await other.send(b"i IDLE\r\n")
     await other.line()
     assert await wire.ok(b"FETCH 3 BODY.PEEK[]") == [b"* 3 FETCH (BODY[] {%d}\r\n%b)\r\n" % (len(big), big)]
-    assert (await wire.ok(b"FETCH 1 (FLAGS RFC822.SIZE)"))[0].startswith(b"* 1 FETCH (FLAGS ($Label1) RFC822.SIZE ")
+    (first,) = await wire.ok(b"FETCH 1 (FLAGS RFC822.SIZE)")
+    assert first.startswith(b"* 1 FETCH (FLAGS (\\Recent $Label1) RFC822.SIZE ")
     assert await wire.ok(b"UID SEARCH SUBJECT two") == [b"* SEARCH 2\r\n"]
     assert await wire.ok(b"STORE 2 +FLAGS.SILENT (\\Deleted)") == []
     assert await other.line() == b"* 2 FETCH (UID 2 FLAGS (\\Deleted $Label1))\r\n"
@@ -76,3 +77,25 @@ async def test_mailboxes_are_made_renamed_listed_and_removed(connect: Connect) -
     assert (await wire.refused(b"COPY 1 x")).startswith(b"BAD ")
     assert (await wire.refused(b"CREATE inbox")).startswith(b"NO ")
     assert (await wire.refused(b"DELETE Sent")).startswith(b"NO [CANNOT] ")
+
+
+async def test_a_client_comes_back_to_a_mailbox_that_has_forgotten(connect: Connect) -> None:
+    """Expunges are remembered up to a bound; behind it, all that is not there is told as vanished."""
+    wire = await connect()
+    for number in range(4):
+        raw = mail(f"mail {number}")
+        await wire.ok(b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
+    await wire.ok(b"ENABLE QRESYNC")
+    selected = await wire.ok(b"SELECT INBOX")
+    validity = int(b"".join(selected).split(b"UIDVALIDITY ")[1].split(b"]")[0])
+    await wire.ok(b"STORE 2 +FLAGS.SILENT (\\Deleted)")
+    assert (await wire.ask(b"EXPUNGE"))[0] == b"* VANISHED 2\r\n"
+    again = await wire.ok(b"SELECT INBOX (QRESYNC (%d 5 1:4))" % validity)
+    assert again[-1] == b"* VANISHED (EARLIER) 2\r\n"
+    forgotten = await wire.ok(b"SELECT INBOX (QRESYNC (%d 1))" % validity)
+    assert forgotten[-4] == b"* VANISHED (EARLIER) 2\r\n"
+    (date,) = await wire.ok(b"UID FETCH 1 (SAVEDATE EMAILID)")
+    assert date.startswith(b'* 1 FETCH (UID 1 SAVEDATE "')
+    assert await wire.ok(b"GETQUOTAROOT INBOX") != []
+    lines = await wire.ok(b"UID THREAD REFERENCES UTF-8 ALL")
+    assert lines == [b"* THREAD (1)(3)(4)\r\n"]

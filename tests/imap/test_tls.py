@@ -61,20 +61,20 @@ async def test_starttls_without_a_certificate_is_bad(house: House) -> None:
 
 
 @pytest.mark.parametrize("behind", [b"b " + LOGIN + b"\r\n", b"b NOOP\r\nc NOOP\r\n", b"b", b"b LOGIN {100+}\r\n"])
-async def test_octets_behind_starttls_in_one_segment_end_the_connection(guarded: House, behind: bytes) -> None:
+async def test_i11_octets_behind_starttls_in_one_segment_end_the_connection(guarded: House, behind: bytes) -> None:
     wire = await guarded.connect()
     await wire.send(b"a STARTTLS\r\n" + behind)
     assert await wire.rest() == b"* BYE Octets behind STARTTLS\r\n"
     assert guarded.services.accounts.seen == []
 
 
-async def test_commands_before_starttls_are_answered_and_those_behind_are_not(guarded: House) -> None:
+async def test_i11_commands_before_starttls_are_answered_and_those_behind_are_not(guarded: House) -> None:
     wire = await guarded.connect()
     await wire.send(b"x NOOP\r\na STARTTLS\r\nb NOOP\r\n")
     assert await wire.rest() == b"x OK Done\r\n* BYE Octets behind STARTTLS\r\n"
 
 
-async def test_octets_in_clear_behind_the_answer_never_become_commands(guarded: House) -> None:
+async def test_i11_octets_in_clear_behind_the_answer_never_become_commands(guarded: House) -> None:
     wire = await guarded.connect()
     await wire.ok(b"STARTTLS")
     await wire.send(b"b " + LOGIN + b"\r\n")
@@ -82,7 +82,7 @@ async def test_octets_in_clear_behind_the_answer_never_become_commands(guarded: 
     assert guarded.services.accounts.seen == []
 
 
-async def test_a_literal_begun_before_starttls_is_forgotten(guarded: House, client_tls: ssl.SSLContext) -> None:
+async def test_i11_a_literal_begun_before_starttls_is_forgotten(guarded: House, client_tls: ssl.SSLContext) -> None:
     wire = await guarded.connect()
     await wire.send(b"a STARTTLS {3}\r\n")
     assert await wire.line() == b"+ OK\r\n"

@@ -29,6 +29,8 @@ BREACHES = [
     ("U4", "DELETE FROM content_blob"),
     ("U4", "UPDATE content SET uuid = (SELECT uuid FROM account)"),
     ("U5", "UPDATE mailbox SET modseq = 0"),
+    ("U5", "UPDATE mailbox SET purged_modseq = modseq + 1"),
+    ("U7", "UPDATE mailbox SET recent_uid = uidnext + 1"),
     ("quota", "UPDATE account SET used_bytes = used_bytes + 1"),
     ("keys", "UPDATE identity SET signing_key = encryption_key"),
     ("keys", "UPDATE identity SET sealed_encryption_key = sealed_signing_key"),

@@ -143,7 +143,7 @@ async def test_mail_comes_back_byte_by_byte(database: SealedDatabase, alice: Acc
     heads = await database.read(lambda store: store.account(alice.id).messages.heads(inbox, [6, 2]))
     assert [(head.uid, head.header) for head in heads] == [(2, contents[1].header), (6, contents[5].header)]
     rows = await database.read(lambda store: store.account(alice.id).messages.rows(inbox))
-    assert rows[0] == MessageRow(1, rows[0].modseq, Flags.SEEN, ("$x",), NOW)
+    assert rows[0] == MessageRow(1, rows[0].modseq, Flags.SEEN, ("$x",), NOW, NOW)
     assert type(rows[0].flags) is Flags
 
 

@@ -22,6 +22,7 @@ from bmgate.domain.mailbox import (
     MessageHead,
     MessageRow,
     NewContent,
+    SentCopy,
     StoredMessage,
 )
 from bmgate.domain.outbox import (
@@ -94,7 +95,13 @@ class AccountMailboxes(Protocol):
 
     def set_subscribed(self, mailbox: MailboxId, subscribed: bool) -> None: ...
 
-    def status(self, mailbox: MailboxId) -> MailboxStatus: ...
+    def status(self, mailbox: MailboxId, recent_uid: int = 1) -> MailboxStatus:
+        """With the messages from `recent_uid` on counted as recent, if the mailbox does not say a later one."""
+        ...
+
+    def claim_recent(self, mailbox: MailboxId, uid: int) -> None:
+        """Messages below `uid` are recent for no further session."""
+        ...
 
 
 class AccountMessages(Protocol):
@@ -102,7 +109,9 @@ class AccountMessages(Protocol):
 
     def rows(self, mailbox: MailboxId) -> list[MessageRow]: ...
 
-    def changes(self, mailbox: MailboxId, since_modseq: int) -> Changes: ...
+    def changes(self, mailbox: MailboxId, since_modseq: int) -> Changes:
+        """Where the memory of expunges does not reach back so far, all UIDs that are not there count as expunged."""
+        ...
 
     def heads(self, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]: ...
 
@@ -121,27 +130,58 @@ class AccountMessages(Protocol):
         ...
 
     def append(
-        self, mailbox: MailboxId, content: ContentId, flags: Flags, keywords: Collection[str], internaldate: int
-    ) -> MessageRow: ...
+        self,
+        mailbox: MailboxId,
+        content: ContentId,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int,
+        saved_at: int | None = None,
+    ) -> MessageRow:
+        """Saved at its internaldate, if nothing else is said."""
+        ...
 
     def set_flags(
-        self, mailbox: MailboxId, uids: Collection[int], change: FlagChange, flags: Flags, keywords: Collection[str]
+        self,
+        mailbox: MailboxId,
+        uids: Collection[int],
+        change: FlagChange,
+        flags: Flags,
+        keywords: Collection[str],
+        unchanged_since: int | None = None,
     ) -> list[MessageRow]:
-        """The rows as they are afterwards; MODSEQ rises where something changed."""
+        """The rows as they are afterwards; MODSEQ rises where something changed.
+
+        Rows that changed after the MODSEQ `unchanged_since` are left alone and left out.
+        """
         ...
 
     def expunge(self, mailbox: MailboxId, uids: Collection[int]) -> list[int]:
         """Which of them were there; contents nobody shows any more go too."""
         ...
 
-    def copy(self, mailbox: MailboxId, uids: Collection[int], target: MailboxId) -> list[tuple[int, int]]:
+    def copy(
+        self, mailbox: MailboxId, uids: Collection[int], target: MailboxId, saved_at: int | None = None
+    ) -> list[tuple[int, int]]:
         """Pairs of source and new UID; flags, keywords and internaldate travel along."""
         ...
 
     def find_by_message_id(self, mailbox: MailboxId, message_id: str) -> list[MessageRow]: ...
 
+    def sent_copies(self, mailbox: MailboxId, message_id: str) -> list[SentCopy]:
+        """The mails of that Message-ID, by UID."""
+        ...
+
+    def client_copy_tag(self, message_id: str) -> bytes:
+        """The `NewContent.vector_tag` of a copy in Sent that a client stored."""
+        ...
+
     def message_id_tag(self, message_id: str) -> bytes:
         """The tag under which `NewContent.message_id_tag` stores a Message-ID."""
+        ...
+
+    def used_octets(self) -> int:
+        """What the account's mail counts against its quota."""
         ...
 
     def status_keywords(self, content: ContentId, remove: Collection[str], add: Collection[str]) -> list[MailboxId]:

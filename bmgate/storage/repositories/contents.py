@@ -125,7 +125,7 @@ class ContentReader:
         for uid, group in groupby(chunks, key=itemgetter(0)):
             own = list(group)
             header, index = _split_header(self._blob(self._key(own[0]), own))
-            yield MessageHead(uid, own[0][1], header, index)
+            yield MessageHead(uid, own[0][1], header, index, own[0][2])
 
     def messages(self, chunks: Iterable[Any]) -> Iterator[StoredMessage]:
         """From chunks of both kinds, ordered by UID, kind and number."""
@@ -134,7 +134,7 @@ class ContentReader:
             key = self._key(own[0])
             header, index = _split_header(self._blob(key, [chunk for chunk in own if chunk[5] == HEADER]))
             body = self._blob(key, [chunk for chunk in own if chunk[5] == BODY])
-            yield StoredMessage(uid, own[0][1], header, index, body)
+            yield StoredMessage(uid, own[0][1], header, index, body, own[0][2])
 
     def _key(self, chunk: Chunk) -> bytes:
         sealed = chunk[4]

@@ -90,11 +90,20 @@ class AccountMailboxRepository:
         """Raises MailboxMissing."""
         self._change(mailbox, subscribed=subscribed)
 
-    def status(self, mailbox: MailboxId) -> MailboxStatus:
-        """Raises MailboxMissing."""
+    def status(self, mailbox: MailboxId, recent_uid: int = 1) -> MailboxStatus:
+        """With the messages from `recent_uid` on counted as recent, if the mailbox does not say a later one.
+
+        Raises MailboxMissing.
+        """
         found = self.get(mailbox)
-        total, unseen, deleted, size = self.scope.connection.execute(_COUNTS, {"mailbox": found.id}).one()
-        return MailboxStatus(found, total, unseen, deleted, int(size))
+        where = {"mailbox": found.id, "recent": max(found.recent_uid, recent_uid)}
+        total, unseen, deleted, *sums = self.scope.connection.execute(_COUNTS, where).one()
+        return MailboxStatus(found, total, unseen, deleted, *map(int, sums))
+
+    def claim_recent(self, mailbox: MailboxId, uid: int) -> None:
+        """Messages below `uid` are recent for no further session. Raises MailboxMissing."""
+        mine = (mailboxes.c.id == self.get(mailbox).id, func.coalesce(mailboxes.c.recent_uid, 0) < uid)
+        self.scope.connection.execute(update(mailboxes).where(*mine).values(recent_uid=uid))
 
     def _change(self, mailbox: MailboxId, **values: object) -> None:
         self.scope.connection.execute(update(mailboxes).where(mailboxes.c.id == self.get(mailbox).id).values(values))
@@ -119,11 +128,12 @@ class AccountMailboxRepository:
         name = SPECIAL_MAILBOXES.get(kind)  # never renamed, so a locked account has them too
         if name is None:
             name = self.scope.keys.open(row.sealed_name, b"mailbox", row.name_tag).decode()
-        return Mailbox(MailboxId(row.id), name, kind, row.subscribed, row.uidvalidity, row.uidnext, row.modseq)
+        recent = row.recent_uid or 1
+        return Mailbox(MailboxId(row.id), name, kind, row.subscribed, row.uidvalidity, row.uidnext, row.modseq, recent)
 
 
-def _count_flag(flag: Flags, present: int) -> Any:
-    return func.coalesce(func.sum(case((messages.c.flags.op("&")(int(flag)) == present, 1), else_=0)), 0)
+def _count_flag(flag: Flags, present: int, each: Any = 1) -> Any:
+    return func.coalesce(func.sum(case((messages.c.flags.op("&")(int(flag)) == present, each), else_=0)), 0)
 
 
 _COUNTS = (
@@ -132,6 +142,8 @@ _COUNTS = (
         _count_flag(Flags.SEEN, 0),
         _count_flag(Flags.DELETED, int(Flags.DELETED)),
         func.coalesce(func.sum(contents.c.size_class), 0),
+        _count_flag(Flags.DELETED, int(Flags.DELETED), contents.c.size_class),
+        func.coalesce(func.sum(case((messages.c.uid >= bindparam("recent"), 1), else_=0)), 0),
     )
     .select_from(messages.join(contents, contents.c.id == messages.c.content))
     .where(messages.c.mailbox == bindparam("mailbox"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, literal, select, update
+from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
 
 from bmgate.domain.mailbox import (
     Changes,
@@ -18,20 +18,23 @@ from bmgate.domain.mailbox import (
     MessageHead,
     MessageRow,
     NewContent,
+    SentCopy,
     StoredMessage,
 )
 from bmgate.errors import MailboxMissing, MessageMissing
 from bmgate.storage.repositories.contents import HEADER, add_content, content_reader, delete_unshown
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, portions
+from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
 from bmgate.storage.schema import content_blob as blobs
 from bmgate.storage.schema import expunged
 from bmgate.storage.schema import mailbox as mailboxes
 from bmgate.storage.schema import message as messages
+from bmgate.storage.schema import submission as submissions
 
 _FLAGS = tuple(Flags(bits) for bits in range(int(sum(Flags)) + 1))  # calling the enum costs 1 us a row
 
-_COUNTERS = select(mailboxes.c.uidnext, mailboxes.c.modseq).where(
+_COUNTERS = select(mailboxes.c.uidnext, mailboxes.c.modseq, mailboxes.c.purged_modseq).where(
     mailboxes.c.id == bindparam("mailbox"), mailboxes.c.account == bindparam("account")
 )
 _ADVANCE = (
@@ -41,7 +44,14 @@ _ADVANCE = (
     .returning(mailboxes.c.uidnext, mailboxes.c.modseq)
 )
 _ROWS = (
-    select(messages.c.uid, messages.c.modseq, messages.c.flags, messages.c.keywords, messages.c.internaldate)
+    select(
+        messages.c.uid,
+        messages.c.modseq,
+        messages.c.flags,
+        messages.c.keywords,
+        messages.c.internaldate,
+        messages.c.saved_at,
+    )
     .where(messages.c.mailbox == bindparam("mailbox"))
     .order_by(messages.c.uid)
 )
@@ -51,6 +61,16 @@ _EXPUNGED = (
     select(expunged.c.uid)
     .where(expunged.c.mailbox == bindparam("mailbox"), expunged.c.modseq > bindparam("since"))
     .order_by(expunged.c.uid)
+)
+_UIDS = select(messages.c.uid).where(messages.c.mailbox == bindparam("mailbox"))
+EXPUNGES_KEPT = 20_000  # per mailbox, and as many more as one expunge or so removes
+_EXPUNGES_BETWEEN = 64
+_OLDEST_KEPT = (
+    select(expunged.c.modseq)
+    .where(expunged.c.mailbox == bindparam("mailbox"))
+    .order_by(expunged.c.modseq.desc())
+    .limit(1)
+    .offset(bindparam("kept"))
 )
 _INSERT = insert(messages)
 _OWN_CONTENT = select(contents.c.id).where(
@@ -108,12 +128,17 @@ class AccountMessageRepository:
         return _read_rows(self.scope.connection.execute(_ROWS, {"mailbox": mailbox}).all())
 
     def changes(self, mailbox: MailboxId, since_modseq: int) -> Changes:
-        """Raises MailboxMissing."""
-        uidnext, modseq = self._counters(mailbox)
+        """Where the memory of expunges does not reach back so far, all UIDs that are not there count as expunged.
+
+        Raises MailboxMissing.
+        """
+        uidnext, modseq, purged = self._marks(mailbox)
         where = {"mailbox": mailbox, "since": since_modseq}
         updated = _read_rows(self.scope.connection.execute(_CHANGED_ROWS, where))
-        gone = self.scope.connection.execute(_EXPUNGED, where).scalars()
-        return Changes(modseq, uidnext, updated, list(gone))
+        if since_modseq >= purged:
+            return Changes(modseq, uidnext, updated, list(self.scope.connection.execute(_EXPUNGED, where).scalars()))
+        present = set(self.scope.connection.execute(_UIDS, {"mailbox": mailbox}).scalars())
+        return Changes(modseq, uidnext, updated, [uid for uid in range(1, uidnext) if uid not in present])
 
     def heads(self, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
         """Raises MailboxMissing, AccountLocked."""
@@ -146,20 +171,39 @@ class AccountMessageRepository:
         return next(content_reader(self.scope).messages(chunks), None)
 
     def append(
-        self, mailbox: MailboxId, content: ContentId, flags: Flags, keywords: Collection[str], internaldate: int
+        self,
+        mailbox: MailboxId,
+        content: ContentId,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int,
+        saved_at: int | None = None,
     ) -> MessageRow:
-        """Raises MailboxMissing, or MessageMissing for a content of nobody or somebody else."""
+        """Saved at its internaldate, if nothing else is said.
+
+        Raises MailboxMissing, or MessageMissing for a content of nobody or somebody else.
+        """
         self._require_content(content)
         uidnext, modseq = self._advance(mailbox, uids=1)
-        row = MessageRow(uidnext - 1, modseq, flags, _with_keywords((), keywords), internaldate)
+        saved = internaldate if saved_at is None else saved_at
+        row = MessageRow(uidnext - 1, modseq, flags, _with_keywords((), keywords), internaldate, saved)
         self._insert(mailbox, [(row, content)])
         return row
 
     def set_flags(
-        self, mailbox: MailboxId, uids: Collection[int], change: FlagChange, flags: Flags, keywords: Collection[str]
+        self,
+        mailbox: MailboxId,
+        uids: Collection[int],
+        change: FlagChange,
+        flags: Flags,
+        keywords: Collection[str],
+        unchanged_since: int | None = None,
     ) -> list[MessageRow]:
-        """The rows as they are afterwards; MODSEQ rises where something changed."""
-        return self._change(mailbox, uids, lambda row: _changed(row, change, flags, keywords))
+        """The rows as they are afterwards; MODSEQ rises where something changed.
+
+        Rows that changed after the MODSEQ `unchanged_since` are left alone and left out.
+        """
+        return self._change(mailbox, uids, lambda row: _changed(row, change, flags, keywords), unchanged_since)
 
     def expunge(self, mailbox: MailboxId, uids: Collection[int]) -> list[int]:
         """Which of them were there; contents nobody shows any more go too."""
@@ -173,10 +217,13 @@ class AccountMessageRepository:
             self.scope.connection.execute(delete(messages).where(*where))
         gone = [{"mailbox": mailbox, "uid": uid, "modseq": modseq} for uid, _ in doomed]
         self.scope.connection.execute(insert(expunged), gone)
+        self._forget_expunged(mailbox, modseq, len(gone))
         delete_unshown(self.scope, [content for _, content in doomed])
         return [uid for uid, _ in doomed]
 
-    def copy(self, mailbox: MailboxId, uids: Collection[int], target: MailboxId) -> list[tuple[int, int]]:
+    def copy(
+        self, mailbox: MailboxId, uids: Collection[int], target: MailboxId, saved_at: int | None = None
+    ) -> list[tuple[int, int]]:
         """Pairs of source and new UID; flags, keywords and internaldate travel along."""
         self._counters(mailbox)
         self._counters(target)
@@ -186,7 +233,7 @@ class AccountMessageRepository:
             return []
         uidnext, modseq = self._advance(target, uids=len(rows))
         first = uidnext - len(rows)
-        copies = [row._replace(uid=first + place, modseq=modseq) for place, row in enumerate(rows)]
+        copies = [row._replace(uid=first + place, modseq=modseq, saved_at=saved_at) for place, row in enumerate(rows)]
         self._insert(target, zip(copies, shown, strict=True))
         return [(row.uid, copy.uid) for row, copy in zip(rows, copies, strict=True)]
 
@@ -200,9 +247,38 @@ class AccountMessageRepository:
         query = _ROWS.join(contents, contents.c.id == messages.c.content).where(*mine)
         return _read_rows(self.scope.connection.execute(query, {"mailbox": mailbox}))
 
+    def sent_copies(self, mailbox: MailboxId, message_id: str) -> list[SentCopy]:
+        """The mails of that Message-ID, by UID."""
+        client = self.client_copy_tag(message_id)
+        submitted = exists().where(submissions.c.sent_content == contents.c.id)
+        query = (
+            select(messages.c.uid, messages.c.internaldate, messages.c.keywords, submitted, contents.c.vector_tag)
+            .select_from(messages.join(contents, contents.c.id == messages.c.content))
+            .where(
+                messages.c.mailbox == mailbox,
+                contents.c.account == self.scope.account.id,
+                contents.c.message_id_tag == self.message_id_tag(message_id),
+            )
+            .order_by(messages.c.uid)
+        )
+        return [
+            SentCopy(uid, date, tuple(keywords.split()), bool(is_submitted), tag == client)
+            for uid, date, keywords, is_submitted, tag in self.scope.connection.execute(query)
+        ]
+
+    def client_copy_tag(self, message_id: str) -> bytes:
+        """The `NewContent.vector_tag` of a copy in Sent that a client stored."""
+        return self.scope.vault.tag(b"client copy", self.scope.account.uuid, message_id.encode(errors="replace"))
+
     def message_id_tag(self, message_id: str) -> bytes:
         """The tag under which `NewContent.message_id_tag` stores a Message-ID."""
         return self.scope.vault.tag(b"message-id", self.scope.account.uuid, message_id.encode(errors="replace"))
+
+    def used_octets(self) -> int:
+        """What the account's mail counts against its quota."""
+        query = select(accounts.c.used_bytes).where(accounts.c.id == self.scope.account.id)
+        used: int = self.scope.connection.execute(query).scalar_one()
+        return used
 
     def status_keywords(self, content: ContentId, remove: Collection[str], add: Collection[str]) -> list[MailboxId]:
         """Change keywords of every message showing `content`, and tell in which mailboxes that changed something."""
@@ -225,8 +301,25 @@ class AccountMessageRepository:
 
     def _counters(self, mailbox: MailboxId) -> tuple[int, int]:
         """UIDNEXT and MODSEQ; raises MailboxMissing for mailboxes of others, too."""
+        return self._marks(mailbox)[:2]
+
+    def _marks(self, mailbox: MailboxId) -> tuple[int, int, int]:
+        """UIDNEXT, MODSEQ, and the MODSEQ up to which expunges were forgotten; raises MailboxMissing."""
         where = {"mailbox": mailbox, "account": self.scope.account.id}
-        return _required(self.scope.connection.execute(_COUNTERS, where).first())
+        row = self.scope.connection.execute(_COUNTERS, where).first()
+        return (*_required(row), (row[2] if row is not None else None) or 0)
+
+    def _forget_expunged(self, mailbox: MailboxId, modseq: int, added: int) -> None:
+        """Keep the memory of expunges bounded (RFC 7162 3.2.5.2); looked at now and then, for counting costs."""
+        if modseq % _EXPUNGES_BETWEEN and added < _EXPUNGES_BETWEEN:
+            return
+        where = {"mailbox": mailbox, "kept": EXPUNGES_KEPT}
+        oldest = self.scope.connection.execute(_OLDEST_KEPT, where).scalar_one_or_none()
+        if oldest is None:
+            return
+        gone = (expunged.c.mailbox == mailbox, expunged.c.modseq <= oldest)
+        self.scope.connection.execute(delete(expunged).where(*gone))
+        self.scope.connection.execute(update(mailboxes).where(mailboxes.c.id == mailbox).values(purged_modseq=oldest))
 
     def _advance(self, mailbox: MailboxId, uids: int = 0) -> tuple[int, int]:
         """UIDNEXT after giving out `uids`, and the next MODSEQ; raises MailboxMissing."""
@@ -271,16 +364,23 @@ class AccountMessageRepository:
                 "flags": int(row.flags),
                 "keywords": " ".join(row.keywords),
                 "content": content,
+                "saved_at": row.saved_at,
             }
             for row, content in rows
         ]
         self.scope.connection.execute(_INSERT, values)
 
     def _change(
-        self, mailbox: MailboxId, uids: Collection[int], change: Callable[[MessageRow], MessageRow]
+        self,
+        mailbox: MailboxId,
+        uids: Collection[int],
+        change: Callable[[MessageRow], MessageRow],
+        unchanged_since: int | None = None,
     ) -> list[MessageRow]:
         self._counters(mailbox)
         before = [row for portion in portions(uids) for row in self._some_rows(mailbox, portion)]
+        if unchanged_since is not None:
+            before = [row for row in before if row.modseq <= unchanged_since]
         after = [change(row) for row in before]
         if after == before:
             return after
@@ -303,11 +403,11 @@ class AccountMessageRepository:
 def _read_rows(rows: Iterable[Any]) -> list[MessageRow]:
     known: dict[str, tuple[str, ...]] = {"": ()}
     found = []
-    for uid, modseq, flags, keywords, internaldate in rows:
+    for uid, modseq, flags, keywords, internaldate, saved_at in rows:
         words = known.get(keywords)
         if words is None:
             words = known[keywords] = tuple(keywords.split(" "))
-        found.append(MessageRow(uid, modseq, _FLAGS[flags], words, internaldate))
+        found.append(MessageRow(uid, modseq, _FLAGS[flags], words, internaldate, saved_at))
     return found
 
 

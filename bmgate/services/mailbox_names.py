@@ -1,0 +1,75 @@
+"""Mailbox names: which are possible, what a client means by one, and moving whole trees of them."""
+
+from bmgate.domain.mailbox import (
+    DELIMITER,
+    SPECIAL_MAILBOXES,
+    SYNONYMS,
+    Mailbox,
+    MailboxId,
+    MailboxKind,
+)
+from bmgate.domain.ports.account_store import AccountMailboxes, AccountStore
+from bmgate.errors import MailboxMissing, NotAllowed
+
+MAX_NAME_LEVELS, MAX_NAME_CHARACTERS = 20, 200
+
+
+def resolve(mailboxes: AccountMailboxes, name: str) -> Mailbox:
+    """The mailbox a client means: exact name, INBOX in any case, or a synonym of a special one; raises
+    MailboxMissing.
+    """
+    found = mailboxes.find(name)
+    if found is not None:
+        return found
+    kind = SYNONYMS.get(name.lower())
+    if kind is None:
+        raise MailboxMissing(f"no mailbox {name!r}")
+    return mailboxes.by_kind(kind)
+
+
+def check_name(name: str) -> None:
+    """Raises NotAllowed for a name no mailbox may have (I14)."""
+    levels = name.split(DELIMITER)
+    if not name or any(not level.strip() for level in levels):
+        raise NotAllowed("a mailbox name has no empty part")
+    if len(levels) > MAX_NAME_LEVELS or len(name) > MAX_NAME_CHARACTERS:
+        raise NotAllowed(f"a mailbox name has at most {MAX_NAME_LEVELS} levels and {MAX_NAME_CHARACTERS} characters")
+    if any(ord(character) < 32 or ord(character) == 127 or character in "*%" for character in name):
+        raise NotAllowed("a mailbox name has no control characters, '*' or '%'")
+    if levels[0].upper() == "INBOX" and len(levels) > 1:
+        raise NotAllowed("INBOX has no mailboxes below it; make them at top level")
+
+
+def make_with_parents(mailboxes: AccountMailboxes, name: str, now: int) -> Mailbox:
+    """Raises MailboxExists."""
+    levels = name.split(DELIMITER)
+    for depth in range(1, len(levels)):
+        parent = DELIMITER.join(levels[:depth])
+        if mailboxes.find(parent) is None:
+            mailboxes.create(parent, MailboxKind.USER, now)
+    return mailboxes.create(name, MailboxKind.USER, now)
+
+
+def refuse_special(mailbox: Mailbox, verb: str) -> None:
+    """Raises NotAllowed for a special mailbox."""
+    if mailbox.kind in SPECIAL_MAILBOXES:
+        raise NotAllowed(f"{mailbox.name} is always there and cannot be {verb}")
+
+
+def rename_tree(mailboxes: AccountMailboxes, mailbox: Mailbox, wanted: str, now: int) -> None:
+    """Give `mailbox` another name, and those below it."""
+    below = [other for other in mailboxes.all() if other.name.startswith(mailbox.name + DELIMITER)]
+    parent = wanted.rpartition(DELIMITER)[0]
+    if parent and mailboxes.find(parent) is None:
+        make_with_parents(mailboxes, parent, now)
+    mailboxes.rename(mailbox.id, wanted)
+    for other in below:
+        mailboxes.rename(other.id, wanted + other.name[len(mailbox.name) :])
+
+
+def move_inbox(mine: AccountStore, inbox: Mailbox, target: Mailbox, saved_at: int) -> list[MailboxId]:
+    """All mail of INBOX to `target`; which mailboxes changed."""
+    uids = [row.uid for row in mine.messages.rows(inbox.id)]
+    mine.messages.copy(inbox.id, uids, target.id, saved_at)
+    mine.messages.expunge(inbox.id, uids)
+    return [inbox.id]
