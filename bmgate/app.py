@@ -105,7 +105,13 @@ class Gateway:
             self.hidden.connector,
         )
         recorder = OutboxRecorder(NoticeWriter(domains.own, entropy, config.accounts.give_up), network, failpoints)
-        acks = AckSender(network, entropy, AckPolicy(config.accounts.ack), network.delay(config.node.ack_delay))
+        acks = AckSender(
+            network,
+            entropy,
+            AckPolicy(config.accounts.ack),
+            network.delay(config.node.ack_delay),
+            config.node.acks_per_sender,
+        )
         deliverer = Deliverer(domains.own, acks, failpoints)
         watch = AckWatch()
         self.pubkeys = Pubkeys(

@@ -147,6 +147,9 @@ class NodeSection(Section):
     )
     lan: bool = setting("off", "Accept private and loopback addresses as peers.")
     ack_delay: Duration = setting("60s", "Mean of the random delay before an acknowledgement leaves.")
+    acks_per_sender: Positive = setting(
+        "20", "Acknowledgements a day for mail of one sender who is no contact. What comes beyond arrives unconfirmed."
+    )
     pubkey_delay: Duration = setting("10m", "Mean of the random delay before a pubkey leaves.")
     first_getdata: Duration = setting(
         "20s", "Wait after connecting before objects are asked for: peers ignore earlier requests."

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peers import packed, version
 from reference import (
     ACK_PACKET,
     ALICE,
@@ -34,9 +35,11 @@ from strategies import commands
 from bmgate.bm.acceptance import judge
 from bmgate.bm.acks import read_ack
 from bmgate.bm.addresses import parse_address
-from bmgate.bm.commands import Command, encode_command, read_command
+from bmgate.bm.captures import Said, encode_head, encode_said, read_capture, replay
+from bmgate.bm.commands import Command, ErrorCommand, Inv, Ping, Verack, encode_command, read_command
 from bmgate.bm.crypto import decrypt, read_ciphertext, verify
 from bmgate.bm.encodings import File, decode_message, encode_extended
+from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.inspection import inspect_bytes, inspect_text
 from bmgate.bm.keys import decode_wif, encode_wif
 from bmgate.bm.network import MAINNET
@@ -142,6 +145,15 @@ def captured_packets() -> tuple[bytes, ...]:
     return tuple(encode_packet(Packet(b"object", each), MAINNET.magic) for each in objects if len(each) < 3_000)
 
 
+def captured_conversation() -> bytes:
+    """A handshake and a little more."""
+    inv, end = Inv((InventoryVector(bytes(32)),)), ErrorCommand(2, 0, b"", "go away")
+    said: list[Command] = [version(), Verack(), Ping(), inv, end]
+    lines = [encode_said(Said(at, "in", packed(each, network=MAINNET))) for at, each in enumerate(said)]
+    lines.insert(1, encode_said(Said(0.5, "out", packed(version(b"ournonce"), network=MAINNET))))
+    return (encode_head(MAINNET, "127.0.0.1:8444", NOW) + "".join(lines)).encode()
+
+
 OBJECTS = (MSG, PUBKEY, GETPUBKEY, BROADCAST, encode_onionpeer(OnionPeer(ONION, 8444), NOW + 100))
 TARGETS = {
     "wire": Target(walk_wire, (encode_varint(7) + encode_var_bytes(b"hello") + encode_varint(0) + b"\0\0",)),
@@ -170,6 +182,7 @@ TARGETS = {
     "private keys": Target(lambda data: decode_wif(data.decode("latin-1")), (encode_wif(ALICE_KEYS.signing).encode(),)),
     "acks": Target(lambda data: read_ack(data, MAINNET.magic), (ACK_PACKET,)),
     "inspection": Target(lambda data: inspect_bytes(data, (BOB_KEYS.encryption,), NOW), (*OBJECTS, ACK_PACKET)),
+    "captures": Target(lambda data: list(replay(read_capture(data.decode("latin-1")))), (captured_conversation(),)),
     "inspection of text": Target(
         lambda data: inspect_text(data.decode("latin-1"), (), NOW), (MSG.hex().encode(), str(ALICE.address).encode())
     ),
