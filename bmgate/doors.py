@@ -17,7 +17,7 @@ from bmgate.domain.sources import ONION_SOURCE
 from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
-from bmgate.imap.server import ImapFactory, tls_options
+from bmgate.imap.server import ImapFactory
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.server import Pop3Factory
@@ -31,7 +31,7 @@ from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer, server_context
 from bmgate.smtp.session import Plaintext
 from bmgate.tcp import close as close_port
-from bmgate.tcp import listen
+from bmgate.tcp import listen, tls_options
 
 Door = Literal["imap", "smtp", "pop3"]
 MailSection = ImapSection | SmtpSection | Pop3Section

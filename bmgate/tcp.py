@@ -1,8 +1,12 @@
-"""TCP as the doors on Twisted use it: listeners, the transport of a connection, and when it takes more."""
+"""TCP as the doors on Twisted use it: listeners, their TLS (RFC 8314), connections, and when these take more."""
 
 import asyncio
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL.crypto import X509, PKey
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
@@ -12,7 +16,7 @@ from twisted.internet.interfaces import (
     IReactorTCP,
 )
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
 
 from bmgate.errors import CannotListen
@@ -89,3 +93,18 @@ def listen(
 async def close(port: IListeningPort) -> None:
     """Stop listening; connections stay."""
     await maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+
+
+def tls_options(key_path: Path, chain_path: Path) -> CertificateOptions:
+    """TLS 1.2 and later with a PEM key and a PEM chain, own certificate first. Raises CannotListen."""
+    try:
+        key = load_pem_private_key(key_path.read_bytes(), password=None)
+        certificate, *chain = load_pem_x509_certificates(chain_path.read_bytes())
+    except (OSError, ValueError, TypeError) as error:  # TypeError: the key has a password
+        raise CannotListen(f"the certificate {chain_path} with the key {key_path} cannot be used: {error}") from error
+    return CertificateOptions(  # Twisted's annotations still name the pyOpenSSL types that pyOpenSSL has deprecated
+        privateKey=cast(PKey, key),
+        certificate=cast(X509, certificate),
+        extraCertChain=cast(list[X509], chain),
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    )

@@ -12,9 +12,10 @@ from bmgate.datafolder import DataFolder
 from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET, Listener, certificate_files, onion_listeners, wanted_listeners
 from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
-from bmgate.imap.server import ImapFactory, listen, tls_options
+from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
 from bmgate.smtp.server import server_context
+from bmgate.tcp import listen, tls_options
 
 NOW = 1_795_000_000
 
@@ -59,7 +60,7 @@ def test_auto_is_the_usual_port_or_one_that_needs_no_privilege() -> None:
 async def test_a_port_in_use_is_told_with_what_to_do(taken: int) -> None:
     factory = ImapFactory(None, ImapLimits())  # type: ignore[arg-type]  # nobody connects
     with pytest.raises(CannotListen, match=rf"\[imap\] cannot listen on 127.0.0.1, port {taken}: .*another port"):
-        listen(guest_reactor(), "127.0.0.1", taken, factory, None)
+        listen(guest_reactor(), "imap", "127.0.0.1", taken, factory, None)
 
 
 def test_a_certificate_that_is_none_is_told_by_both_doors(tmp_path: Path) -> None:

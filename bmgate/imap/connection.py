@@ -27,8 +27,8 @@ from bmgate.imap.reader import CommandReader, RawCommand, Rejected
 from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.search_keys import BadCharset
 from bmgate.imap.session import HangUp, Session
-from bmgate.imap.transport import Transport, WriteGate
 from bmgate.imap.values import Starttls, Tagged
+from bmgate.tcp import Transport, WriteGate
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from imap.wire import House, Wire
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.imap.limits import ImapLimits
-from bmgate.imap.server import ImapFactory, close, listen, tls_options
+from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
+from bmgate.tcp import close, listen, tls_options
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +64,7 @@ async def make_house(reactor: object) -> AsyncIterator[Callable[..., House]]:
     ) -> House:
         services = FakeServices()
         factory = ImapFactory(services.ports, limits or ImapLimits(), starttls, allow_plaintext)
-        port = listen(reactor, "127.0.0.1", 0, factory, tls)
+        port = listen(reactor, "imap", "127.0.0.1", 0, factory, tls)
         houses.append(House(services, factory, port))
         return houses[-1]
 

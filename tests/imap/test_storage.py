@@ -12,9 +12,10 @@ from storage_fixtures import NOW, add_account, make_database, make_passwords, ma
 
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
-from bmgate.imap.server import ImapFactory, close, listen
+from bmgate.imap.server import ImapFactory
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes import Mailboxes
+from bmgate.tcp import close, listen
 
 Connect = Callable[[], Awaitable[Wire]]
 
@@ -29,7 +30,7 @@ async def connect(tmp_path: Path, reactor: object) -> AsyncIterator[Connect]:
     accounts.names["alice"] = account.id
     mailboxes = Mailboxes(database, MailboxEvents(), FakeClock(NOW), Failpoints())
     factory = ImapFactory(ImapServices(accounts, mailboxes), ImapLimits(), allow_plaintext=True)
-    house = House(FakeServices(), factory, listen(reactor, "127.0.0.1", 0, factory, None))
+    house = House(FakeServices(), factory, listen(reactor, "imap", "127.0.0.1", 0, factory, None))
     yield house.logged_in
     await house.hang_up()
     await close(house.port)

@@ -10,11 +10,10 @@ from pop3.fake_services import FakeServices
 from pop3.wire import House, Wire, mail
 from twisted.internet.ssl import CertificateOptions
 
-from bmgate.imap.server import tls_options
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
-from bmgate.tcp import close, listen
+from bmgate.tcp import close, listen, tls_options
 
 
 @pytest.fixture(scope="session")
