@@ -23,6 +23,7 @@ from bmgate.control.client import ControlClient
 from bmgate.doors import can_bind, certificate_files, wanted_listeners
 from bmgate.errors import ConfigError, GatewayError, Unavailable
 from bmgate.native import choose_backend
+from bmgate.pow.opencl import Device
 from bmgate.storage.masterkey import read_master_key
 
 Kind = Literal["ok", "warning", "error", "configuration"]
@@ -111,7 +112,7 @@ def folder_findings(where: Place) -> Iterator[Finding]:
 
 
 def config_findings(where: Place, config: Config) -> Iterator[Finding]:
-    """What the settings ask of this machine: certificate, ports, Tor and I2P."""
+    """What the settings ask of this machine: certificate, ports, Tor and I2P, an OpenCL device."""
     if os.geteuid() == 0 and (config.gateway.user or config.gateway.profile == "service"):
         yield Finding("configuration", "user", "these settings ask for another user than root; start it as that user")
     try:
@@ -124,6 +125,7 @@ def config_findings(where: Place, config: Config) -> Iterator[Finding]:
         yield Finding(kind, "certificate", f"{files.chain}, {'expired' if left < 0 else f'valid for {left} days'}")
     yield from _port_findings(where, config)
     yield from _proxy_findings(config)
+    yield from _device_findings(config)
 
 
 def _days_left(chain: Path) -> int:
@@ -145,6 +147,16 @@ def _port_findings(where: Place, config: Config) -> Iterator[Finding]:
         yield Finding("error", "ports", f"{place} cannot be bound: stop what uses it, or set another port")
     if not taken:
         yield Finding("ok", "ports", "can be bound")
+
+
+def _device_findings(config: Config) -> Iterator[Finding]:
+    """Whether the OpenCL device that is wanted finds the known nonce."""
+    if config.pow.opencl in ("", "off"):
+        return
+    try:
+        yield Finding("ok", "OpenCL", Device(config.pow.opencl).name)
+    except Unavailable as error:
+        yield Finding("warning", "OpenCL", f"{error}; the processors do the proof of work")
 
 
 def _proxy_findings(config: Config) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def read_span(text: str) -> Span:
         minutes_valid = int(match[2]) < 60 and int(match[4]) < 60
         if minutes_valid and begin < _DAY_MINUTES and end <= _DAY_MINUTES and begin != end:
             return Span(begin, end)
-    raise ValueError("hoped for hours such as 22:00-06:00")
+    raise ValueError("hoped for hours such as 22:00-06:00, several with commas")
 
 
 @dataclass(frozen=True, slots=True)

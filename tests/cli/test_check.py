@@ -94,6 +94,13 @@ def test_the_wal_reset_bug_is_known_by_version(version: tuple[int, int, int], af
     assert has_wal_reset_bug(version) is affected
 
 
+def test_an_opencl_device_is_looked_for(run: Run, folder: Path) -> None:
+    (folder / "gateway.ini").write_text("[pow]\nopencl = no such processor\n", encoding="utf-8")
+    kind, text = findings(run, 0)["OpenCL"]
+    assert kind == "warning"
+    assert "the processors do the proof of work" in text
+
+
 def test_tor_and_i2p_are_looked_for(run: Run, folder: Path) -> None:
     settings = folder / "gateway.ini"
     text = settings.read_text(encoding="utf-8").replace(f"listen = {HOST}:0", "listen = off", 1)
