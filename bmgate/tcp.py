@@ -1,6 +1,7 @@
 """TCP as the doors on Twisted use it: listeners, their TLS (RFC 8314), connections, and when these take more."""
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -93,6 +94,16 @@ def listen(
 async def close(port: IListeningPort) -> None:
     """Stop listening; connections stay."""
     await maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+
+
+async def all_set(events: Collection[asyncio.Event], seconds: float) -> None:
+    """Until each of these has come, or so much time is over."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    if not waiting:
+        return
+    _, late = await asyncio.wait(waiting, timeout=seconds)
+    for task in late:
+        task.cancel()
 
 
 def tls_options(key_path: Path, chain_path: Path) -> CertificateOptions:

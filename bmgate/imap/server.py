@@ -1,7 +1,5 @@
 """What IMAP listeners have in common: their connections, how they begin and end."""
 
-import asyncio
-
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
@@ -10,6 +8,7 @@ from bmgate.imap.admission import Connections
 from bmgate.imap.connection import CLOSE_SECONDS, ImapConnection
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
+from bmgate.tcp import all_set
 
 
 class ImapFactory(ServerFactory):
@@ -41,9 +40,4 @@ class ImapFactory(ServerFactory):
         members = tuple(self.connections.members)
         for member in members:
             member.shut_down("Server shutting down")
-        waiting = [asyncio.ensure_future(member.closed.wait()) for member in members]
-        if not waiting:
-            return
-        _, late = await asyncio.wait(waiting, timeout=CLOSE_SECONDS + 1)
-        for task in late:
-            task.cancel()
+        await all_set([member.closed for member in members], CLOSE_SECONDS + 1)

@@ -1,7 +1,5 @@
 """The POP3 connections of one or more listeners: plain with STLS, or TLS from the first octet (RFC 8314)."""
 
-import asyncio
-
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
@@ -10,6 +8,7 @@ from bmgate.pop3.admission import Connections
 from bmgate.pop3.connection import CLOSE_SECONDS, Pop3Connection
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
+from bmgate.tcp import all_set
 
 
 class Pop3Factory(ServerFactory):
@@ -41,9 +40,4 @@ class Pop3Factory(ServerFactory):
         members = tuple(self.connections.members)
         for member in members:
             member.shut_down("Server shutting down", b"SYS/TEMP")
-        waiting = [asyncio.ensure_future(member.closed.wait()) for member in members]
-        if not waiting:
-            return
-        _, late = await asyncio.wait(waiting, timeout=CLOSE_SECONDS + 1)
-        for task in late:
-            task.cancel()
+        await all_set([member.closed for member in members], CLOSE_SECONDS + 1)
