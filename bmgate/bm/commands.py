@@ -257,10 +257,9 @@ def _read_peer_address(reader: WireReader) -> PeerAddress:
 def _read_vectors(reader: WireReader) -> tuple[InventoryVector, ...]:
     """Exactly as many as announced (P9): PyBitmessage takes a truncated list as far as it goes."""
     number = reader.count(VECTOR_SIZE, MAX_VECTORS)
-    data = reader.take(number * VECTOR_SIZE)
+    vectors = reader.items(number, VECTOR_SIZE)
     reader.finish()
-    vectors = [data[at : at + VECTOR_SIZE] for at in range(0, len(data), VECTOR_SIZE)]
-    return tuple(cast(list[InventoryVector], vectors))  # a call for each of 50,000 would take four times as long
+    return cast(tuple[InventoryVector, ...], vectors)
 
 
 def _read_error(reader: WireReader) -> ErrorCommand:

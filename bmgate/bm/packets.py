@@ -14,6 +14,7 @@ HEADER = struct.Struct(">I12sI4s")  # magic, command, payload length in bytes, c
 MAX_PAYLOAD = 1_600_100
 MAX_OBJECT_PAYLOAD = 2**18 + 64  # the body may fill 2^18 bytes; its header fields come on top (P2)
 MAX_COMMAND = 12
+PIECE_SIZE = 16_384  # bytes of an unfinished packet, at least, that are not moved again
 
 
 class BadChecksum(BadPacket):
@@ -36,19 +37,30 @@ def encode_packet(packet: Packet, magic: int) -> bytes:
 
 
 class PacketReader:
-    """Turns a peer's byte stream into packets, keeping only the unfinished tail."""
+    """Turns a peer's byte stream into packets, keeping only the unfinished tail.
+
+    Of a packet that is long under way the pieces are kept as they came: one buffer that grows moves each time, and what
+    hundreds of them leave behind fits no other. A stranger decides how many there are (T1).
+    """
 
     def __init__(self, magic: int) -> None:
         self._magic, self._tail = magic, bytearray()
+        self._pieces: list[bytearray] = []  # of the unfinished packet, before `_tail`; the header is in the first
+        self._in_pieces = 0  # bytes
 
     @property
     def missing(self) -> int:
         """How many bytes the packet that has begun still lacks: of its header, then of its payload; 0 between two."""
-        if not self._tail:
+        start = self._start
+        if not start:
             return 0
-        if len(self._tail) < HEADER.size:
-            return HEADER.size - len(self._tail)
-        return max(0, HEADER.size + int.from_bytes(self._tail[16:20]) - len(self._tail))
+        if len(start) < HEADER.size:
+            return HEADER.size - len(start)
+        return max(0, HEADER.size + int.from_bytes(start[16:20]) - self._in_pieces - len(self._tail))
+
+    @property
+    def _start(self) -> bytearray:
+        return self._pieces[0] if self._pieces else self._tail
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived, in any portions."""
@@ -60,17 +72,18 @@ class PacketReader:
         Raises BadChecksum, after which reading can go on behind the packet, and otherwise BadPacket: the header alone
         shows that nothing more can be read, so the bytes behind it are thrown away.
         """
-        if len(self._tail) < HEADER.size:
+        if len(self._start) < HEADER.size:
             return None
-        magic, padded, length, checksum = HEADER.unpack_from(self._tail)
+        magic, padded, length, checksum = HEADER.unpack_from(self._start)
         command = padded.rstrip(b"\0")
         if magic != self._magic or length > _longest_payload(command):
             del self._tail[HEADER.size :]
             raise BadPacket(f"header {self._tail.hex()}")
-        end = HEADER.size + length
+        end = HEADER.size + length - self._in_pieces
         if len(self._tail) < end:
+            self._put_tail_aside()
             return None
-        payload = bytes(memoryview(self._tail)[HEADER.size : end])
+        payload = self._payload(end)
         del self._tail[:end]
         if _checksum(payload) != checksum:
             raise BadChecksum(f"checksum of {command!r}, {length} bytes")
@@ -78,9 +91,26 @@ class PacketReader:
 
     def take_rest(self) -> bytes:
         """Hand over what lies behind the last packet, and forget it: the first bytes of TLS may share its segment."""
-        rest = bytes(self._tail)
+        rest = b"".join((*self._pieces, self._tail))
+        self._pieces, self._in_pieces = [], 0
         self._tail.clear()
         return rest
+
+    def _put_tail_aside(self) -> None:
+        """All of it belongs to the packet under way."""
+        if len(self._tail) >= PIECE_SIZE:
+            self._pieces.append(self._tail)
+            self._in_pieces += len(self._tail)
+            self._tail = bytearray()
+
+    def _payload(self, end: int) -> bytes:
+        """Of the packet that ends at `end` of the tail."""
+        if not self._pieces:
+            return bytes(memoryview(self._tail)[HEADER.size : end])
+        del self._pieces[0][: HEADER.size]
+        payload = b"".join((*self._pieces, memoryview(self._tail)[:end]))
+        self._pieces, self._in_pieces = [], 0
+        return payload
 
 
 def _longest_payload(command: bytes) -> int:

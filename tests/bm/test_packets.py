@@ -12,6 +12,7 @@ from bmgate.bm.packets import (
     HEADER,
     MAX_OBJECT_PAYLOAD,
     MAX_PAYLOAD,
+    PIECE_SIZE,
     BadChecksum,
     Packet,
     PacketReader,
@@ -72,6 +73,28 @@ def test_packets_survive_any_chunking(sent: list[Packet], data: st.DataObject) -
         reader.feed(chunk)
         received += iter(reader.next_packet, None)
     assert received == sent
+    assert reader.missing == 0
+
+
+@pytest.mark.parametrize("portion", [1_000, PIECE_SIZE - 1, PIECE_SIZE, 3 * PIECE_SIZE + 7])
+def test_t1_a_long_packet_is_kept_in_pieces_and_read_whole_with_what_lies_behind(portion: int) -> None:
+    long = Packet(b"inv", bytes(range(256)) * 400)
+    stream = encode_packet(long, MAINNET.magic) + PING + encode_packet(long, MAINNET.magic) + PING
+    reader, received = PacketReader(MAINNET.magic), list[Packet]()
+    for start in range(0, len(stream), portion):
+        reader.feed(stream[start : start + portion])
+        received += iter(reader.next_packet, None)
+    assert received == [long, Packet(b"ping", b""), long, Packet(b"ping", b"")]
+
+
+def test_what_a_long_packet_lacks_is_known_and_its_pieces_are_handed_over() -> None:
+    stream = encode_packet(Packet(b"inv", bytes(10 * PIECE_SIZE)), MAINNET.magic)
+    reader = PacketReader(MAINNET.magic)
+    for start in range(0, 5 * PIECE_SIZE, PIECE_SIZE):
+        reader.feed(stream[start : start + PIECE_SIZE])
+        assert reader.next_packet() is None
+    assert reader.missing == len(stream) - 5 * PIECE_SIZE
+    assert reader.take_rest() == stream[: 5 * PIECE_SIZE]
     assert reader.missing == 0
 
 

@@ -4,11 +4,15 @@ Bounded like what becomes of it (P9): at most `per_peer` announcements a peer an
 a peer exceeds its share, and when all together are too many, the oldest of the peer that has most.
 """
 
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from bmgate.bm.hashes import VECTOR_SIZE, InventoryVector
 from bmgate.bm.node.download import PeerId
+
+PIECE_VECTORS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +25,48 @@ class Portion:
 
 
 @dataclass(slots=True)
-class _Pile:
-    """One peer's vectors end to end: a third of what single objects take."""
+class _Part:
+    """Vectors end to end, a third of what single objects take, in pieces small enough to fit where others were."""
 
-    open: bytearray = field(default_factory=bytearray)
-    stem: bytearray = field(default_factory=bytearray)
+    pieces: deque[bytes] = field(default_factory=deque)
+    number: int = 0
+
+    def add(self, vectors: Iterable[InventoryVector]) -> None:
+        """Behind all others."""
+        rest = iter(vectors)
+        while piece := b"".join(islice(rest, PIECE_VECTORS)):
+            self.pieces.append(piece)
+            self.number += len(piece) // VECTOR_SIZE
+
+    def take(self, number: int) -> bytes:
+        """The oldest `number` vectors at most."""
+        taken: list[bytes] = []
+        missing = min(number, self.number) * VECTOR_SIZE
+        self.number -= missing // VECTOR_SIZE
+        while missing:
+            piece = self.pieces.popleft()
+            if len(piece) > missing:
+                self.pieces.appendleft(piece[missing:])
+                piece = piece[:missing]
+            taken.append(piece)
+            missing -= len(piece)
+        return b"".join(taken)
+
+
+@dataclass(slots=True)
+class _Pile:
+    """What one peer told of openly, and in a stem."""
+
+    open: _Part = field(default_factory=_Part)
+    stem: _Part = field(default_factory=_Part)
 
     def __len__(self) -> int:
-        return (len(self.open) + len(self.stem)) // VECTOR_SIZE
+        return self.open.number + self.stem.number
 
     def take(self, number: int) -> tuple[bytes, bool]:
         """The oldest `number` vectors at most, all told openly or all in a stem."""
-        part, size = self.open or self.stem, number * VECTOR_SIZE
-        is_stem, taken = not self.open, bytes(part[:size])
-        del part[:size]
-        return taken, is_stem
+        is_stem = not self.open.number
+        return (self.stem if is_stem else self.open).take(number), is_stem
 
     def drop(self, number: int) -> None:
         """Forget the oldest."""
@@ -61,7 +92,7 @@ class Backlog:
         """Keep these for later; they are not none."""
         pile = self._piles.setdefault(peer, _Pile())
         part = pile.stem if is_stem else pile.open
-        part += b"".join(vectors)
+        part.add(vectors)
         self._size += len(vectors)
         self._drop(pile, len(pile) - self._per_peer)
         while (surplus := self._size - self._in_all) > 0:

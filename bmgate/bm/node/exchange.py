@@ -33,7 +33,7 @@ from bmgate.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-SERVED_AT_ONCE = 16  # objects, so at most 4 MiB, between two looks at the write buffer
+SERVED_AT_ONCE = 8  # objects, so at most 2 MiB, between two looks at the write buffer (T1)
 PURGE_SECONDS = 3_600.0
 PROMPT_VECTORS = 100  # in one inv; what is longer waits in the backlog
 PROMPT_INVS = 10  # of one peer between two ticks; further ones wait as well
@@ -310,6 +310,7 @@ class Exchange:
         vectors = trader.uploads.take(SERVED_AT_ONCE, self._clock.monotonic())
         if vectors:
             objects = await self._inventory.get(vectors)
+            trader.uploads.spend(sum(map(len, objects.values())))
             trader.peer.say(ObjectCommand(objects[vector]) for vector in vectors if vector in objects)
         elif trader.uploads:
             await self._clock.sleep(trader.uploads.wait(self._clock.monotonic()))

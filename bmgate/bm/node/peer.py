@@ -13,7 +13,7 @@ from bmgate.bm.node.download import PeerId
 from bmgate.bm.peer_events import HangUp, Output, PeerEvent, Send
 from bmgate.domain.ports.world import Clock
 
-WRITE_HIGH_WATER = 2 * 1024 * 1024  # bytes held for a peer; above it we stop reading what it asks (P11)
+WRITE_HIGH_WATER = 512 * 1024  # bytes held for a peer; above it we stop reading what it asks (P11)
 READ_AT_ONCE = 16 * 1024
 CLOSE_SECONDS = 1.0  # for what is still to be sent to a peer that is hung up on
 
@@ -74,7 +74,9 @@ class PeerProtocol(asyncio.BufferedProtocol):
         if nbytes == READ_AT_ONCE:
             self.pause_reading(Pause.TURN)
             asyncio.get_running_loop().call_soon(self.resume_reading, Pause.TURN)
-        self.data_received(bytes(memoryview(self._buffer)[:nbytes]))
+        data = bytes(memoryview(self._buffer)[:nbytes])
+        self._buffer = bytearray()  # hundreds of peers are silent most of the time
+        self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """From the transport, or from whoever has read a few bytes of the peer's before us."""
@@ -138,13 +140,23 @@ class PeerProtocol(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def _carry_out(self, outputs: list[Output]) -> None:
+        """What is to be sent goes together: of each write the transport keeps more than the 24 bytes of a pong."""
+        to_send: list[bytes] = []
         for output in outputs:
+            if isinstance(output, Send):
+                to_send.append(output.data)
+                continue
+            self._write(to_send)
             match output:
-                case Send(data):
-                    self._transport.write(data)
                 case HangUp(ending, detail):
                     self._ending = (ending, detail)
                     self._transport.close()
                     asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
                 case PeerEvent():
                     self._hooks.deliver(self, output)
+        self._write(to_send)
+
+    def _write(self, to_send: list[bytes]) -> None:
+        if to_send:
+            self._transport.write(b"".join(to_send))
+            to_send.clear()

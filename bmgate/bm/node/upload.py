@@ -22,11 +22,11 @@ def anti_intersection_seconds(known_nodes: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Numbers of objects; `per_second` refills what a peer may take, `burst` is the most it may have saved up."""
+    """`queue` in objects. A peer may take `octets_per_second`, and `burst_octets` at most that it has saved up."""
 
     queue: int = 50_000
-    burst: float = 100_000
-    per_second: float = 100
+    burst_octets: float = 256 * 1024 * 1024
+    octets_per_second: float = 256 * 1024
 
 
 class Uploads:
@@ -37,7 +37,7 @@ class Uploads:
         self._queue: dict[InventoryVector, None] = {}
         self._start = now + delay
         self._deaf_until = now
-        self._tokens, self._filled_at = limits.burst, now
+        self._octets, self._filled_at = limits.burst_octets, now
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -58,17 +58,24 @@ class Uploads:
             self._queue[vector] = None
 
     def take(self, number: int, now: float) -> list[InventoryVector]:
-        """At most `number` objects to send now."""
-        if now < self._start:
+        """At most `number` objects to send now; what they weigh is told to `spend`."""
+        self._fill(now)
+        if now < self._start or self._octets <= 0:
             return []
-        self._tokens = min(self._limits.burst, self._tokens + (now - self._filled_at) * self._limits.per_second)
-        self._filled_at = now
-        vectors = list(islice(self._queue, min(number, int(self._tokens))))
+        vectors = list(islice(self._queue, number))
         for vector in vectors:
             del self._queue[vector]
-        self._tokens -= len(vectors)
         return vectors
+
+    def spend(self, octets: int) -> None:
+        """Count what was sent; nobody knows it beforehand, so the bucket may go below zero."""
+        self._octets -= octets
 
     def wait(self, now: float) -> float:
         """Seconds until `take` may yield something again; only asked while something is queued."""
-        return max(self._start - now, (1 - self._tokens) / self._limits.per_second, 0.0)
+        self._fill(now)
+        return max(self._start - now, (1 - self._octets) / self._limits.octets_per_second, 0.0)
+
+    def _fill(self, now: float) -> None:
+        saved_up = self._octets + (now - self._filled_at) * self._limits.octets_per_second
+        self._octets, self._filled_at = min(self._limits.burst_octets, saved_up), now

@@ -190,7 +190,7 @@ def test_p9_a_flood_does_not_push_out_what_the_peer_was_asked_for_and_did_not_de
     assert wanted.expire(60.0) == [ALICE]
 
 
-def test_p9_the_full_table_of_200_000_costs_less_than_48_megabytes_and_gives_them_back() -> None:
+def test_p9_the_full_table_of_100_000_costs_less_than_24_megabytes_and_gives_them_back() -> None:
     peers = [PeerId(number) for number in range(4)]
     wanted = downloads(*peers)
     tracemalloc.start()
@@ -198,8 +198,8 @@ def test_p9_the_full_table_of_200_000_costs_less_than_48_megabytes_and_gives_the
         for peer in peers:
             for start in range(0, 50_000, 1_000):
                 wanted.announced(peer, vectors(1_000, start=peer * 50_000 + start))
-        assert len(wanted) == 200_000
-        assert tracemalloc.get_traced_memory()[0] < 48_000_000
+        assert len(wanted) == 100_000
+        assert tracemalloc.get_traced_memory()[0] < 24_000_000
         for peer in peers:
             wanted.remove_peer(peer)
         assert tracemalloc.get_traced_memory()[0] < 1_000_000

@@ -56,12 +56,21 @@ def test_p11_a_queue_has_an_end() -> None:
 
 
 def test_p11_the_whole_inventory_in_a_loop_is_served_at_the_rate_of_the_bucket() -> None:
-    queue = uploads(UploadLimits(burst=2, per_second=0.5))
+    queue = uploads(UploadLimits(burst_octets=1_000, octets_per_second=500))
     queue.request([A, B, C], 10.0, everything)
-    assert queue.take(10, 10.0) == [A, B]
+    assert queue.take(2, 10.0) == [A, B]
+    queue.spend(2_000)
     assert queue.take(10, 11.0) == []
-    assert queue.wait(11.0) == 1.0
-    assert queue.take(10, 12.0) == [C]
+    assert queue.wait(11.0) == pytest.approx(501 / 500)
+    assert queue.take(10, 12.1) == [C]
+
+
+def test_p11_nobody_saves_up_more_than_the_bucket_holds() -> None:
+    queue = uploads(UploadLimits(burst_octets=1_000, octets_per_second=500))
+    queue.request([A, B], 10.0, everything)
+    assert queue.take(1, 1_000_000.0) == [A]
+    queue.spend(1_001)
+    assert queue.take(1, 1_000_000.0) == []
 
 
 @pytest.mark.parametrize(
