@@ -1,0 +1,129 @@
+"""keys.dat: what PyBitmessage and notbit write, what we write, and what is refused whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bmgate.bm.keys import deterministic_keys, encode_wif
+from bmgate.bm.keysdat import MAX_SIZE, BadKeysFile, KeysEntry, KeysFile, read_keys_file, write_keys_file
+
+ALICE = next(deterministic_keys(b"alice"))
+GENERAL = next(deterministic_keys(b"general"))
+SECTION = f"""[bitmessagesettings]
+settingsversion = 10
+blackwhitelist = white
+timeformat = %%c
+
+[{ALICE.public.address()}]
+label = 100 %% Alice
+enabled = false
+decoy = false
+noncetrialsperbyte = 2000
+payloadlengthextrabytes = 1000
+dontsendack = true
+mailinglist = true
+mailinglistname = friends
+privsigningkey = {encode_wif(ALICE.signing)}
+privencryptionkey = {encode_wif(ALICE.encryption)}
+lastpubkeysendtime = 1700000000.25
+
+[{GENERAL.public.address()}]
+label = [chan] general
+enabled = True
+chan = True
+privsigningkey = {encode_wif(GENERAL.signing)}
+privencryptionkey = {encode_wif(GENERAL.encryption)}
+"""
+
+
+def test_a_file_of_pybitmessage_is_read_whole() -> None:
+    found = read_keys_file(SECTION.encode())
+    alice, general = found.entries
+    assert alice == KeysEntry(
+        address=ALICE.public.address(),
+        keys=ALICE,
+        label="100 % Alice",
+        enabled=False,
+        list_name="friends",
+        acknowledges=False,
+        nonce_trials_per_byte=2000,
+        last_pubkey_at=1_700_000_000,
+    )
+    assert general == KeysEntry(GENERAL.public.address(), GENERAL, "general", is_chan=True)
+    assert not found.blacklist
+
+
+def test_an_address_without_private_keys_is_a_contact_of_notbit() -> None:
+    address = ALICE.public.address()
+    found = read_keys_file(f"[{address}]\nlabel = Alice\npubsigningkey = 04aa\n".encode())
+    assert found.entries == ()
+    assert [(contact.address, contact.label) for contact in found.contacts] == [(address, "Alice")]
+
+
+@pytest.mark.parametrize(
+    ("trials", "extra", "new_trials", "new_extra"),
+    [(320, 14_000, 1000, 1000), (640, 100, 1000, 1000), (3_200, 28_000, 10_000, 2000)],
+)
+def test_demands_of_old_files_are_told_in_the_units_of_today(
+    trials: int, extra: int, new_trials: int, new_extra: int
+) -> None:
+    text = SECTION.replace("settingsversion = 10", "settingsversion = 9")
+    text = text.replace("noncetrialsperbyte = 2000", f"noncetrialsperbyte = {trials}")
+    alice = read_keys_file(text.replace("extrabytes = 1000", f"extrabytes = {extra}").encode()).entries[0]
+    assert (alice.nonce_trials_per_byte, alice.payload_length_extra_bytes) == (new_trials, new_extra)
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "named"),
+    [
+        (encode_wif(ALICE.signing), encode_wif(GENERAL.signing), "another address"),
+        (encode_wif(ALICE.signing), encode_wif(ALICE.signing)[:-1] + "1", "privsigningkey: the checksum"),
+        (encode_wif(ALICE.encryption), "", "privencryptionkey"),
+        (str(ALICE.public.address()), "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Y", "checksum"),
+        ("enabled = false", "enabled = perhaps", "enabled: 'perhaps'"),
+        ("noncetrialsperbyte = 2000", "noncetrialsperbyte = -5", "noncetrialsperbyte"),
+        ("noncetrialsperbyte = 2000", "noncetrialsperbyte = " + "9" * 30, "noncetrialsperbyte"),
+        ("settingsversion = 10", "settingsversion = x", "settingsversion"),
+        ("label = 100", "[another", "no INI file"),
+        (str(GENERAL.public.address()), str(ALICE.public.address()), "no INI file: DuplicateSectionError"),
+    ],
+)
+def test_e8_a_damaged_file_is_refused_whole_with_the_place(found: str, instead: str, named: str) -> None:
+    with pytest.raises(BadKeysFile) as caught:
+        read_keys_file(SECTION.replace(found, instead, 1).encode())
+    assert named in str(caught.value)
+    assert encode_wif(ALICE.signing)[5:20] not in str(caught.value)
+
+
+def test_e8_the_same_keys_under_two_names_are_refused() -> None:
+    old = ALICE.public.address(version=3)
+    keys = f"privsigningkey = {encode_wif(ALICE.signing)}\nprivencryptionkey = {encode_wif(ALICE.encryption)}\n"
+    with pytest.raises(BadKeysFile, match="twice"):
+        read_keys_file(f"{SECTION}\n[{old}]\n{keys}".encode())
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe\x00", b"BM-x = 1", bytes(MAX_SIZE + 1)], ids=["bytes", "no section", "long"]
+)
+def test_e8_what_is_no_such_file_is_refused(data: bytes) -> None:
+    with pytest.raises(BadKeysFile):
+        read_keys_file(data)
+
+
+labels = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), max_size=30)
+
+
+@given(labels, st.booleans(), st.booleans(), labels | st.none(), st.booleans(), st.integers(1000, 1 << 40))
+def test_what_is_written_reads_the_same(
+    label: str, enabled: bool, is_chan: bool, list_name: str | None, acknowledges: bool, trials: int
+) -> None:
+    alice = KeysEntry(ALICE.public.address(), ALICE, label, enabled, is_chan, list_name, acknowledges, trials)
+    assert read_keys_file(write_keys_file([alice])) == KeysFile((alice,))
+
+
+@given(st.binary(max_size=400))
+def test_arbitrary_bytes_give_a_file_or_a_refusal(data: bytes) -> None:
+    try:
+        read_keys_file(b"[bitmessagesettings]\n" + data)
+    except BadKeysFile:
+        return
