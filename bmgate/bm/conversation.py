@@ -106,6 +106,7 @@ class Conversation:
         self._extra_versions = self._bad_checksums = self._oddities = 0
         self._started = self._heard = self._spoke = self._pinged = self._drained_at = 0.0
         self._packet_since, self._packet_missing, self._drained = 0.0, 0, 0
+        self.heard_time: int | None = None  # Unix seconds in the peer's version, wanted or not
         self.peer: VersionCommand | None = None
         self.established = self.ended = False
         self.bytes_in = self.bytes_out = 0
@@ -210,6 +211,7 @@ class Conversation:
             if self._extra_versions > MAX_EXTRA_VERSIONS:
                 self._hang_up(Ending.VIOLATION, "version again and again")
             return
+        self.heard_time = version.timestamp
         unix_now = self._version.timestamp + int(now - self._started)
         refusal = check_version(version, unix_now) or self._admit(version)
         if refusal is not None:

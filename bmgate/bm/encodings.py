@@ -7,8 +7,8 @@ Cleaning text for a mail header, and shortening what we send, is the work of the
 
 import re
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import msgpack
 
@@ -22,6 +22,7 @@ MAX_FILES = 100
 MAX_PARENTS = 64
 PARENT_SIZE = 32
 MAX_DEPTH = 4  # message map, list of files, map of one file, and one level to spare for keys we do not know
+MAX_DISCLOSED = 100  # recipients that a message names
 MAX_LABEL = 1024  # bytes of a file's name, media type or disposition
 
 SUBJECT_MARK = b"Subject:"
@@ -45,13 +46,17 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class DecodedMessage:
-    """What the sender wrote. `parents` are inventory vectors; `notes` tell the reader what was left out and why."""
+    """What the sender wrote. `parents` are inventory vectors; `notes` tell the reader what was left out and why.
+
+    `disclosed` are the recipients that a gateway of our kind names, unchecked (O2).
+    """
 
     subject: str
     body: str
     files: tuple[File, ...] = ()
     parents: tuple[bytes, ...] = ()
     notes: tuple[str, ...] = ()
+    disclosed: tuple[str, ...] = ()
 
 
 def encode_message(subject: str, body: str) -> bytes:
@@ -60,8 +65,17 @@ def encode_message(subject: str, body: str) -> bytes:
     return SUBJECT_MARK + _utf8(line) + BODY_MARK + _utf8(body)
 
 
-def encode_extended(subject: str, body: str, parents: Iterable[bytes] = (), files: Iterable[File] = ()) -> bytes:
-    """The payload of encoding 3 in the layout of O13; raises TooLarge beyond what a receiver would take."""
+def encode_extended(
+    subject: str,
+    body: str,
+    parents: Iterable[bytes] = (),
+    files: Iterable[File] = (),
+    extra: Mapping[str, object] | None = None,
+) -> bytes:
+    """The payload of encoding 3 in the layout of O13; raises TooLarge beyond what a receiver would take.
+
+    `extra` are further keys, which others ignore.
+    """
     parents, files = list(parents), list(files)
     if len(files) > MAX_FILES or len(parents) > MAX_PARENTS:
         raise TooLarge(f"{len(files)} files and {len(parents)} parents; {MAX_FILES} and {MAX_PARENTS} are the limits")
@@ -72,6 +86,7 @@ def encode_extended(subject: str, body: str, parents: Iterable[bytes] = (), file
         content["parents"] = parents
     if files:
         content["files"] = [_packed_file(file) for file in files]
+    content.update(dict(extra or {}))
     packed: bytes = msgpack.packb(content, use_bin_type=True)
     if len(packed) > MAX_INFLATED:
         raise TooLarge(f"extended message of {len(packed)} bytes, {MAX_INFLATED} is the limit")
@@ -172,7 +187,7 @@ def _decode_extended(data: bytes) -> DecodedMessage:
     subject, body = (_mandatory_text(content, name, notes) for name in ("subject", "body"))
     parents = tuple(_parents(content, notes))
     files = tuple(_files(content, notes))
-    return _with_short_subject(subject, body, tuple(notes), files, parents)
+    return replace(_with_short_subject(subject, body, tuple(notes), files, parents), disclosed=_disclosed(content))
 
 
 def _inflate(data: bytes) -> bytes:
@@ -263,6 +278,20 @@ def _files(content: _Map, notes: list[str]) -> list[File]:
     if len(files) > MAX_FILES:
         notes.append(f"{len(files) - MAX_FILES} files beyond {MAX_FILES} were left out.")
     return files[:MAX_FILES]
+
+
+def _disclosed(content: _Map) -> tuple[str, ...]:
+    """The addresses under `x-bmgate`, whatever else stands there."""
+    told = content.fields.get("x-bmgate")
+    if not isinstance(told, _Map):
+        return ()
+    found: list[object] = []
+    for name in ("to", "cc"):
+        listed = told.fields.get(name)
+        found += listed if isinstance(listed, list) else []
+    return tuple(
+        decode_text(each) for each in found[:MAX_DISCLOSED] if isinstance(each, bytes) and len(each) <= MAX_LABEL
+    )
 
 
 def _list(content: _Map, name: str, notes: list[str]) -> list[object]:

@@ -66,6 +66,7 @@ class Ending(Enum):
     TLS_FAILED = auto()
     LOST = auto()  # the transport closed
     UNHELPFUL = auto()  # it announces what it never delivers
+    MISBEHAVED = auto()  # it sent too much that is bad, and nothing more can be held against it
     EVICTED = auto()  # its place is given to somebody else
     BANNED = auto()  # by the operator, or for a day
     DONE = auto()  # we learnt what we wanted to know

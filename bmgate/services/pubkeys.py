@@ -1,8 +1,12 @@
-"""Own pubkeys: published when an address is made, and again when somebody asks (P28, V11).
+"""Own pubkeys: published when an address is made, when somebody asks, and when they are no longer true (P28, V11).
 
 A pubkey is signed and stored before its work begins, with the time of its publication, so neither a crash nor a jump
-of the clock publishes twice. Asked for, a new one is made only if the last is older than six hours, at most four in a
-day; it is stored in the transaction that processes the question, and waits for its random delay after that.
+of the clock publishes twice. A new one is made only if the last is older than six hours, at most four in a day; asked
+for, it is stored in the transaction that processes the question, and waits for its random delay after that.
+
+All of that together has so much work in a day; first pubkeys are made in any case. Half of it is kept for addresses
+whose last pubkey has left the network: who asks again and again for those he knows cannot keep others from being
+written to.
 """
 
 import asyncio
@@ -26,6 +30,9 @@ DAY = 86_400
 PUBKEY_TTL = 28 * DAY
 MIN_INTERVAL = 6 * 3_600
 MAX_PER_DAY = 4
+DAILY_WORK_SECONDS = 3_600.0
+AFFORD_SECONDS = 3_600.0  # until we look again whether there is work to spend
+TOLD_SECONDS = 3_600.0  # between two warnings that the day's work is done
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +46,9 @@ class PublishPolicy(StrEnum):
 
 
 class Pubkeys:
-    """Publishes the gateway's own pubkeys. `mean_delay` in seconds, already of this network."""
+    """Publishes the gateway's own pubkeys. `mean_delay` in seconds, already of this network; `daily_work` in seconds of
+    this machine's proof of work.
+    """
 
     def __init__(
         self,
@@ -52,10 +61,12 @@ class Pubkeys:
         failpoints: Failpoints,
         policy: PublishPolicy,
         mean_delay: float,
+        daily_work: float = DAILY_WORK_SECONDS,
     ) -> None:
         self._database, self._solver, self._announcer = database, solver, announcer
         self._clock, self._entropy, self._network, self._failpoints = clock, entropy, network, failpoints
-        self._mean_delay, self._policy = mean_delay, policy
+        self._mean_delay, self._policy, self._daily_work = mean_delay, policy, daily_work
+        self._told_at = -TOLD_SECONDS
         self._pending: set[IdentityId] = set()
         self._new = asyncio.Event()
         self._on_stored: Callable[[], None] = lambda: None
@@ -77,7 +88,7 @@ class Pubkeys:
         self._on_stored = callback
 
     def identities_changed(self) -> None:
-        """There may be a new address."""
+        """There may be a new address, or one that demands or does what its pubkey does not say."""
         self._new.set()
 
     def begin(self, store: Store, identity: Identity) -> PubkeyWork | None:
@@ -85,18 +96,23 @@ class Pubkeys:
 
         Tell `begun` of it after the commit.
         """
-        if self._policy is PublishPolicy.NEVER:
+        now = self._clock.now()
+        if self._policy is PublishPolicy.NEVER or self._pause(store, identity, now):
             return None
-        return self._begin(store, identity.id)
+        return self._begin(store, identity, now) if self._can_afford(store, identity, now) else None
 
     def begun(self, work: PubkeyWork) -> None:
         """A pubkey is stored: do its work after the random delay."""
         self._start(work.identity)
 
     async def _look_for_new(self) -> None:
+        found: list[Identity] = []
         if self._policy is PublishPolicy.ON_CREATE:
-            for identity in await self._database.read(lambda store: store.identities.without_pubkey()):
-                self._start(identity.id)
+            found += await self._database.read(lambda store: store.identities.without_pubkey())
+        if self._policy is not PublishPolicy.NEVER:
+            found += await self._database.read(lambda store: store.identities.outdated_pubkeys())
+        for identity in found:
+            self._start(identity.id)
 
     def _start(self, identity: IdentityId) -> None:
         if identity not in self._pending and self._tasks is not None:
@@ -104,50 +120,94 @@ class Pubkeys:
             self._tasks.create_task(self._publish(identity))
 
     async def _publish(self, identity: IdentityId) -> None:
-        """Publish after the random delay; trouble that may pass is waited out."""
+        """Publish after the random delay, and again when that is outdated; trouble that may pass is waited out."""
         delay = random_delay(self._mean_delay, self._entropy)
         try:
             while True:
                 await self._clock.sleep(delay)
                 try:
-                    work = await self._database.transact(lambda store: self._take_up(store, identity))
-                    return None if work is None else await self._finish(work)
+                    taken = await self._database.transact(lambda store: self._take_up(store, identity))
+                    if taken is None:
+                        return
+                    if isinstance(taken, PubkeyWork):
+                        await self._finish(taken)
+                    delay = 0.0 if isinstance(taken, PubkeyWork) else taken
                 except ShuttingDown:
-                    return None
+                    return
                 except Unavailable as error:
                     log.warning("a pubkey waits: %s", error)
                     delay = RETRY_SECONDS
         finally:
             self._pending.discard(identity)
 
-    def _take_up(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
-        """The work that is stored, if there is time left for it, else new work."""
-        stored = next((work for work in store.identities.pubkey_work() if work.identity == identity), None)
-        if stored is None:
-            return self._begin(store, identity)
-        if read_object(stored.payload).expires_time > self._clock.now() + DAY:
-            return stored
-        store.identities.end_pubkey(identity)
-        return self._begin(store, identity)
+    def _take_up(self, store: Store, identity: IdentityId) -> PubkeyWork | float | None:
+        """What to work on now: what is stored, if it is true and there is time left for it, else something new.
 
-    def _begin(self, store: Store, identity: IdentityId) -> PubkeyWork | None:
+        Or for how many seconds to wait before asking again; None when there is nothing to do.
+        """
         now = self._clock.now()
-        pubkey = store.identities.public_record(identity)
-        owner = store.identities.by_address(pubkey.address)
+        owner = store.identities.by_address(store.identities.public_record(identity).address)
         if owner is None or not owner.enabled:
             return None
-        too_soon = owner.pubkey_sent_at is not None and now - owner.pubkey_sent_at < MIN_INTERVAL
-        if too_soon or store.identities.publications_since(identity, now - DAY) >= MAX_PER_DAY:
+        stored = next((work for work in store.identities.pubkey_work() if work.identity == identity), None)
+        if stored is not None:
+            is_good = not owner.is_pubkey_outdated and read_object(stored.payload).expires_time > now + DAY
+            return stored if is_good else self._begin_again(store, owner, now)
+        if owner.pubkey_sent_at is None:
+            return self._begin(store, owner, now)
+        if not owner.is_pubkey_outdated:
+            return None
+        if pause := self._pause(store, owner, now):
+            return pause
+        return self._begin(store, owner, now) if self._can_afford(store, owner, now) else AFFORD_SECONDS
+
+    def _pause(self, store: Store, identity: Identity, now: int) -> float:
+        """For how many seconds P28 forbids another pubkey of this address."""
+        sent_at = identity.pubkey_sent_at
+        if sent_at is not None and now - sent_at < MIN_INTERVAL:
+            return float(min(MIN_INTERVAL, MIN_INTERVAL - (now - sent_at)))
+        is_enough = store.identities.publications_since(identity.id, now - DAY) >= MAX_PER_DAY
+        return float(MIN_INTERVAL) if is_enough else 0.0
+
+    def _can_afford(self, store: Store, identity: Identity, now: int) -> bool:
+        """Whether what was published today leaves room for one more."""
+        lives = identity.pubkey_sent_at is not None and identity.pubkey_sent_at + PUBKEY_TTL > now
+        budget = self._daily_work * self._solver.trials_per_second * (0.5 if lives else 1.0)
+        if store.identities.trials_since(now - DAY) < budget:
+            return True
+        if self._clock.monotonic() - self._told_at >= TOLD_SECONDS:
+            self._told_at = self._clock.monotonic()
+            log.warning("keys that are asked for, or outdated, wait: the work of this day is done ([node] pubkey_work)")
+        return False
+
+    def _begin(self, store: Store, identity: Identity, now: int) -> PubkeyWork | None:
+        payload = self._signed(store, identity, now)
+        if payload is None:
+            return None
+        trials = work_job(payload, 0, minimum(self._network), Urgency.PUBKEY, None, now).expected_trials
+        store.identities.begin_pubkey(identity.id, payload, now, trials)
+        self._failpoints.pass_("pubkey.begun")
+        return PubkeyWork(identity.id, payload, 0)
+
+    def _begin_again(self, store: Store, identity: Identity, now: int) -> PubkeyWork | None:
+        """Instead of what was stored, which nobody has seen: no further publication."""
+        payload = self._signed(store, identity, now)
+        if payload is None:
+            return None
+        store.identities.replace_pubkey(identity.id, payload, now)
+        return PubkeyWork(identity.id, payload, 0)
+
+    def _signed(self, store: Store, identity: Identity, now: int) -> bytes | None:
+        """A new pubkey object without its nonce; None where its owner's keys are away."""
+        if not identity.enabled:
             return None
         try:
-            signing, encryption = store.account(owner.account).identities.private_keys(identity)
+            signing, encryption = store.account(identity.account).identities.private_keys(identity.id)
         except AccountLocked:
             return None
+        pubkey = store.identities.public_record(identity.id)
         expires = now + PUBKEY_TTL - int.from_bytes(self._entropy(2), "big") % 600
-        payload = build_pubkey(pubkey, PrivateKeys(signing, encryption), expires, self._entropy)
-        store.identities.begin_pubkey(identity, payload, now)
-        self._failpoints.pass_("pubkey.begun")
-        return PubkeyWork(identity, payload, 0)
+        return build_pubkey(pubkey, PrivateKeys(signing, encryption), expires, self._entropy)
 
     async def _finish(self, work: PubkeyWork) -> None:
         demand = minimum(self._network)

@@ -61,9 +61,9 @@ class Bans:
         """Add to the score; whether the source is refused from now on."""
         source = source_group(host)
         old = self._standings.get(source, Standing(source))
-        score = _score(old, now) + offence
-        if score < THRESHOLD:
-            self._save(replace(old, score=score, scored_at=now))
+        new = with_points(old, offence, now)
+        if new.score < THRESHOLD:
+            self._save(new)
             return self.is_refused(host, now)
         self.discourage(host, offence.name.lower().replace("_", " "), now)
         return True
@@ -137,6 +137,11 @@ class Bans:
     def _forgotten(self, source: str) -> None:
         self._changed.discard(source)
         self._gone.add(source)
+
+
+def with_points(standing: Standing, offence: Offence, now: int) -> Standing:
+    """One offence more on what has not faded yet."""
+    return replace(standing, score=_score(standing, now) + offence, scored_at=now)
 
 
 def _score(standing: Standing, now: int) -> int:

@@ -24,7 +24,7 @@ from bmgate.bm.conversation import Conversation, Direction
 from bmgate.bm.handshake import Ending
 from bmgate.bm.keys import Entropy
 from bmgate.bm.network import STREAM
-from bmgate.bm.node.bans import Bans, Offence
+from bmgate.bm.node.bans import THRESHOLD, Bans, Offence, with_points
 from bmgate.bm.node.connectors import Connector
 from bmgate.bm.node.download import PeerId
 from bmgate.bm.node.peer import PeerHooks, PeerProtocol
@@ -140,7 +140,7 @@ class Connections:
         if not self.is_open or None in names:  # we stop, or the peer has gone again
             return None
         (host, port), own_host = names[0][:2], names[1][0]
-        is_direct = known_host is None and not self._pool.is_doorstep(host)
+        is_direct = known_host is None and not self._pool.is_proxy(host)
         if target is not None and not self._connector.is_direct(target.host):
             host, port, is_direct = target.host, target.port, False
         host = known_host or host
@@ -229,10 +229,14 @@ class Connections:
         del self._peers[peer.id]
 
     def charge(self, connection: Connection, offence: Offence) -> None:
-        """Hold it against whoever is there; nothing against explicit peers, nor whom nobody can tell from others."""
-        if self._pool.is_exempt(connection.host) or self._pool.is_doorstep(connection.host):
-            return
-        if self._bans.charge(connection.host, offence, self._clock.now()):
+        """Hold it against whoever is there; against explicit peers, and whom nobody can tell from others, no longer
+        than the connection lasts.
+        """
+        if self._pool.is_exempt(connection.host) or self._pool.is_proxy(connection.host):
+            connection.standing = with_points(connection.standing, offence, self._clock.now())
+            if connection.standing.score >= THRESHOLD:
+                connection.hang_up(Ending.MISBEHAVED, f"too much that is bad, at last: {offence.name.lower()}")
+        elif self._bans.charge(connection.host, offence, self._clock.now()):
             self.hang_up_on_refused()
 
     def hang_up_on_refused(self) -> int:

@@ -17,6 +17,8 @@ from bmgate.domain.ports.world import Clock
 
 log = logging.getLogger(__name__)
 
+_OFFENSIVE = frozenset({Ending.VIOLATION, Ending.UNHELPFUL, Ending.MISBEHAVED})
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -47,7 +49,10 @@ class Dialer:
         self._new_peer, self._is_free = new_peer, is_free
 
     async def stay_connected(self, target: PeerTarget) -> None:
-        """For ever, unless the peer turns out to be ourselves, or cannot be reached by our way."""
+        """For ever, unless the peer turns out to be ourselves, or cannot be reached by our way.
+
+        Who broke the rules has the same growing pauses as who did not answer.
+        """
         if not self._connector.reaches(target.host):
             log.warning("peer %s cannot be reached from here: [node] reach, socks and sam decide", target)
             return
@@ -61,7 +66,7 @@ class Dialer:
                 if ending is Ending.SELF:
                     log.info("peer %s is this node: it is not dialled again", target)
                     return
-                succeeded = peer is not None and peer.was_established
+                succeeded = peer is not None and peer.was_established and ending not in _OFFENSIVE
                 failures = 0 if succeeded or ending is Ending.TLS_FAILED else failures + 1
             await self._clock.sleep(self._backoff.pause(failures, self._random))
 

@@ -65,6 +65,11 @@ class ExchangeState:
     stems: tuple[PeerId, ...]
 
 
+def always() -> bool:
+    """There is room, and our clock is right."""
+    return True
+
+
 def nobody_asks(hint: PeerTarget) -> None:
     """For a node whose peers are explicit."""
 
@@ -74,7 +79,8 @@ class Exchange:
 
     `spawn` starts a task that ends with the node, `received` is told of stored objects that nobody here has processed,
     `complain` of objects that are dropped and who brought them, `hinted` of nodes that objects name. `known_nodes`
-    tells how large the network seems. `random` is one that peers cannot guess.
+    tells how large the network seems. `has_room` tells whether the disk has room for objects, `may_expire` whether our
+    clock is good enough to delete them by it. `random` is one that peers cannot guess.
     """
 
     def __init__(
@@ -89,10 +95,13 @@ class Exchange:
         complain: Callable[[PeerProtocol, Verdict], None],
         hinted: Callable[[PeerTarget], None] = nobody_asks,
         known_nodes: Callable[[], int] = lambda: 0,
+        has_room: Callable[[], bool] = always,
+        may_expire: Callable[[], bool] = always,
     ) -> None:
         self._network, self._settings, self._inventory = network, settings, inventory
         self._clock, self._random, self._spawn = clock, random, spawn
         self._received, self._complain, self._known_nodes = received, complain, known_nodes
+        self._has_room, self._may_expire = has_room, may_expire
         self._hints = Hints(hinted)
         self._downloads = Downloads(settings.download)
         self._backlog = Backlog(settings.download.per_peer, settings.download.in_all)
@@ -221,6 +230,9 @@ class Exchange:
         self._ask(trader)
 
     def _ask(self, trader: Trader) -> None:
+        """Nothing while there is no room: what was announced stays wanted, and is asked for once there is (D1)."""
+        if not self._has_room():
+            return
         vectors = self._downloads.requests(trader.peer.id, self._clock.monotonic())
         trader.peer.say(Getdata(chunk) for chunk in split_vectors(vectors))
 
@@ -230,6 +242,9 @@ class Exchange:
 
     def _take(self, trader: Trader, encoded: bytes) -> None:
         vector, now = inventory_vector(encoded), self._clock.monotonic()
+        if not self._has_room():
+            self._put_off(trader, vector, now)
+            return
         known_to = {*self._downloads.announcers(vector), trader.peer.id}
         is_in_stem = self._settings.dandelion and self._downloads.is_stem(vector)
         stem_source = trader.peer.id if is_in_stem else None
@@ -240,6 +255,12 @@ class Exchange:
         elif vector not in self._inventory:
             self._judge(trader, vector, encoded, tuple(known_to), stem_source)
         self._ask(trader)
+
+    def _put_off(self, trader: Trader, vector: InventoryVector, now: float) -> None:
+        """It is here, and there is no room: it is wanted again later, of the same peer."""
+        is_stem = self._downloads.is_stem(vector)
+        if self._downloads.delivered(trader.peer.id, vector, now):
+            self._downloads.announced(trader.peer.id, [vector], is_stem)
 
     def _judge(
         self,
@@ -286,7 +307,8 @@ class Exchange:
         await self._inventory.measure()
         while True:
             try:
-                self._announcements.forget(await self._inventory.purge())
+                if self._may_expire():
+                    self._announcements.forget(await self._inventory.purge())
             except Unavailable as error:
                 log.warning("expired objects stay for now: %s", error)
             await self._clock.sleep(PURGE_SECONDS)

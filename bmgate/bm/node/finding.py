@@ -100,6 +100,12 @@ class Finding:
         if self._settings.gossips and self._gossip.is_possible(target):
             self.known.hear(target, "objects", self._clock.now(), self._clock.now())
 
+    def found_near(self, target: PeerTarget) -> None:
+        """A node of the local network says that it is there."""
+        if self._gossip.is_possible(target) and target not in self.known:
+            log.info("node %s is found in the local network", target)
+            self.known.hear(target, "local network", self._clock.now(), self._clock.now())
+
     def ended(self, peer: PeerProtocol, connection: Connection, ending: Ending) -> None:
         """A connection is over, established or not."""
         self._gossip.closed(peer.id)
@@ -129,7 +135,7 @@ class Finding:
         version = connection.version
         if connection.kind is Kind.OUTBOUND and connection.target is not None:
             self._gossip.reached(connection.target)
-        elif connection.inbound and version is not None and not self._pool.is_doorstep(connection.host):
+        elif connection.inbound and version is not None and not self._pool.is_proxy(connection.host):
             self._gossip.introduced(PeerTarget(connection.host, version.sender.port), unix_now)
 
     # --- calls ---

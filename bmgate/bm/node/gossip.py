@@ -15,7 +15,7 @@ from bmgate.bm.hosts import Reach, reach_of
 from bmgate.bm.network import STREAM, NetworkParameters
 from bmgate.bm.node.download import PeerId
 from bmgate.bm.node.known_nodes import FRESH_SECONDS, KnownNodes
-from bmgate.bm.node.targets import REFUSED_PORTS, PeerTarget, ip_of, is_public, network_group
+from bmgate.bm.node.targets import REFUSED_PORTS, PeerTarget, ip_of, is_private, is_public, network_group
 from bmgate.domain.peers import KnownPeer
 
 MAX_SHARED = 500
@@ -130,7 +130,7 @@ class Gossip:
 
     def reached(self, target: PeerTarget) -> None:
         """We were connected to this node: others may hear of it."""
-        if _fits_in_addr(target.host) and len(self._to_relay) < MAX_SHARED:
+        if self._may_be_told(target.host) and len(self._to_relay) < MAX_SHARED:
             self._to_relay[target] = None
 
     def relays(self, now: float, unix_now: int) -> list[tuple[PeerId, AddrCommand]]:
@@ -172,8 +172,14 @@ class Gossip:
             self._talkers[peer].remember([target])
         return chosen
 
+    def _may_be_told(self, host: str) -> bool:
+        """Not DNS names, nor those of onion services, which are too long, nor who is in our own network."""
+        if reach_of(host) is not Reach.CLEARNET or ip_of(host) is None:
+            return False
+        return self._network.accepts_private_peers or not is_private(host)
+
     def _draw_sample(self, now: float, unix_now: int) -> None:
-        fresh = [_as_told(peer, unix_now) for peer in self._known.fresh(unix_now) if _fits_in_addr(peer.host)]
+        fresh = [_as_told(peer, unix_now) for peer in self._known.fresh(unix_now) if self._may_be_told(peer.host)]
         self._sample = tuple(self._random.sample(fresh, min(MAX_SHARED, len(fresh))))
         if len(fresh) >= WORTH_HIDING:
             self._sample_until = now + SAMPLE_SECONDS
@@ -182,8 +188,3 @@ class Gossip:
 def _as_told(peer: KnownPeer, unix_now: int) -> PeerAddress:
     """PyBitmessage takes only what was seen before its own present."""
     return PeerAddress(min(peer.seen_at, unix_now - 60), STREAM, Services.NETWORK, peer.host, peer.port)
-
-
-def _fits_in_addr(host: str) -> bool:
-    """Names of the present onion services are too long, and nobody is told a DNS name."""
-    return reach_of(host) is Reach.CLEARNET and ip_of(host) is not None

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -21,13 +20,16 @@ from bmgate.bm.node.connections import Trace as Trace
 from bmgate.bm.node.connections import not_traced as not_traced
 from bmgate.bm.node.connectors import Connector, DirectConnector, loopback_of
 from bmgate.bm.node.dialing import Dialer
-from bmgate.bm.node.exchange import Exchange, ExchangeState
+from bmgate.bm.node.exchange import Exchange, always
 from bmgate.bm.node.finding import Finding
 from bmgate.bm.node.inventory import Inventory
+from bmgate.bm.node.lan import NOBODY, LanDiscovery
 from bmgate.bm.node.peer import PeerProtocol
+from bmgate.bm.node.peer_clocks import ClockWatch
 from bmgate.bm.node.peer_memory import PeerMemory
 from bmgate.bm.node.pool import TRADING, Connection, Kind, Pool
 from bmgate.bm.node.settings import NodeSettings as NodeSettings
+from bmgate.bm.node.state import NodeState, PeerNews
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.peer_events import PeerEvent, PeersLearned
@@ -42,50 +44,12 @@ MAX_NEWS = 1_000  # that one listener has not heard yet
 CROWD_SECONDS = 60.0  # between two log lines that count refused connections
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """Figures for people."""
-
-    known: int
-    tried: int  # of the known nodes: we have reached them ourselves
-    banned: int
-    bytes_in: int
-    bytes_out: int
-    exchange: ExchangeState
-
-    @property
-    def pending_downloads(self) -> int:
-        """Objects that were announced and have not come yet."""
-        return self.exchange.pending_downloads
-
-    @property
-    def in_stem(self) -> int:
-        """Objects hidden in a Dandelion stem."""
-        return self.exchange.in_stem
-
-    @property
-    def stems(self) -> int:
-        """Outbound peers to which stems lead now."""
-        return len(self.exchange.stems)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerNews:
-    """What happened to a connection: `established`, or `closed` and why. `at` in Unix seconds."""
-
-    at: int
-    event: str
-    host: str
-    port: int
-    kind: str
-    detail: str
-
-
 class Node:
     """One node; fulfils the `Announcer` port.
 
     `received` is called in the loop with objects that have just been stored and are to be processed. `random` is one
-    that peers cannot guess. Without a `connector` peers are called straight through the Internet.
+    that peers cannot guess. Without a `connector` peers are called straight through the Internet. While the disk
+    `has_room` no more, no objects are fetched.
     """
 
     def __init__(
@@ -98,11 +62,12 @@ class Node:
         received: Callable[[list[BitmessageObject]], None],
         trace: Trace = not_traced,
         connector: Connector | None = None,
+        has_room: Callable[[], bool] = always,
     ) -> None:
         self._settings, self._clock = settings, clock
-        connector = connector or DirectConnector(loopback_of(settings.listen))
+        connector = self._connector = connector or DirectConnector(loopback_of(settings.listen))
         self._bans = Bans()
-        self._pool = Pool(settings.network, settings.lan, self._bans, entropy(32), settings.pool, settings.doorsteps)
+        self._pool = Pool(settings.network, settings.lan, self._bans, entropy(32), settings.pool, settings.proxies)
         hooks = ConnectionHooks(self._established, self._said, self._ended)
         self._connections = Connections(settings, self._pool, self._bans, connector, clock, entropy, trace, hooks)
         self._dialer = Dialer(connector, clock, random, settings.backoff, self._connections.outgoing, self._is_free)
@@ -119,7 +84,10 @@ class Node:
             self._complain,
             self._finding.hinted,
             lambda: len(self._finding.known),
+            has_room,
+            lambda: not self._watch.is_far_off,
         )
+        self._watch = ClockWatch(clock, self.announce)
         self._dialled: set[PeerTarget] = set()
         self._servers: list[asyncio.Server] = []
         self._group: asyncio.TaskGroup | None = None
@@ -139,6 +107,8 @@ class Node:
         self._spawn(self._tick())
         self._spawn(self._tell_of_crowds())
         self._spawn(self._memory.run())
+        if self._settings.lan and self._settings.finds_peers and self._connector.is_direct(NOBODY):
+            self._look_around()
         for target in self._settings.peers:
             self.add_peer(target)
 
@@ -183,8 +153,13 @@ class Node:
         self._finding.add_own_host(host)
 
     def announce(self, vectors: Collection[InventoryVector]) -> None:
-        """Tell peers of own objects that stand in the database: after a random delay, by way of a stem."""
-        if self._group is not None:  # else we are stopping, and the next start announces what is due
+        """Tell peers of own objects that stand in the database: after a random delay, by way of a stem.
+
+        While our clock is far from everybody's that waits: nobody would take them (D6).
+        """
+        if self._watch.is_far_off:
+            self._watch.hold_back(vectors)
+        elif self._group is not None:  # else we are stopping, and the next start announces what is due
             self._spawn(self._exchange.announce_own(vectors))
 
     def peers(self) -> list[PeerInfo]:
@@ -222,7 +197,8 @@ class Node:
     def state(self) -> NodeState:
         known, (bytes_in, bytes_out) = self._finding.known, self._connections.bytes_in_and_out
         exchange = self._exchange.state
-        return NodeState(len(known), known.tried_count, len(self.banned()), bytes_in, bytes_out, exchange)
+        banned = len(self.banned())
+        return NodeState(len(known), known.tried_count, banned, bytes_in, bytes_out, self._watch.offset, exchange)
 
     @property
     def inventory_size(self) -> int:
@@ -237,14 +213,24 @@ class Node:
             self._servers.append(server)
         for bound in self.listening:
             log.info("Bitmessage node listens on %s", bound)
-        told = [bound.port for bound in self.listening if not self._pool.is_doorstep(bound.host)]
+        told = [bound.port for bound in self.listening if not self._pool.is_proxy(bound.host)]
         if told:  # the port behind a proxy is ours alone: it would link our connections (V18)
             self._connections.listening_port = told[0]
+
+    def _look_around(self) -> None:
+        """Find nodes of the local network, and be found where we listen."""
+        for bound in self.listening:
+            if ":" not in bound.host and not self._pool.is_proxy(bound.host):
+                broadcast = self._settings.lan_broadcast
+                near = LanDiscovery(self._settings.network, bound, broadcast, self._clock, self._finding.found_near)
+                self._spawn(near.run())
+                return
 
     def _is_free(self, host: str) -> bool:
         return not self._pool.is_connected(host) and not self._bans.is_banned(host, self._clock.now())
 
     def _established(self, peer: PeerProtocol, connection: Connection) -> None:
+        self._watch.listen(connection, peer.conversation)
         if connection.kind in TRADING:
             self._exchange.established(peer, outbound=not connection.inbound)
         self._finding.established(peer, connection)
@@ -259,6 +245,8 @@ class Node:
             self._exchange.handle(peer, event)
 
     def _ended(self, peer: PeerProtocol, connection: Connection, ending: Ending, detail: str) -> None:
+        if not connection.established:
+            self._watch.listen(connection, peer.conversation)
         self._exchange.closed(peer)
         self._finding.ended(peer, connection, ending)
         if connection.established and connection.kind is not Kind.FEELER:
@@ -279,6 +267,7 @@ class Node:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(self._settings.tick_seconds)
+            self._watch.tick()
             self._connections.tick()
             self._exchange.tick()
             self._finding.tick(self._connections.protocol)

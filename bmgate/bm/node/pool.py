@@ -15,6 +15,7 @@ from bmgate.bm.node.bans import Bans
 from bmgate.bm.node.download import PeerId
 from bmgate.bm.node.eviction import Candidate, choose_victim
 from bmgate.bm.node.targets import PeerTarget, is_private, network_group
+from bmgate.domain.peers import Standing
 from bmgate.domain.sources import source_group
 
 DAY_SECONDS = 86_400
@@ -65,9 +66,11 @@ class Connection:
     useful_at: float = 0.0  # monotonic seconds of the last object it was first to bring
     leaving: bool = False
     source: str = field(init=False)
+    standing: Standing = field(init=False)  # what is held against this connection alone
 
     def __post_init__(self) -> None:
         self.source = source_group(self.host)
+        self.standing = Standing(self.source)
 
     @property
     def inbound(self) -> bool:
@@ -92,7 +95,7 @@ class DayNotes:
 
 class Pool:
     """The table of connections. Hosts in `exempt` are known to the operator and have no limits; connections that come
-    from one of `doorsteps` (the proxies through which peers of anonymous networks arrive) are told apart by nothing.
+    from one of `proxies` (where those of anonymous networks arrive) are told apart by nothing.
     `key` is secret.
     """
 
@@ -103,10 +106,10 @@ class Pool:
         bans: Bans,
         key: bytes,
         limits: PoolLimits = PoolLimits(),
-        doorsteps: Collection[str] = (),
+        proxies: Collection[str] = (),
     ) -> None:
         self._network, self._lan, self._bans, self._key, self._limits = network, lan, bans, key, limits
-        self._doorsteps = frozenset(doorsteps)
+        self._proxies = frozenset(proxies)
         self._connections: dict[PeerId, Connection] = {}
         self.exempt: set[str] = set()
 
@@ -146,9 +149,9 @@ class Pool:
         """Explicit peers have no limits, in LAN mode private and loopback addresses neither."""
         return host in self.exempt or (self._lan and is_private(host))
 
-    def is_doorstep(self, host: str) -> bool:
+    def is_proxy(self, host: str) -> bool:
         """Whether peers of an anonymous network arrive from there: what one does is not held against all."""
-        return host in self._doorsteps
+        return host in self._proxies
 
     def admit(self, peer: PeerId, version: VersionCommand) -> Refusal | None:
         """Whether the node that says `version` may stay: it is not ourselves, nor connected already (P14)."""
@@ -172,7 +175,7 @@ class Pool:
     # --- room ---
 
     def _has_room_for(self, host: str, inbound: list[Connection]) -> bool:
-        if not self._network.limits_groups or self.is_doorstep(host):
+        if not self._network.limits_groups or self.is_proxy(host):
             return True
         source, group = source_group(host), network_group(host)
         same_host = sum(other.source == source for other in inbound)
@@ -203,7 +206,7 @@ class Pool:
                 caller.hang_up(Ending.SELF, MYSELF)
 
     def _others_of_host(self, connection: Connection) -> list[Connection]:
-        if self.is_doorstep(connection.host):
+        if self.is_proxy(connection.host):
             return []
         return [other for other in self if other.host == connection.host and other.id != connection.id]
 

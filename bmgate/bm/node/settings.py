@@ -6,6 +6,7 @@ from bmgate.bm.conversation import Deadlines
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.node.dialing import Backoff
 from bmgate.bm.node.exchange import ExchangeSettings
+from bmgate.bm.node.lan import EVERYBODY
 from bmgate.bm.node.pool import PoolLimits
 from bmgate.bm.node.targets import PeerTarget
 
@@ -13,7 +14,8 @@ from bmgate.bm.node.targets import PeerTarget
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """`listen`: none for no inbound connections, port 0 for a free one. `outbound`: connections of the node's own
-    choice; `only_peers`: none but to `peers`. `doorsteps`: addresses from which proxies bring peers that have none.
+    choice; `only_peers`: none but to `peers`. `proxies`: addresses from which proxies bring peers that have none.
+    `lan`: private and loopback addresses are peers like others, and looked for by `lan_broadcast`.
     """
 
     network: NetworkParameters
@@ -23,8 +25,9 @@ class NodeSettings:
     only_peers: bool = False
     bootstrap: bool = False
     lan: bool = False
+    lan_broadcast: str = EVERYBODY
     tls_inbound: bool = False
-    doorsteps: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
     pool: PoolLimits = field(default_factory=PoolLimits)
     deadlines: Deadlines = field(default_factory=Deadlines)

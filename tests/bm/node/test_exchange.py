@@ -25,6 +25,7 @@ from bmgate.bm.node.exchange import (
     SERVED_AT_ONCE,
     Exchange,
     ExchangeSettings,
+    always,
 )
 from bmgate.bm.node.inventory import Inventory
 from bmgate.bm.node.peer import Pause, PeerProtocol
@@ -127,7 +128,11 @@ LIVE = replace(TESTNET, delay_divisor=1, stem_divisor=1)
 
 @asynccontextmanager
 async def trading(
-    network: NetworkParameters = LIVE, database: MemoryDatabase | None = None, **settings: Any
+    network: NetworkParameters = LIVE,
+    database: MemoryDatabase | None = None,
+    has_room: Callable[[], bool] = always,
+    may_expire: Callable[[], bool] = always,
+    **settings: Any,
 ) -> AsyncIterator[Trade]:
     """An exchange on a clock that is moved by hand."""
     tasks = list[asyncio.Task[None]]()
@@ -151,6 +156,8 @@ async def trading(
             received.extend,
             lambda peer, verdict: complaints.append((peer, verdict)),
             hinted.append,
+            has_room=has_room,
+            may_expire=may_expire,
         )
         await exchange.start()
         try:
@@ -511,3 +518,60 @@ async def test_an_own_object_that_is_known_is_not_told_again() -> None:
         await made.exchange.announce_own([vector])
         await made.pass_time(100)
         assert alice.told() == [vector]
+
+
+# --- a disk without room, and a clock nobody should delete by ---
+
+
+async def test_d1_without_room_nothing_is_fetched_and_all_of_it_later() -> None:
+    room = [False]
+    peer, encoded = RecordingPeer(1), [an_object(number) for number in range(3)]
+    wanted = tuple(map(inventory_vector, encoded))
+    async with trading(has_room=lambda: room[0]) as made:
+        await made.join(peer)
+        made.hear(peer, Announced(wanted))
+        await made.pass_time(400)
+        assert peer.asked == []
+        assert made.exchange.state.pending_downloads == 3
+        room[0] = True
+        await made.pass_time(1)
+        assert set(peer.asked) == set(wanted)
+        made.hear(peer, *map(ObjectArrived, encoded))
+        await turns()
+        assert {each.encoded for each in made.received} == set(encoded)
+
+
+async def test_d1_what_comes_when_there_is_no_room_any_more_is_asked_for_again() -> None:
+    room = [True]
+    peer, other, encoded = RecordingPeer(1), RecordingPeer(2), an_object()
+    async with trading(has_room=lambda: room[0]) as made:
+        await made.join(peer, other)
+        made.hear(peer, Announced((inventory_vector(encoded),)))
+        room[0] = False
+        made.hear(peer, ObjectArrived(encoded))
+        made.hear(other, ObjectArrived(an_object(1)))  # nobody had told of it
+        await made.pass_time(120)
+        assert not made.database.inventory.objects
+        assert (peer.ending, made.complaints) == (None, [])
+        room[0] = True
+        await made.pass_time(1)
+        assert peer.asked == [inventory_vector(encoded)] * 2
+        made.hear(peer, ObjectArrived(encoded))
+        await turns()
+        assert list(made.database.inventory.objects) == [inventory_vector(encoded)]
+
+
+async def test_d6_by_a_clock_that_is_far_off_nothing_expires() -> None:
+    database, may_expire = MemoryDatabase(), [False]
+    database.store(an_object())
+    async with trading(database=database, may_expire=lambda: may_expire[0]) as made:
+        await turns()
+        made.clock.jump(86_400)
+        await made.pass_time(1)
+        made.clock.advance(3_600)
+        await turns()
+        assert len(database.inventory.objects) == 1
+        may_expire[0] = True
+        made.clock.advance(3_600)
+        await turns()
+        assert len(database.inventory.objects) == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -45,6 +46,17 @@ from bmgate.clock import SystemClock
 from bmgate.errors import StorageBusy
 
 C = TypeVar("C", bound=Command)
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as bound:
+            bound.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 ALICE, BOB, CAROL, STRANGER = "127.77.0.1", "127.77.0.2", "127.77.0.3", "127.77.0.9"
 TIMEOUT = 10.0
 FAST = Backoff(first=0.02, longest=0.1)
@@ -258,6 +270,17 @@ async def test_connections_are_made_again_after_a_restart() -> None:
             assert await next_object(alice) == encoded
 
 
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+async def test_nodes_talk_over_ipv6() -> None:
+    async with home(settings("::1")) as alice, home(settings(BOB)) as bob:
+        bob.node.add_peer(alice.target)
+        await until(lambda: are_connected(alice, bob))
+        assert {peer.host for peer in (*alice.node.peers(), *bob.node.peers())} == {"::1"}
+        encoded = fresh_object()
+        bob.publish(encoded)
+        assert await next_object(alice) == encoded
+
+
 async def test_nodes_that_know_each_other_keep_one_connection() -> None:
     async with home(settings(ALICE)) as alice, home(settings(BOB)) as bob:
         alice.node.add_peer(bob.target)
@@ -468,6 +491,74 @@ async def test_p16_objects_without_work_are_dropped_and_the_tenth_ends_it() -> N
         assert not alice.database.inventory.objects
         async with stranger(alice) as again:
             assert await again.is_closed()
+
+
+async def test_p16_an_explicit_peer_that_sends_objects_without_work_is_left_and_called_again_with_patience() -> None:
+    calls: list[float] = []
+    encoded = fresh_object()
+
+    async def offend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(asyncio.get_running_loop().time())
+        peer = Stranger(reader, writer)
+        with suppress(ConnectionError, EOFError):  # the node stops
+            await peer.hear(VersionCommand)
+            peer.say(Verack(), version(nonce=os.urandom(8), timestamp=int(time.time())))
+            await peer.hear(Verack)
+            nonces = range(12 * len(calls), 12 * len(calls) + 12)
+            peer.say(*(ObjectCommand(with_nonce(encoded, nonce)) for nonce in nonces))
+            await peer.is_closed()
+        await peer.close()
+
+    patient = replace(settings(ALICE), backoff=Backoff(first=0.05, longest=100.0))
+    async with home(patient) as alice:
+        server = await asyncio.start_server(offend, BOB, 0)
+        alice.node.add_peer(PeerTarget(*server.sockets[0].getsockname()))
+        try:
+            await until(lambda: len(calls) == 5)
+        finally:
+            server.close()
+        assert calls[4] - calls[3] > 0.05 * 8 / 2, "the fourth pause is eight times the first, less a half at most"
+        assert alice.node.banned() == []
+
+
+async def test_d6_own_objects_wait_while_our_clock_is_far_from_everybodys() -> None:
+    class LateClock(SystemClock):
+        late = 8 * HOUR
+
+        def now(self) -> int:
+            return super().now() - self.late
+
+    clock, database = LateClock(), MemoryDatabase()
+    encoded = fresh_object()
+    node = Node(settings(ALICE), database, clock, os.urandom, SystemRandom(), lambda objects: None)
+
+    async def tell_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Stranger(reader, writer)
+        with suppress(ConnectionError, EOFError):  # the node stops
+            await peer.hear(VersionCommand)
+            peer.say(version(nonce=os.urandom(8), timestamp=int(time.time())))
+            await peer.is_closed()
+        await peer.close()
+
+    servers = [await asyncio.start_server(tell_time, f"127.77.1.{number}", 0) for number in (1, 2, 3)]
+    async with asyncio.TaskGroup() as group:
+        try:
+            await node.start(group)
+            for server in servers:
+                node.add_peer(PeerTarget(*server.sockets[0].getsockname()))
+            await until(lambda: node.state.clock_offset is not None)
+            assert node.state.clock_offset is not None
+            assert abs(node.state.clock_offset - 8 * HOUR) < 10
+            node.announce([database.store(encoded)])
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert node.inventory_size == 0, "it was not looked at"
+            clock.late = 0
+            await until(lambda: node.inventory_size == 1)
+        finally:
+            await node.stop()
+            for server in servers:
+                server.close()
 
 
 async def test_p17_p18_other_bad_objects_are_dropped_and_not_fetched_again() -> None:

@@ -135,7 +135,7 @@ def test_explicit_peers_are_not_refused_but_for_the_operator() -> None:
 
 
 def test_peers_of_an_anonymous_network_arrive_from_one_address_without_limit() -> None:
-    pool = Pool(MAINNET, False, Bans(), b"key", doorsteps=("127.0.0.1",))
+    pool = Pool(MAINNET, False, Bans(), b"key", proxies=("127.0.0.1",))
     for number in range(20):
         assert pool.may_accept("127.0.0.1", UNIX_NOW)
         nonce = number.to_bytes(8)

@@ -37,7 +37,7 @@ ONION = PeerTarget("2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.oni
 NAME = PeerTarget("node.example.org", 8444)
 TOLD = ("8.8.4.4", "9.9.9.9", "2606:4700:4700::1111")  # by gossip
 PUBLIC = replace(TESTNET, bootstraps=True, gossips=True, accepts_private_peers=False, limits_groups=True)
-DOORSTEP = "127.79.4.1"
+PROXY_SIDE = "127.79.4.1"
 TIMEOUT = 20.0
 
 
@@ -72,7 +72,7 @@ async def tor_only_node(
         PUBLIC,
         listen=listen,
         peers=peers,
-        doorsteps=(DOORSTEP,),
+        proxies=(PROXY_SIDE,),
         bootstrap=True,
         backoff=Backoff(first=0.02, longest=0.1),
         tick_seconds=0.02,
@@ -137,7 +137,7 @@ async def test_v18_what_is_said_of_ourselves_names_no_address_and_links_no_conne
     village = Village()
     async with (
         fake_socks(**villagers(village, ONION.host, NAME.host)) as proxy,
-        tor_only_node(proxy, ONION, NAME, listen=(PeerTarget(DOORSTEP, 0),)) as node,
+        tor_only_node(proxy, ONION, NAME, listen=(PeerTarget(PROXY_SIDE, 0),)) as node,
     ):
         await until(lambda: sum(peer.established for peer in node.peers()) >= 2)
         assert len(node.listening) == 1
