@@ -2,24 +2,29 @@
 
 Mails of 4 kB on SQLite, sealed at L0; no TLS, so that the server's own work shows. Headers are UID, FLAGS, RFC822.SIZE
 and the 17 fields that Thunderbird asks for; bodies are whole messages. Beside it, in turns, the stock Twisted
-IMAP4Server over a mailbox in memory, where nothing is sealed and headers are parsed beforehand.
+IMAP4Server over a mailbox in memory, where nothing is sealed and headers are parsed beforehand; and Dovecot, where it
+is installed, over a Maildir with a warm cache.
 """
 
 import asyncio
+import itertools
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from clients import PASSWORD, USER, ImapClient
 from common import (
     Figure,
     Must,
     Options,
+    cpu_seconds,
     forget_peak,
     in_turns,
     median_ratio,
@@ -32,6 +37,7 @@ from common import (
     seconds,
 )
 from mails import BASE_TIME, FIELDS, mail
+from peer_dovecot import dovecot
 
 from bmgate.app import open_gateway
 from bmgate.config import parse_config
@@ -41,6 +47,8 @@ from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.ports.database import Store
 from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
 from bmgate.services.mailboxes import indexed
+
+T = TypeVar("T")
 
 SIZE = 4096
 BATCH = 500
@@ -59,7 +67,7 @@ FETCHES = (  # what must be reached, in messages per second
     ("bodies", BODIES, 20_000),
     ("UID and FLAGS", b"FETCH 1:* (UID FLAGS)", 80_000),
 )
-STOCK = "stock Twisted in memory"
+STOCK, DOVECOT = "stock Twisted in memory", "Dovecot"
 
 
 class Noops:
@@ -69,7 +77,7 @@ class Noops:
         self._client = client
         self.delays: list[float] = []
 
-    def meanwhile(self, work: Callable[[], float]) -> float:
+    def meanwhile(self, work: Callable[[], T]) -> T:
         """What `work` returns."""
         over = threading.Event()
         with ThreadPoolExecutor(1) as thread:
@@ -92,18 +100,24 @@ def main() -> None:
 
 
 def measure(options: Options) -> list[Figure]:
-    """One gateway and one stock server, both filled with the same mails."""
+    """One gateway, and the servers it is compared with, all filled with the same mails."""
     count, rounds = options.pick(10_000, 2_000, 20), options.pick(5, 3, 1)
     stock_count = options.pick(2_000, 500, 20)
     with ExitStack() as stack:
         gateway = stack.enter_context(filled_gateway(count))
-        ours = stack.enter_context(session(*gateway.listener("imap starttls")))
+        place = gateway.listener("imap starttls")
+        ours = stack.enter_context(session(*place))
         stock_port, _ = stack.enter_context(peer("peer_imap.py", str(stock_count), str(SIZE)))
-        stock = stack.enter_context(session("127.0.0.1", stock_port))
-        noops = Noops(stack.enter_context(session(*gateway.listener("imap starttls"), b"Drafts")))
+        others = {STOCK: (stack.enter_context(session("127.0.0.1", stock_port)), stock_count)}
+        dovecot_place = stack.enter_context(dovecot("imap", count, SIZE))
+        if dovecot_place is not None:
+            others[DOVECOT] = (stack.enter_context(session(*dovecot_place)), count)
+        noops = Noops(stack.enter_context(session(*place, b"Drafts")))
         forget_peak(gateway.pid)
-        figures = [select_time(ours, count, rounds)]
-        figures += fetch_rates(ours, count, stock, stock_count, noops, rounds)
+        figures = first_times(place, count, noops)
+        figures += time_of("SELECT", ours, b"SELECT INBOX", count, rounds, Must(50, at_least=False), others)
+        figures += fetch_rates(ours, count, others, noops, rounds)
+        figures += search_times(ours, count, others, noops, rounds)
         delays = noops.delays
         figures += [
             Figure("NOOP of another connection meanwhile, p50", percentile(delays, 50) * 1e3, "ms"),
@@ -114,10 +128,9 @@ def measure(options: Options) -> list[Figure]:
                 Must(20, at_least=False),
             ),
             Figure("NOOP of another connection meanwhile, worst", max(delays) * 1e3, "ms"),
-            search_time(ours, count, rounds),
             Figure("resident memory, peak meanwhile", megabytes(gateway.pid, "VmHWM"), "MB", Must(150, at_least=False)),
-            append_rate(gateway, options.pick(100, 20, 1)),
         ]
+        figures += append_rates(gateway, options.pick(40, 20, 1), rounds)
     return figures
 
 
@@ -179,27 +192,52 @@ def timed(client: ImapClient, command: bytes) -> float:
     return time.perf_counter() - begun
 
 
-def select_time(ours: ImapClient, count: int, rounds: int) -> Figure:
-    """Opening the mailbox again."""
-    times = [timed(ours, b"SELECT INBOX") for _ in range(rounds)]
-    return Figure(f"SELECT of {count:,} messages", statistics.median(times) * 1e3, "ms", Must(50, at_least=False))
+def first_times(place: tuple[str, int], count: int, noops: Noops) -> list[Figure]:
+    """What the first program pays after a start: nothing of the mailbox has been read yet."""
+    with session(*place) as client:
+        first = noops.meanwhile(lambda: rate(client, HEADERS, count))
+    return [Figure(f"headers of {count:,}, the first time", first, "/s")]
+
+
+def time_of(
+    name: str,
+    ours: ImapClient,
+    command: bytes,
+    count: int,
+    rounds: int,
+    must: Must | None,
+    others: Mapping[str, tuple[ImapClient, int]],
+) -> list[Figure]:
+    """Milliseconds of a command, in turns with Dovecot, which has as many messages; the stock server lacks SEARCH."""
+    contenders = {"": ours} | {other: client for other, (client, _) in others.items() if other == DOVECOT}
+    times = in_turns({each: partial(timed, client, command) for each, client in contenders.items()}, rounds)
+    value = statistics.median(times[""]) * 1e3
+    figure = Figure(f"{name} of {count:,}", value, "ms", must)
+    return [
+        replace(figure, compared_to=other, ratio=median_ratio(times[""], theirs))
+        for other, theirs in times.items()
+        if other
+    ] or [figure]
 
 
 def fetch_rates(
-    ours: ImapClient, count: int, stock: ImapClient, stock_count: int, noops: Noops, rounds: int
+    ours: ImapClient, count: int, others: Mapping[str, tuple[ImapClient, int]], noops: Noops, rounds: int
 ) -> list[Figure]:
     """Messages per second of the three fetches; the stock server gets fewer messages, its rate is the same."""
     figures = []
     for name, command, least in FETCHES:
-        contenders = {
-            "ours": partial(noops.meanwhile, partial(rate, ours, command, count)),
-            "stock": partial(rate, stock, command, stock_count),
+        contenders: dict[str, Callable[[], float]] = {
+            "": partial(noops.meanwhile, partial(rate, ours, command, count)),
+            **{other: partial(rate, client, command, have) for other, (client, have) in others.items()},
         }
-        timed(ours, command)
+        for client in (ours, *(client for client, _ in others.values())):
+            timed(client, command)
         rates = in_turns(contenders, rounds)
-        ratio = median_ratio(rates["ours"], rates["stock"])
-        must = Must(least)
-        figures.append(Figure(f"{name} of {count:,}", statistics.median(rates["ours"]), "/s", must, STOCK, ratio))
+        value = statistics.median(rates[""])
+        figures += [
+            Figure(f"{name} of {count:,}", value, "/s", Must(least), other, median_ratio(rates[""], rates[other]))
+            for other in others
+        ]
     return figures
 
 
@@ -208,28 +246,44 @@ def rate(client: ImapClient, command: bytes, count: int) -> float:
     return count / timed(client, command)
 
 
-def search_time(ours: ImapClient, count: int, rounds: int) -> Figure:
-    """A search in a header field of all messages; one of them has it."""
-    command = f'SEARCH HEADER Subject "meeting {count:08d}"'.encode()
-    assert ours.command(command).split(b"\r\n")[0] == b"* SEARCH %d" % count
-    rates = [rate(ours, command, count) for _ in range(rounds)]
-    return Figure(f"SEARCH HEADER in {count:,}", statistics.median(rates), "/s")
+def search_times(
+    ours: ImapClient, count: int, others: Mapping[str, tuple[ImapClient, int]], noops: Noops, rounds: int
+) -> list[Figure]:
+    """Searches through all messages, of which one is found."""
+    header = f'SEARCH HEADER Subject "meeting {count:08d}"'.encode()
+    assert ours.command(header).split(b"\r\n")[0] == b"* SEARCH %d" % count
+    body = f'SEARCH BODY "This is mail {count}."'.encode()
+    return noops.meanwhile(
+        lambda: [
+            *time_of("SEARCH of a header", ours, header, count, rounds, Must(100, at_least=False), others),
+            *time_of("SEARCH of bodies", ours, body, count, rounds, Must(1000, at_least=False), others),
+        ]
+    )
 
 
-def append_rate(gateway: GatewayProcess, each: int) -> Figure:
-    """Durable APPENDs over ten connections at the same time."""
-    place = gateway.listener("imap starttls")
+def append_rates(gateway: GatewayProcess, each: int, rounds: int) -> list[Figure]:
+    """Durable APPENDs over ten connections at the same time, and an eleventh that sees none of it."""
+    place, numbers = gateway.listener("imap starttls"), itertools.count()
 
-    def append_all(client: ImapClient, numbers: range) -> None:
-        for number in numbers:
-            client.append("Drafts", mail(number, SIZE))
+    def append_some(client: ImapClient) -> None:
+        for _ in range(each):
+            client.append("Drafts", mail(next(numbers), SIZE))
 
     with ExitStack() as stack:
         clients = [stack.enter_context(session(*place, b"Drafts")) for _ in range(CONNECTIONS)]
-        shares = [range(at * each, (at + 1) * each) for at in range(CONNECTIONS)]
         threads = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
-        elapsed = seconds(lambda: list(threads.map(append_all, clients, shares)))
-    return Figure(f"APPEND over {CONNECTIONS} connections", each * CONNECTIONS / elapsed, "/s")
+        noops = Noops(stack.enter_context(session(*place)))
+        before = cpu_seconds(gateway.pid)
+        times = [
+            noops.meanwhile(lambda: seconds(lambda: list(threads.map(append_some, clients)))) for _ in range(rounds)
+        ]
+        spent = cpu_seconds(gateway.pid) - before
+    mails = each * CONNECTIONS
+    return [
+        Figure(f"APPEND over {CONNECTIONS} connections", mails / statistics.median(times), "/s", Must(500)),
+        Figure("processor time of the gateway for an APPEND", spent / (mails * rounds) * 1e3, "ms"),
+        Figure("NOOP during APPENDs, p99", percentile(noops.delays, 99) * 1e3, "ms", Must(20, at_least=False)),
+    ]
 
 
 if __name__ == "__main__":

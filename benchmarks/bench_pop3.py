@@ -48,7 +48,7 @@ def measure(options: Options) -> list[Figure]:
         clients = {"ours": (session(stack, place), count)}
         stock_port, _ = stack.enter_context(peer("peer_pop3.py", str(other_count), str(SIZE)))
         clients[STOCK] = (session(stack, ("127.0.0.1", stock_port)), other_count)
-        dovecot_place = stack.enter_context(dovecot(other_count, SIZE))
+        dovecot_place = stack.enter_context(dovecot("pop3", other_count, SIZE))
         if dovecot_place is not None:
             clients[DOVECOT] = (session(stack, dovecot_place), other_count)
         forget_peak(gateway.pid)  # a password takes 64 MiB for a moment

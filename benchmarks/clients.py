@@ -1,6 +1,7 @@
 """Mail clients that cost next to nothing themselves: blocking sockets, no TLS, nothing parsed that is not needed."""
 
 import socket
+import ssl
 import time
 from base64 import b64encode
 from types import TracebackType
@@ -15,9 +16,11 @@ USER, PASSWORD = "alice", "benchmark passphrase"
 class LineClient:
     """A connection on which the other side speaks in lines."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection((host, port), TIMEOUT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket)
         self._tail = b""
 
     def __enter__(self) -> Self:
@@ -45,8 +48,8 @@ class LineClient:
 class ImapClient(LineClient):
     """One IMAP session; commands one after the other."""
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(host, port, tls)
         self._count = 0
         self._buffer = memoryview(bytearray(CHUNK))
         self.line()

@@ -1,4 +1,4 @@
-"""Dovecot's POP3 server over a Maildir, to compare with, where it is installed."""
+"""Dovecot's IMAP or POP3 server over a Maildir, to compare with, where it is installed."""
 
 import grp
 import os
@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from clients import PASSWORD, USER, Pop3Client
+from clients import PASSWORD, USER, ImapClient, Pop3Client
 from common import scratch
 from mails import mail
 
@@ -21,7 +22,7 @@ POLL_SECONDS = 0.05
 SETTINGS = """
 base_dir = {folder}/run
 log_path = {folder}/log
-protocols = pop3
+protocols = {protocol}
 ssl = no
 disable_plaintext_auth = no
 default_internal_user = {user}
@@ -37,13 +38,13 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={folder}
 }}
-service pop3-login {{
+service {protocol}-login {{
   chroot =
-  inet_listener pop3 {{
+  inet_listener {protocol} {{
     address = 127.0.0.1
     port = {port}
   }}
-  inet_listener pop3s {{
+  inet_listener {protocol}s {{
     port = 0
   }}
 }}
@@ -57,10 +58,10 @@ service stats {{
 
 
 @contextmanager
-def dovecot(count: int, size: int) -> Iterator[tuple[str, int] | None]:
+def dovecot(protocol: Literal["imap", "pop3"], count: int, size: int) -> Iterator[tuple[str, int] | None]:
     """Its place, with as many mails of USER; None where it is not installed."""
     program = shutil.which("dovecot", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
-    if program is None or not Path("/usr/lib/dovecot/pop3").exists():
+    if program is None or not Path("/usr/lib/dovecot", protocol).exists():
         yield None
         return
     port = _free_port()
@@ -75,6 +76,7 @@ def dovecot(count: int, size: int) -> Iterator[tuple[str, int] | None]:
             for path in (folder / "mail", *(folder / "mail").rglob("*")):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         text = SETTINGS.format(
+            protocol=protocol,
             folder=folder,
             port=port,
             user=owner.pw_name,
@@ -86,7 +88,7 @@ def dovecot(count: int, size: int) -> Iterator[tuple[str, int] | None]:
         settings.write_text(text, encoding="utf-8")
         with subprocess.Popen([program, "-F", "-c", str(settings)], stderr=subprocess.DEVNULL) as process:
             try:
-                _wait(port)
+                _wait(ImapClient if protocol == "imap" else Pop3Client, port)
                 yield "127.0.0.1", port
             finally:
                 process.terminate()
@@ -97,13 +99,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int) -> None:
+def _wait(client: type[ImapClient] | type[Pop3Client], port: int) -> None:
     """Until somebody can log in."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with Pop3Client("127.0.0.1", port) as client:
-                client.login(USER, PASSWORD)
+            with client("127.0.0.1", port) as session:
+                session.login(USER, PASSWORD)
         except OSError:
             if time.monotonic() > deadline:
                 raise

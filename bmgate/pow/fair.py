@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.ports.world import WorkJob
@@ -33,6 +34,10 @@ class Work:
     reported_nonce: int
     running: dict[int, int] = field(default_factory=dict)  # lane -> first nonce of its chunk
     returned: list[tuple[int, int]] = field(default_factory=list)  # start and count of what a lane gave up
+    expected: int = field(init=False)  # trials
+
+    def __post_init__(self) -> None:
+        self.expected = self.job.expected_trials
 
     def claim(self, lane: int, chunk: int) -> tuple[int, int]:
         """The next nonces for `lane`: start and count."""
@@ -149,8 +154,7 @@ class FairQueue:
         self._used[owner] = max(self._used.get(owner, 0), self._served)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """Trials until something is done: their mean and the square of their spread."""
 
     mean: float
@@ -164,7 +168,7 @@ class Outlook:
 
 def outlook(works: Iterable[Work]) -> Outlook:
     """Until all of these are done: each has its whole expected work before it, as searches have no memory."""
-    expected = [work.job.expected_trials for work in works]
+    expected = [work.expected for work in works]
     return Outlook(sum(expected), sum(each * each for each in expected))
 
 
@@ -177,25 +181,45 @@ def outlooks(lines: Iterable[list[list[Work]]]) -> Mapping[Work, Outlook]:
     found: dict[Work, Outlook] = {}
     before = Outlook(0, 0)
     for level in lines:
-        totals = sorted((outlook(line) for line in level), key=lambda each: each.mean)
+        totals = sorted((outlook(line) for line in level), key=_mean)
         shorter = list(itertools.accumulate(totals, _sum, initial=Outlook(0, 0)))
         shares = list(itertools.accumulate((each.variance / each.mean for each in totals), initial=0.0))
         for line in level:
-            whole, own = outlook(line), Outlook(0, 0)
-            for work in line:
-                own = _sum(own, outlook([work]))
-                ended = bisect_left(totals, own.mean, key=lambda each: each.mean)  # lines that are done by then
-                longer = len(totals) - ended  # among them this one
-                theirs = own.mean * (shares[-1] - shares[ended] - whole.variance / whole.mean)
-                mean = before.mean + shorter[ended].mean + longer * own.mean
-                variance = before.variance + shorter[ended].variance + own.variance + max(theirs, 0.0)
-                found[work] = Outlook(mean, variance)
+            _look_along(line, before, totals, shorter, shares, found)
         before = _sum(before, shorter[-1])
     return found
 
 
+def _look_along(
+    line: list[Work],
+    before: Outlook,
+    totals: list[Outlook],
+    shorter: list[Outlook],
+    shares: list[float],
+    found: dict[Work, Outlook],
+) -> None:
+    """The outlook of each job of one owner; plain numbers, for there may be ten thousand of them."""
+    whole = outlook(line)
+    share = shares[-1] - whole.variance / whole.mean
+    mean = variance = 0.0
+    ended, ends = 0, [each.mean for each in totals]  # lines that are done by then, among them not this one
+    for work in line:
+        expected = work.expected
+        mean += expected
+        variance += expected * expected
+        while ends[ended] < mean:
+            ended += 1
+        theirs = max(mean * (share - shares[ended]), 0.0)
+        ahead, longer = shorter[ended], len(ends) - ended
+        found[work] = Outlook(before[0] + ahead[0] + longer * mean, before[1] + ahead[1] + variance + theirs)
+
+
 def _sum(one: Outlook, other: Outlook) -> Outlook:
     return Outlook(one.mean + other.mean, one.variance + other.variance)
+
+
+def _mean(of: Outlook) -> float:
+    return of.mean
 
 
 def _place(entry: tuple[Place, Work]) -> Place:

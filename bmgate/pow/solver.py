@@ -8,6 +8,7 @@ of the outbox and come back after a restart, from their saved nonce.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from bmgate.domain.ports.world import Backlog, Clock, WorkJob, WorkProgress
@@ -30,6 +31,28 @@ class Permission(Protocol):
     """Whether large work must wait; `pow.permission` has the real one."""
 
     async def withheld(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The queue at one moment. `withheld` says why jobs of more than `large` trials do not run, "" when they do."""
+
+    known: dict[bytes, Work]
+    lines: list[list[list[Work]]]
+    rate: float
+    withheld: str
+    large: float
+
+    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
+        """How far these jobs are."""
+        ahead = outlooks(self.lines)
+        asked = [(name, self.known[name]) for name in initial_hashes if name in self.known]
+        return {name: self._progress(work, ahead[work]) for name, work in asked if work in ahead}
+
+    def _progress(self, work: Work, ahead: Outlook) -> WorkProgress:
+        withheld = self.withheld if work.expected >= self.large else ""
+        mean, likely = ahead.mean / self.rate, ahead.likely / self.rate
+        return WorkProgress(work.tried, work.expected, bool(work.running), withheld, mean, likely)
 
 
 class LocalSolver:
@@ -101,27 +124,19 @@ class LocalSolver:
             self._queue.rank(work, rank)
             self._make_way()
 
+    def survey(self) -> Survey:
+        """The queue as it is now."""
+        withheld = self._withheld, LARGE_SECONDS * self.trials_per_second
+        return Survey(dict(self._known), list(self._queue.lines()), self.trials_per_second, *withheld)
+
     def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
         """How far these jobs are."""
-        asked = {name: self._known[name] for name in initial_hashes if name in self._known}
-        ahead = outlooks(self._queue.lines()) if asked else {}
-        return {name: self._progress(work, ahead[work]) for name, work in asked.items()}
+        return self.survey().progress(initial_hashes)
 
     def backlog(self) -> Backlog:
         """All that is in the queue."""
         whole, rate = outlook(self._queue), self.trials_per_second
         return Backlog(len(self._queue), whole.mean / rate, whole.likely / rate)
-
-    def _progress(self, work: Work, ahead: Outlook) -> WorkProgress:
-        rate = self.trials_per_second
-        return WorkProgress(
-            tried=work.tried,
-            expected=work.job.expected_trials,
-            running=bool(work.running),
-            withheld="" if self._may_run(work) else self._withheld,
-            mean_seconds=ahead.mean / rate,
-            likely_seconds=ahead.likely / rate,
-        )
 
     # -- lanes -----------------------------------------------------------------------------------------------------
 
@@ -176,7 +191,7 @@ class LocalSolver:
     def _report(self, work: Work) -> None:
         now, nonce = self._clock.monotonic(), work.next_untried
         elapsed, tried = now - work.reported_at, nonce - work.reported_nonce
-        share_done = elapsed >= REPORT_PAUSE and tried * REPORT_SHARE >= work.job.expected_trials
+        share_done = elapsed >= REPORT_PAUSE and tried * REPORT_SHARE >= work.expected
         if tried > 0 and (elapsed >= REPORT_SECONDS or share_done):
             work.reported_at, work.reported_nonce = now, nonce
             if not work.running:
@@ -190,7 +205,7 @@ class LocalSolver:
     # -- permission ------------------------------------------------------------------------------------------------
 
     def _may_run(self, work: Work) -> bool:
-        return not self._withheld or work.job.expected_trials < LARGE_SECONDS * self.trials_per_second
+        return not self._withheld or work.expected < LARGE_SECONDS * self.trials_per_second
 
     async def _watch(self, permission: Permission) -> None:
         """Look at the hour and the power supply; large work stops, or goes on, when they change."""

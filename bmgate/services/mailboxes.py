@@ -4,7 +4,6 @@ Every method takes the account it acts for. What changed is committed before a m
 mailbox are told after that. Mail is indexed once, when it is stored; nothing here parses a stored message again.
 """
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +33,7 @@ from bmgate.domain.ports.world import Clock
 from bmgate.errors import LimitReached, MailboxExists, NotAllowed
 from bmgate.mail.headers import message_ids_in
 from bmgate.mail.structure import MessageIndex, encode_index, index_message
+from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailbox_names import (
     check_name,
@@ -42,8 +42,12 @@ from bmgate.services.mailbox_names import (
     refuse_special,
     rename_tree,
     resolve,
+    resolve_with_mail,
 )
 from bmgate.services.mailbox_rules import Effects, Made, MailboxRules, RuleBook
+from bmgate.services.parsing import Parsing
+from bmgate.services.sent_status import sent_keywords
+from bmgate.services.status_flags import WITH_STATUS, set_flags_of_client, words_of_client
 
 MAX_MAILBOXES = 1_000
 REPLACEABLE_SECONDS = 86_400  # how long our copy in Sent waits for the client's (M7)
@@ -89,9 +93,12 @@ class Mailboxes:
         failpoints: Failpoints,
         limit: int = MAX_MAILBOXES,
         rules: Sequence[MailboxRules] = (),
+        check_room: Callable[[], None] = room_for_all,
+        parsing: Parsing | None = None,
     ) -> None:
         self._database, self._events, self._clock, self._failpoints = database, events, clock, failpoints
-        self._limit, self._rules = limit, RuleBook(rules)
+        self._limit, self._rules, self._check_room = limit, RuleBook(rules), check_room
+        self._parsing = parsing or Parsing()
         self._told: dict[MailboxId, int] = {}  # the first UID that no session was told of, since the start
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -100,14 +107,19 @@ class Mailboxes:
         """Special mailboxes first, then by name."""
         return await self._database.read(lambda store: store.account(account).mailboxes.all())
 
+    async def former_subscriptions(self, account: AccountId) -> list[str]:
+        """Names of mailboxes that were deleted while they were subscribed to."""
+        return await self._database.read(lambda store: store.account(account).mailboxes.former_subscriptions())
+
     async def status(self, account: AccountId, name: str) -> MailboxStatus:
-        """Raises MailboxMissing."""
+        """Raises MailboxMissing, NotAllowed for one that holds no mail."""
 
         def count(store: Store) -> MailboxStatus:
             mailboxes = store.account(account).mailboxes
-            mailbox = resolve(mailboxes, name)
+            mailbox = resolve_with_mail(mailboxes, name)
             return mailboxes.status(mailbox.id, self._told.get(mailbox.id, 1))
 
+        await self._rules.of(name).looking(account)
         return await self._database.read(count)
 
     async def quota(self, account: AccountId) -> tuple[int, int | None]:
@@ -124,18 +136,20 @@ class Mailboxes:
         return self._clock.now()
 
     async def open(self, account: AccountId, name: str, read_only: bool = True) -> MailboxSnapshot:
-        """A mailbox with all its rows, at one instant; raises MailboxMissing.
+        """A mailbox with all its rows, at one instant; raises MailboxMissing, NotAllowed for one that holds no mail.
 
         What it calls recent is recent for no later session, unless this one only reads (U7).
         """
 
         def snapshot(store: Store) -> MailboxSnapshot:
             mine = store.account(account)
-            mailbox = resolve(mine.mailboxes, name)
+            mailbox = resolve_with_mail(mine.mailboxes, name)
             return MailboxSnapshot(mailbox, mine.messages.rows(mailbox.id))
 
+        await self._rules.of(name).looking(account)
         found = await self._database.read(snapshot)
         mailbox = found.mailbox
+        self._rules.opened(mailbox)
         first = max(mailbox.recent_uid, self._told.get(mailbox.id, 1))
         if not read_only and mailbox.recent_uid < mailbox.uidnext:
             self.claim_recent(mailbox.id, mailbox.uidnext)
@@ -160,6 +174,7 @@ class Mailboxes:
             mine = store.account(account)
             return mine.messages.changes(mine.mailboxes.get(mailbox).id, since_modseq)
 
+        await self._rules.of_opened(mailbox).looking(account)
         return await self._database.read(since)
 
     async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
@@ -199,7 +214,8 @@ class Mailboxes:
                 raise MailboxExists(f"mailbox {wanted!r} exists already")
             if len(mailboxes.all()) >= self._limit:
                 raise LimitReached(f"an account has at most {self._limit} mailboxes")
-            return rules.creating(mine, wanted, now) or Made(make_with_parents(mailboxes, wanted, now))
+            own = rules.creating(mine, wanted, now)
+            return own or Made(make_with_parents(mailboxes, wanted, now, subscribed=False))
 
         made = await self._database.transact(make)
         _carry_out(made.effects)
@@ -235,7 +251,7 @@ class Mailboxes:
             effects = self._renaming(mine, mailbox, wanted)
             if mailbox.kind is MailboxKind.INBOX:
                 return move_inbox(
-                    mine, mailbox, make_with_parents(mine.mailboxes, wanted, now), to_minute(now)
+                    mine, mailbox, make_with_parents(mine.mailboxes, wanted, now, False), to_minute(now)
                 ), effects
             refuse_special(mailbox, "renamed")
             if wanted.startswith(mailbox.name + DELIMITER):
@@ -257,6 +273,8 @@ class Mailboxes:
 
         def change(store: Store) -> None:
             mailboxes = store.account(account).mailboxes
+            if not subscribed and mailboxes.forget_subscription(name):
+                return
             mailboxes.set_subscribed(resolve(mailboxes, name).id, subscribed)
 
         await self._database.transact(change)
@@ -280,8 +298,9 @@ class Mailboxes:
 
     async def append_all(self, account: AccountId, name: str, mails: Sequence[NewMail]) -> Transfer:
         """Store several mails, all or none."""
+        self._check_room()
         now = self._clock.now()
-        new = [(mail, await asyncio.to_thread(indexed, mail.raw)) for mail in mails]
+        new = [(mail, await self._parsing.run(indexed, mail.raw)) for mail in mails]
 
         def store_mails(store: Store) -> tuple[MailboxId, Transfer, Effects]:
             self._failpoints.pass_("append.begin")
@@ -314,7 +333,11 @@ class Mailboxes:
             mine = store.account(account)
             it = mine.mailboxes.get(mailbox)
             effects = self._rules.of(it.name).flagging(mine, it, uids, change, flags)
-            return mine.messages.set_flags(mailbox, uids, change, flags, keywords, unchanged_since), effects
+            if it.kind in WITH_STATUS:
+                rows = set_flags_of_client(mine.messages, mailbox, uids, change, flags, keywords, unchanged_since)
+            else:
+                rows = mine.messages.set_flags(mailbox, uids, change, flags, keywords, unchanged_since)
+            return rows, effects
 
         rows, effects = await self._database.transact(store_flags)
         _carry_out(effects)
@@ -323,6 +346,9 @@ class Mailboxes:
 
     async def expunge(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> list[int]:
         """Remove the messages marked \\Deleted, of `uids` only if given; returns the UIDs removed."""
+        done = await self._rules.of_opened(mailbox).expunging(account, mailbox, uids)
+        if done is not None:
+            return done
 
         def remove(store: Store) -> tuple[list[int], Effects]:
             mine = store.account(account)
@@ -352,6 +378,9 @@ class Mailboxes:
     async def _transfer(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str, *, move: bool
     ) -> Transfer:
+        done = await self._rules.of_opened(mailbox).transferring(account, mailbox, uids, target, move)
+        if done is not None:
+            return done
         now = to_minute(self._clock.now())
 
         def carry(store: Store) -> tuple[MailboxId, Transfer, Effects]:
@@ -388,11 +417,13 @@ def _append(mine: AccountStore, mailbox: Mailbox, mail: NewMail, new: Indexed, n
         if theirs:
             return theirs[0]
         ours = [copy for copy in copies if copy.is_of_submission and copy.internaldate > now - REPLACEABLE_SECONDS]
+        keywords = words_of_client(keywords)
         keywords += tuple(word for copy in ours for word in copy.keywords if word not in keywords)
     tag = messages.message_id_tag(message_id) if message_id else b""
     content = messages.add_content(new.content(tag, messages.client_copy_tag(message_id) if is_sent else b""))
     if is_sent:
-        mine.outbox.replace_sent_content(message_id, content)
+        rows = mine.outbox.replace_sent_content(message_id, content)
+        keywords += () if ours or not rows else tuple(sorted(sent_keywords(rows)))
     messages.expunge(mailbox.id, [copy.uid for copy in ours])
     date = now if mail.internaldate is None else mail.internaldate
     return messages.append(mailbox.id, content, mail.flags, keywords, date, to_minute(now)).uid

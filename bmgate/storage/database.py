@@ -5,7 +5,7 @@ differs is in `sqlite` and `postgresql`.
 """
 
 import asyncio
-import queue
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,7 +101,7 @@ class SealedDatabase:
         self._backend, self._vault = backend, vault
         self._writer = Writer(backend, connection, vault, failpoints, on_failure)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
-        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._idle: deque[Connection] = deque()  # the last one used comes first: its page cache is warm
         self._room = asyncio.Semaphore(MAX_WAITING)
         self._closed = False
 
@@ -157,18 +157,18 @@ class SealedDatabase:
 
     def _take_reader(self) -> Connection:
         try:
-            return self._idle.get_nowait()
-        except queue.Empty:
+            return self._idle.pop()
+        except IndexError:
             return self._backend.reader.connect()
 
     def _put_back(self, connection: Connection) -> None:
         if connection.invalidated:
             connection.close()
         else:
-            self._idle.put(connection)
+            self._idle.append(connection)
 
     def _close(self) -> bool:
         self._readers.shutdown(wait=True, cancel_futures=True)
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        while self._idle:
+            self._idle.pop().close()
         return self._writer.close(CLOSE_SECONDS)

@@ -13,10 +13,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bmgate.bm.keys import PublicKeys
 from bmgate.domain.account import AccountId
-from bmgate.domain.mailbox import ContentId
+from bmgate.domain.mailbox import ContentId, Flags
 from bmgate.domain.outbox import FINAL, OutboxId, State
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import GatewayError
+from bmgate.storage.repositories.contents import size_class
 from bmgate.storage.schema import (
     account,
     content,
@@ -65,6 +67,7 @@ def _breaches(store: SealedStore, connection: Connection) -> Iterator[Problem]:
             yield Problem(rule, _describe(words, row))
 
 
+_ALL_FLAGS = int(sum(Flags)) - int(Flags.RECENT)
 _FINAL = sorted(state.value for state in FINAL)
 _IN_MAILBOX = select(mailbox.c.id.label("mailbox"))
 _OF_MESSAGE = _IN_MAILBOX.add_columns(message.c.uid).join_from(mailbox, message, message.c.mailbox == mailbox.c.id)
@@ -95,6 +98,8 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
         select(submission.c.queue_id).where(submission.c.sealed_text.is_(None), _UNFINISHED_ROW),
     ),
     ("U1", "a UID at or above UIDNEXT", _OF_MESSAGE.where(message.c.uid >= mailbox.c.uidnext)),
+    ("U1", "a UID below 1", _OF_MESSAGE.where(message.c.uid < 1)),
+    ("U2", "a UIDNEXT below one that was told", _IN_MAILBOX.where(mailbox.c.recent_uid > mailbox.c.uidnext)),
     ("U1", "an expunged UID at or above UIDNEXT", _OF_EXPUNGED.where(expunged.c.uid >= mailbox.c.uidnext)),
     (
         "U3",
@@ -111,8 +116,10 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
         "an expunge remembered that is said to be forgotten",
         _OF_EXPUNGED.where(expunged.c.modseq <= mailbox.c.purged_modseq),
     ),
-    ("U7", "a recent message above UIDNEXT", _IN_MAILBOX.where(mailbox.c.recent_uid > mailbox.c.uidnext)),
     ("U5", "a MODSEQ above the mailbox's", _OF_EXPUNGED.where(expunged.c.modseq > mailbox.c.modseq)),
+    ("U5", "a MODSEQ below 1", _OF_MESSAGE.where(message.c.modseq < 1)),
+    ("U5", "a MODSEQ below 1", _IN_MAILBOX.where(mailbox.c.modseq < 1)),
+    ("U7", "flags that no message has", _OF_MESSAGE.where(message.c.flags.not_in(range(_ALL_FLAGS + 1)))),
     (
         "quota",
         "the used room is miscounted",
@@ -169,9 +176,17 @@ def _contents(store: SealedStore, connection: Connection) -> Iterator[Problem]:
         if not mine.scope.keys.is_open:
             continue
         yield from _tried("keys", f"names of mailboxes of account {owner.id}", mine.mailboxes.all)
-        query = select(content.c.id).where(content.c.account == owner.id).order_by(content.c.id)
-        for row in connection.execute(query).scalars():
-            yield from _tried("U4", f"content {row}", partial(mine.messages.by_content, ContentId(row)))
+        query = select(content.c.id, content.c.size_class).where(content.c.account == owner.id).order_by(content.c.id)
+        for row, told in connection.execute(query):
+            yield from _tried("U4", f"content {row}", partial(_check_content, mine, ContentId(row), told))
+
+
+def _check_content(mine: AccountStore, row: ContentId, told: int) -> None:
+    """Raises ValueError for a mail that is not as large as it was said to be."""
+    stored = mine.messages.by_content(row)
+    size = 0 if stored is None else len(stored.header) + len(stored.body)
+    if size_class(size) != told:
+        raise ValueError(f"{size} octets, which is not the size that is told of it")
 
 
 def _tried(rule: str, what: str, look: Callable[[], object]) -> Iterator[Problem]:

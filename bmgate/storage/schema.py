@@ -80,6 +80,7 @@ account = Table(
     _bytes("wrapped_data_key"),
     _bytes("sealed_secrets"),
     _integer("created_at"),
+    Column("deleted_at", BigInteger, nullable=True),
     UniqueConstraint("uuid"),
     UniqueConstraint("name"),
     sqlite_autoincrement=True,
@@ -121,6 +122,8 @@ identity = Table(
     Column("pubkey_sent_at", BigInteger, nullable=True),
     _bytes("pubkey_payload", null=True),  # being worked on
     _bytes("pubkey_nonce"),  # 8 bytes: an unsigned 64-bit number, as in `outbox`
+    _text("pubkey_note", null=True),  # `on request`, `outdated`, or none
+    Column("deleted_at", BigInteger, nullable=True),
     UniqueConstraint("ripe"),
     Index(None, "account"),
     Index(None, "lookup"),
@@ -133,9 +136,11 @@ publication = Table(
     metadata,
     _ref("identity", "identity", on_delete="CASCADE"),
     _integer("at"),
+    Column("trials", BigInteger, nullable=True),  # expected
     Index(None, "identity", "at"),
+    Index(None, "at"),
 )
-"""When pubkeys were begun, for the limit of P28."""
+"""When pubkeys were begun and how dear they were, for the limits of P28."""
 
 alias = Table(
     "alias",
@@ -148,6 +153,16 @@ alias = Table(
 )
 """Account names and aliases, one namespace, lower case."""
 
+former_alias = Table(
+    "former_alias",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _bytes("owner"),  # uuid of the account
+    _bytes("ripe", null=True),  # of the identity it named; none: it was the account's own name
+    _integer("released_at"),
+)
+"""Names given up, which for a year nobody but their owner gets."""
+
 contact = Table(
     "contact",
     metadata,
@@ -157,9 +172,25 @@ contact = Table(
     _bytes("sealed_address"),
     _bytes("sealed_label", null=True),  # none: a correspondent without an entry in the address book
     _flag("corresponded"),
+    Column("wrote", Boolean, nullable=True),  # the account did
+    _text("standing", null=True),  # as `domain.contact.Standing`; plain, as it is needed while the owner is away
+    _text("reads", null=True),  # as `domain.policy.Reads`, learnt
     UniqueConstraint("account", "address_tag"),
     sqlite_autoincrement=True,
 )
+
+setting = Table(
+    "setting",
+    metadata,
+    _ref("account", "account"),
+    _text("scope"),
+    _integer("ref"),  # the id of the identity, membership or contact; 0: the account itself
+    _text("name"),
+    _bytes("sealed_value"),  # under the master key: mail is delivered by it while the owner is away
+    PrimaryKeyConstraint("account", "scope", "ref", "name"),
+    sqlite_with_rowid=False,
+)
+"""Options that differ from the gateway's, in the words of `domain.policy.OPTIONS`."""
 
 mailbox = Table(
     "mailbox",
@@ -178,6 +209,63 @@ mailbox = Table(
     UniqueConstraint("account", "name_tag"),
     sqlite_autoincrement=True,
 )
+
+chan = Table(
+    "chan",
+    metadata,
+    _id(),
+    _integer("version"),
+    _integer("stream"),
+    _bytes("ripe"),
+    _bytes("signing_key"),  # public, like the next
+    _bytes("encryption_key"),
+    _bytes("sealed_signing_key"),
+    _bytes("sealed_encryption_key"),
+    UniqueConstraint("ripe", "version", "stream"),
+    sqlite_autoincrement=True,
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _ref("chan", "chan"),
+    _ref("mailbox", "mailbox"),  # its name is the member's label
+    _integer("joined_at"),
+    Column("scan_from", BigInteger, nullable=True),  # the id of an object
+    UniqueConstraint("account", "chan"),
+    Index(None, "chan"),
+    sqlite_autoincrement=True,
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    _id(),
+    _ref("account", "account"),
+    _bytes("address_tag"),
+    _bytes("lookup_tag"),  # of what a broadcast tells of its sender, for all accounts
+    _flag("is_tagged"),  # v4 addresses; older ones put no tag on their broadcasts
+    _bytes("sealed_address"),
+    _ref("mailbox", "mailbox"),  # its name is the subscriber's label
+    _flag("enabled"),
+    _integer("created_at"),
+    Column("scan_from", BigInteger, nullable=True),  # the id of an object
+    UniqueConstraint("account", "address_tag"),
+    Index(None, "lookup_tag"),
+    sqlite_autoincrement=True,
+)
+
+former_mailbox = Table(
+    "former_mailbox",
+    metadata,
+    _ref("account", "account"),
+    _bytes("name_tag"),
+    _bytes("sealed_name"),
+    PrimaryKeyConstraint("account", "name_tag"),
+)
+"""Names of mailboxes that were deleted while somebody was subscribed to them (RFC 3501 6.3.6)."""
 
 content = Table(
     "content",
@@ -255,6 +343,14 @@ submission = Table(
     sqlite_autoincrement=True,
 )
 
+enclosure = Table(
+    "enclosure",
+    metadata,
+    Column("submission", ID, ForeignKey("submission.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _bytes("sealed"),
+)
+"""What a submission holds beside its text, as `domain.outbox.Enclosures`; it goes with the text."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -280,12 +376,21 @@ outbox = Table(
     _text("notify"),  # separated by commas
     _integer("created_at"),
     _integer("updated_at"),
+    Column("notice_at", BigInteger, nullable=True),  # when the sender is told that it is still waiting
+    Column("shown_uid", BigInteger, nullable=True),  # of its message in the Outbox; 0: its owner put it away
+    Column("rendering", Integer, nullable=True),
+    Column("owner", ID, nullable=True),  # the account of its submission
+    _text("kind", null=True),  # as `domain.outbox.Kind`; none: a msg
     UniqueConstraint("submission", "n"),
     Index(None, "state", "recipient_tag"),
     Index(None, "lookup_tag"),
     Index(None, "next_attempt"),
+    Index(None, "owner", "state"),  # covers `unfinished_count()`
     sqlite_autoincrement=True,
 )
+for _name in ("notice_at", "shown_uid"):
+    _set = outbox.c[_name].is_not(None)
+    Index(f"ix_outbox_{_name}", outbox.c[_name], sqlite_where=_set, postgresql_where=_set)
 
 outbox_event = Table(
     "outbox_event",
@@ -299,6 +404,18 @@ outbox_event = Table(
     sqlite_autoincrement=True,
 )
 
+answer = Table(
+    "answer",
+    metadata,
+    _ref("identity", "identity", on_delete="CASCADE"),
+    _bytes("correspondent_tag"),
+    _integer("at"),
+    PrimaryKeyConstraint("identity", "correspondent_tag"),
+    Index(None, "identity", "at"),
+    sqlite_with_rowid=False,
+)
+"""Whom an identity answered by itself, and when last."""
+
 dedupe = Table(
     "dedupe",
     metadata,
@@ -309,6 +426,36 @@ dedupe = Table(
     Index(None, "keep_until"),
     sqlite_with_rowid=False,
 )
+
+held_ack = Table(
+    "held_ack",
+    metadata,
+    _ref("account", "account", on_delete="CASCADE"),
+    _bytes("content_tag"),
+    _bytes("sender_tag"),
+    _integer("keep_until"),
+    _bytes("sealed_packet"),
+    PrimaryKeyConstraint("account", "content_tag"),
+    Index(None, "account", "sender_tag"),
+    Index(None, "keep_until"),
+    sqlite_with_rowid=False,
+)
+"""Acks for mail of strangers, until its reader says whether he wants it (M3)."""
+
+thread = Table(
+    "thread",
+    metadata,
+    _ref("account", "account"),
+    _bytes("tag"),  # of an object's vector, of a foreign Message-ID, or of a subject
+    _bytes("mail_tag", null=True),  # with a vector: of the mail it carried, and of the two ends
+    _integer("keep_until"),
+    _bytes("sealed_thread"),
+    PrimaryKeyConstraint("account", "tag"),
+    Index(None, "account", "mail_tag"),
+    Index(None, "account", "keep_until"),
+    sqlite_with_rowid=False,
+)
+"""Which mail is meant when an answer names one."""
 
 object_ = Table(
     "object",
@@ -351,6 +498,18 @@ ack = Table(
     Index(None, "at"),
 )
 """When acks were published for the mail of which sender, for the limit of P26."""
+
+sender_rate = Table(
+    "sender_rate",
+    metadata,
+    _ref("account", "account", on_delete="CASCADE"),
+    _bytes("sender_tag"),
+    _integer("until"),
+    PrimaryKeyConstraint("account", "sender_tag"),
+    Index(None, "until"),
+    sqlite_with_rowid=False,
+)
+"""For the limit of P38: until when what a sender wrote would last, had it come at the rate that is allowed."""
 
 peer = Table(
     "peer",

@@ -24,7 +24,7 @@ NONCE_SIZE = 24
 TAG_SIZE = 16
 
 _FRONT = 1 + NONCE_SIZE
-_SMALL = 16_384  # bytes of plaintext that each thread's own buffer takes
+_SMALL = 16_384  # bytes that each thread's own buffer takes
 
 
 class Damaged(GatewayError):
@@ -36,25 +36,31 @@ def bind(*parts: bytes) -> bytes:
     return b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def seal(key: bytes, plaintext: bytes, bound: bytes, entropy: Entropy) -> bytes:
-    """`plaintext` under the 32-byte `key`, to be opened with the same `bound` only."""
-    nonce = entropy(NONCE_SIZE)
-    sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, UNDER_KEY + bound, nonce, key)
-    return UNDER_KEY + nonce + sealed
-
-
 class _Buffers(threading.local):
-    """Room for the plaintext of one call: allocating it anew costs more than opening a small value."""
+    """Room for the outcome of one call: allocating it anew costs more than sealing or opening a small value."""
 
     def __init__(self) -> None:
-        self.plaintext = ffi.new("unsigned char[]", _SMALL)
+        self.bytes = ffi.new("unsigned char[]", _SMALL)
         self.length = ffi.new("unsigned long long *")
 
 
 _buffers = _Buffers()
+_encrypt = lib.crypto_aead_xchacha20poly1305_ietf_encrypt
 _decrypt = lib.crypto_aead_xchacha20poly1305_ietf_decrypt
 _view = ffi.buffer
 _NULL = ffi.NULL
+
+
+def seal(key: bytes, plaintext: bytes, bound: bytes, entropy: Entropy) -> bytes:
+    """`plaintext` under the 32-byte `key`, to be opened with the same `bound`; calls libsodium like `open_sealed`."""
+    nonce, bound = entropy(NONCE_SIZE), UNDER_KEY + bound
+    assert len(key) == KEY_SIZE
+    assert len(nonce) == NONCE_SIZE
+    size = len(plaintext) + TAG_SIZE
+    out = _buffers.bytes if size <= _SMALL else ffi.new("unsigned char[]", size)
+    failed = _encrypt(out, _buffers.length, plaintext, len(plaintext), bound, len(bound), _NULL, nonce, key)
+    assert not failed
+    return b"".join((UNDER_KEY, nonce, _view(out, size)))
 
 
 def open_sealed(key: bytes, sealed: bytes, bound: bytes) -> bytes:
@@ -63,7 +69,7 @@ def open_sealed(key: bytes, sealed: bytes, bound: bytes) -> bytes:
     if sealed[:1] != UNDER_KEY or size < 0 or len(key) != KEY_SIZE:
         raise Damaged(f"sealed value of {len(sealed)} bytes with scheme {sealed[:1].hex()}")
     nonce, ciphertext, bound = sealed[1:_FRONT], sealed[_FRONT:], UNDER_KEY + bound
-    out = _buffers.plaintext if size <= _SMALL else ffi.new("unsigned char[]", size)
+    out = _buffers.bytes if size <= _SMALL else ffi.new("unsigned char[]", size)
     if _decrypt(out, _buffers.length, _NULL, ciphertext, len(ciphertext), bound, len(bound), nonce, key):
         raise Damaged(f"sealed value of {len(sealed)} bytes does not open in its place")
     plaintext: bytes = _view(out, size)[:]

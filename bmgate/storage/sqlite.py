@@ -28,7 +28,7 @@ _WRITER = (
     "PRAGMA wal_autocheckpoint=10000",
     "PRAGMA cache_size=-32768",  # KiB; the indexes of 200,000 objects
 )
-_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-8192")
+_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-4096")
 
 _DAMAGED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _BROKEN = _DAMAGED | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}

@@ -8,7 +8,10 @@ from bmgate.domain.account import Account, AccountId, AccountSecrets
 from bmgate.storage.repositories.account_outbox import AccountOutboxRepository
 from bmgate.storage.repositories.accounts import AccountRepository
 from bmgate.storage.repositories.acks import AckRepository
+from bmgate.storage.repositories.answers import AccountAnswerRepository
+from bmgate.storage.repositories.chans import AccountChanRepository, ChanRepository
 from bmgate.storage.repositories.contacts import AccountContactRepository, AccountDuplicateRepository
+from bmgate.storage.repositories.held_acks import AccountHeldAckRepository
 from bmgate.storage.repositories.identities import AccountIdentityRepository, IdentityRepository
 from bmgate.storage.repositories.inventory import InventoryRepository
 from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
@@ -17,6 +20,10 @@ from bmgate.storage.repositories.outbox import OutboxRepository
 from bmgate.storage.repositories.peers import PeerRepository
 from bmgate.storage.repositories.pubkeys import PubkeyRepository
 from bmgate.storage.repositories.scope import AccountScope, GatewayScope
+from bmgate.storage.repositories.sender_rates import AccountSenderRepository
+from bmgate.storage.repositories.settings import AccountSettingRepository
+from bmgate.storage.repositories.subscriptions import AccountSubscriptionRepository, SubscriptionRepository
+from bmgate.storage.repositories.threads import AccountThreadRepository
 from bmgate.storage.vault import Vault
 
 
@@ -58,6 +65,34 @@ class SealedAccountStore:
     def duplicates(self) -> AccountDuplicateRepository:
         return AccountDuplicateRepository(self.scope)
 
+    @property
+    def held_acks(self) -> AccountHeldAckRepository:
+        return AccountHeldAckRepository(self.scope)
+
+    @property
+    def threads(self) -> AccountThreadRepository:
+        return AccountThreadRepository(self.scope)
+
+    @property
+    def answers(self) -> AccountAnswerRepository:
+        return AccountAnswerRepository(self.scope)
+
+    @property
+    def senders(self) -> AccountSenderRepository:
+        return AccountSenderRepository(self.scope)
+
+    @property
+    def settings(self) -> AccountSettingRepository:
+        return AccountSettingRepository(self.scope)
+
+    @property
+    def chans(self) -> AccountChanRepository:
+        return AccountChanRepository(self.scope)
+
+    @property
+    def subscriptions(self) -> AccountSubscriptionRepository:
+        return AccountSubscriptionRepository(self.scope)
+
 
 @dataclass(frozen=True, slots=True)
 class SealedStore:
@@ -92,6 +127,14 @@ class SealedStore:
     @property
     def peers(self) -> PeerRepository:
         return PeerRepository(self.scope)
+
+    @property
+    def chans(self) -> ChanRepository:
+        return ChanRepository(self.scope)
+
+    @property
+    def subscriptions(self) -> SubscriptionRepository:
+        return SubscriptionRepository(self.scope)
 
     def account(self, account: AccountId) -> SealedAccountStore:
         """Raises Missing."""

@@ -14,6 +14,7 @@ from nacl import bindings
 
 from bmgate.bm.keys import Entropy
 from bmgate.errors import AccountLocked
+from bmgate.storage.opened import OpenedHeads
 from bmgate.storage.sealing import KEY_SIZE, UNDER_KEY, bind, open_sealed, open_sealed_to, seal, seal_to
 
 
@@ -22,6 +23,7 @@ class Purpose(Enum):
 
     ENCRYPTION_KEYS = b"bmg-wrap-enckeys"
     QUEUE = b"bmg-wrap-queue"
+    SUBSCRIPTIONS = b"bmg-wrap-subscr"
     USER_KEYS = b"bmg-wrap-userkey"
     SECRETS = b"bmg-wrap-secrets"
     CACHE = b"bmg-wrap-cache"
@@ -75,6 +77,7 @@ class Vault:
         self._lock = threading.Lock()
         self._user_keys: dict[bytes, bytes] = {}
         self._open: dict[bytes, AccountKeys] = {}
+        self.opened = OpenedHeads()
 
     def seal(self, purpose: Purpose, plaintext: bytes, *place: bytes) -> bytes:
         """Under the sub-key for `purpose`."""
@@ -101,10 +104,11 @@ class Vault:
             self._user_keys[public_key] = user_key
 
     def lock(self, public_key: bytes) -> None:
-        """Forget the keys of the account with this public key."""
+        """Forget the keys of the account with this public key, and all headers that were opened."""
         with self._lock:
             self._user_keys.pop(public_key, None)
             self._open.pop(public_key, None)
+        self.opened.clear()
 
     def keys_at_hand(self, public_key: bytes) -> AccountKeys | None:
         """The keys of an account opened before."""

@@ -1,7 +1,8 @@
 """The one thread that writes: what waits is carried out together and committed once (group commit).
 
 Each unit of work of a batch stands in its own savepoint, so it fails alone. What gathers while one commit runs goes
-into the next; a lone writer never waits.
+into the next. Where several came together they will again, as their clients were answered at the same time: the next
+batch waits a moment for as many. A lone writer never waits.
 """
 
 import asyncio
@@ -19,10 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import ShuttingDown, StorageBusy, StorageFailed
 from bmgate.storage.backend import Backend, translated
+from bmgate.storage.statements import control
 from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
 
 BATCH_SECONDS = 0.05  # of work, after which a batch is committed though more is waiting
+GATHER_SECONDS = 0.004  # that the first unit waits for others; a commit costs as much as one or two mails
+CROWD = 3  # units in a batch, from which on more are expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Writer:
         self._waiting: deque[Unit] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._former = 0  # units in the last batch
         self._failure: StorageFailed | None = None
         self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
         self._thread.start()
@@ -95,6 +100,8 @@ class Writer:
     def _wait(self) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
+            if self._former >= CROWD:
+                self._changed.wait_for(lambda: len(self._waiting) >= self._former or self._closing, GATHER_SECONDS)
             return bool(self._waiting)
 
     def _carry_out(self) -> list[Outcome]:
@@ -126,19 +133,20 @@ class Writer:
                     outcomes.append(self._attempt(connection, begun[-1]))
             self._failpoints.pass_("storage.before_commit")
         self._failpoints.pass_("storage.after_commit")
+        self._former = len(begun)
         return outcomes
 
     def _attempt(self, connection: Connection, unit: Unit) -> Outcome:
-        connection.exec_driver_sql("SAVEPOINT unit")
+        control(connection, "SAVEPOINT unit")
         try:
             outcome = Outcome(unit, unit.work(open_store(connection, self._vault)))
         except BaseException as error:  # raised again where the unit is waited for
             known = self._known(error)
             if isinstance(error, SQLAlchemyError) and isinstance(known, StorageBusy):
                 raise known from error  # of no unit's making: it may have ended the transaction
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            control(connection, "ROLLBACK TO SAVEPOINT unit")
             outcome = Outcome(unit, error=known)
-        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        control(connection, "RELEASE SAVEPOINT unit")
         return outcome
 
     def _known(self, error: BaseException) -> BaseException:

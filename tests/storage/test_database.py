@@ -65,6 +65,12 @@ async def test_units_of_a_batch_fail_alone(database: SealedDatabase, vault: Vaul
     assert kept == ["one", "three", "two"]
 
 
+async def test_one_that_comes_after_a_crowd_is_carried_out_alone(database: SealedDatabase) -> None:
+    await asyncio.gather(*(database.transact(lambda store: store.accounts.all()) for _ in range(10)))
+    assert await database.transact(lambda store: store.accounts.all()) == []
+    assert await database.transact(lambda store: store.accounts.find("nobody")) is None
+
+
 async def test_what_waits_is_committed_together(tmp_path: Path, vault: Vault) -> None:
     commits = []
 

@@ -7,7 +7,7 @@ from bmgate.domain.mailbox import Changes, Flags, MailboxKind, NewContent
 from bmgate.domain.ports.database import Store
 from bmgate.storage.database import SealedDatabase
 from bmgate.storage.fsck import check
-from bmgate.storage.repositories.messages import EXPUNGES_KEPT
+from bmgate.storage.repositories.message_history import EXPUNGES_KEPT
 from bmgate.storage.schema import expunged, mailbox
 from bmgate.storage.store import SealedStore
 

@@ -22,7 +22,12 @@ BREACHES = [
     ("O9", "UPDATE submission SET sealed_text = NULL"),
     ("U1", "UPDATE mailbox SET uidnext = 1"),
     ("U1", "INSERT INTO expunged (mailbox, uid, modseq) SELECT mailbox, uid, modseq FROM message"),
+    ("U1", "UPDATE message SET uid = 0"),
+    ("U1", "INSERT INTO expunged (mailbox, uid, modseq) SELECT mailbox, uid + 100, modseq FROM message"),
+    ("U2", "UPDATE mailbox SET recent_uid = uidnext + 1"),
     ("U3", "UPDATE account SET last_uidvalidity = 0"),
+    ("U3", "UPDATE mailbox SET uidvalidity = 0"),
+    ("U4", "UPDATE content SET size_class = size_class + 1"),
     ("U3", "UPDATE mailbox SET uidvalidity = 1"),
     ("U4", "DELETE FROM message"),
     ("U4", "DELETE FROM content_blob WHERE kind = 1"),
@@ -30,7 +35,11 @@ BREACHES = [
     ("U4", "UPDATE content SET uuid = (SELECT uuid FROM account)"),
     ("U5", "UPDATE mailbox SET modseq = 0"),
     ("U5", "UPDATE mailbox SET purged_modseq = modseq + 1"),
-    ("U7", "UPDATE mailbox SET recent_uid = uidnext + 1"),
+    ("U5", "INSERT INTO expunged SELECT mailbox, 0, modseq FROM message; UPDATE mailbox SET purged_modseq = modseq"),
+    ("U5", "INSERT INTO expunged (mailbox, uid, modseq) SELECT mailbox, 0, modseq + 100 FROM message"),
+    ("U5", "UPDATE message SET modseq = 0"),
+    ("U5", "UPDATE message SET modseq = modseq + 100"),
+    ("U7", "UPDATE message SET flags = 32"),
     ("quota", "UPDATE account SET used_bytes = used_bytes + 1"),
     ("keys", "UPDATE identity SET signing_key = encryption_key"),
     ("keys", "UPDATE identity SET sealed_encryption_key = sealed_signing_key"),
@@ -56,5 +65,6 @@ async def test_a_sound_database_has_no_problems_and_each_broken_promise_is_found
 def break_and_check(store: Store, statement: str) -> None:
     """Raises what was found, so that the next statement finds a sound database."""
     assert isinstance(store, SealedStore)
-    assert store.scope.connection.execute(text(statement)).rowcount > 0
+    for step in statement.split("; "):
+        assert store.scope.connection.execute(text(step)).rowcount > 0
     raise Undone(*(problem.rule for problem in check(store)))

@@ -137,7 +137,7 @@ async def test_mail_comes_back_byte_by_byte(database: SealedDatabase, alice: Acc
     assert uids == [1, 2, 3, 4, 5, 6]
     inbox = (await database.read(lambda store: inbox_of(store.account(alice.id)))).id
     found = await database.read(lambda store: store.account(alice.id).messages.messages(inbox, [*uids, 99]))
-    assert [(m.uid, m.header, m.index, m.body) for m in found] == [
+    assert [(m.uid, m.header, m.encoded_index, m.body) for m in found] == [
         (uid, content.header, content.index, content.body) for uid, content in zip(uids, contents, strict=True)
     ]
     heads = await database.read(lambda store: store.account(alice.id).messages.heads(inbox, [6, 2]))

@@ -115,13 +115,15 @@ async def test_a_pubkey_on_its_way_out_is_recorded(database: SealedDatabase, ali
         identity = store.account(alice.id).identities.add(new_identity())
         identities = store.identities
         assert identities.without_pubkey() == [identity]
-        identities.begin_pubkey(identity.id, b"payload", NOW)
+        identities.begin_pubkey(identity.id, b"payload", NOW, 10**9)
         assert identities.without_pubkey() == []
         identities.save_pubkey_nonce(identity.id, 2**64 - 1)
         (work,) = identities.pubkey_work()
         assert (work.identity, work.payload, work.saved_nonce) == (identity.id, b"payload", 2**64 - 1)
         assert identities.publications_since(identity.id, NOW) == 1
         assert identities.publications_since(identity.id, NOW + 1) == 0
+        assert identities.trials_since(NOW) == 10**9
+        assert identities.trials_since(NOW + 1) == 0
         identities.end_pubkey(identity.id)
         assert identities.pubkey_work() == []
         assert identities.without_pubkey() == []
@@ -150,6 +152,21 @@ async def test_accounts_change_state_and_password(database: SealedDatabase, alic
 
 
 # --- outbox ---
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_repeat"), [((State.CANCELLED, State.FAILED), False), ((State.FAILED, State.ACKED), True)]
+)
+async def test_o9_a_mail_of_which_nothing_came_may_be_sent_again(
+    database: SealedDatabase, alice: Account, ends: tuple[State, State], is_repeat: bool
+) -> None:
+    def work(store: Store) -> None:
+        rows = submit(store, alice, [some_address(), some_address()])
+        for row, state in zip(rows, ends, strict=True):
+            store.outbox.save(replace(row, state=state), NOW, "")
+        assert (store.account(alice.id).outbox.find_repeat(b"repeat", NOW) is not None) == is_repeat
+
+    await database.transact(work)
 
 
 async def test_a_submission_comes_back_with_its_rows(database: SealedDatabase, alice: Account) -> None:
@@ -333,6 +350,25 @@ async def test_p40_room_is_made_by_those_that_expire_first_and_by_own_ones_last(
         assert inventory.evict(1) == {}
         assert inventory.size() == size
         assert inventory.to_process(10) == [waiting]
+
+    await database.transact(work)
+
+
+async def test_p40_own_objects_that_wait_for_an_answer_go_last(database: SealedDatabase, alice: Account) -> None:
+    """A msg without its ack and a getpubkey without its pubkey expire before others of ours that nobody waits for."""
+
+    def work(store: Store) -> None:
+        rows = submit(store, alice, [some_address() for _ in range(3)])
+        objects: dict[State, StoredObject] = {}
+        for number, (row, state) in enumerate(zip(rows, (State.PUBLISHED, State.REQUESTED, State.ACKED), strict=True)):
+            expires = NOW + 10 + number
+            store.outbox.save(replace(row, state=state, expires_time=expires), NOW, "")
+            objects[state] = replace(an_object(expires_time=expires), own=True, to_process=False)
+        ack = replace(an_object(expires_time=NOW + 90), own=True, to_process=False)
+        store.inventory.add([*objects.values(), ack])
+        order = [next(iter(store.inventory.evict(1))) for _ in range(4)]
+        wanted = (objects[State.ACKED], ack, objects[State.PUBLISHED], objects[State.REQUESTED])
+        assert order == [each.object.vector for each in wanted]
 
     await database.transact(work)
 

@@ -11,7 +11,7 @@ from bmgate.domain.ports.database import Failpoints
 from bmgate.errors import ConfigError
 from bmgate.storage.backend import Backend
 
-HEAD = "0004"
+HEAD = "0015"
 """The revision this version of bmgate works with; a test compares it with the newest file of `versions`."""
 
 

@@ -4,26 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import Account, AccountId, AccountSecrets, AccountState, Level
-from bmgate.domain.mailbox import SPECIAL_MAILBOXES
+from bmgate.domain.mailbox import SPECIAL_MAILBOXES, MailboxKind
 from bmgate.domain.ports.database import PasswordSlot
 from bmgate.domain.ports.world import NewAccountKeys, NewSlot
-from bmgate.errors import AccountLocked, Conflict, Missing
+from bmgate.errors import AccountLocked, Missing
 from bmgate.storage.passwords import MASTER_SLOT, PASSWORD_SLOT, slot_owner
+from bmgate.storage.repositories.aliases import claim
 from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
+from bmgate.storage.repositories.removal import purge_account
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import alias as aliases
 from bmgate.storage.schema import identity as identities
+from bmgate.storage.schema import mailbox as mailbox_table
 from bmgate.storage.schema import slot as slots
 from bmgate.storage.sealing import KEY_SIZE
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import AccountKeys, Purpose
 
-_BY_ID = select(accounts).where(accounts.c.id == bindparam("id"))
-_SLOTS = (
+_BY_ID = Prepared(select(accounts).where(accounts.c.id == bindparam("id")))
+_SLOTS = Prepared(
     select(slots).where(slots.c.account == bindparam("account"), slots.c.kind == bindparam("kind")).order_by(slots.c.id)
 )
 
@@ -37,8 +41,7 @@ class AccountRepository:
     def add(self, name: str, keys: NewAccountKeys, level: Level, quota_bytes: int | None, now: int) -> Account:
         """A new account with its special mailboxes; raises Conflict when the name is taken."""
         folded, connection = name.lower(), self.scope.connection
-        if connection.execute(select(aliases.c.name).where(aliases.c.name == folded)).first() is not None:
-            raise Conflict(f"the name {name!r} is taken")
+        claim(self.scope, folded, keys.uuid, now)
         values = {
             "uuid": keys.uuid,
             "name": folded,
@@ -72,27 +75,57 @@ class AccountRepository:
         """The owner of an identity."""
         query = select(accounts).join(identities, identities.c.account == accounts.c.id)
         same = (identities.c.ripe == address.ripe, identities.c.version == address.version)
-        return self._only(query.where(*same, identities.c.stream == address.stream))
+        return self._only(query.where(*same, identities.c.stream == address.stream, identities.c.deleted_at.is_(None)))
 
     def find_by_folded_address(self, folded: str) -> Account | None:
         """The only account with an address of this lower-case text, without `bm-`; None for none or several."""
-        owners = select(identities.c.account).where(identities.c.folded == folded)
+        owners = select(identities.c.account).where(identities.c.folded == folded, identities.c.deleted_at.is_(None))
         return self._only(select(accounts).where(accounts.c.id.in_(owners)))
 
     def all(self) -> list[Account]:
-        """By name."""
-        return [_read_account(row) for row in self.scope.connection.execute(select(accounts).order_by(accounts.c.name))]
+        """By name; without those that were deleted."""
+        query = select(accounts).where(accounts.c.deleted_at.is_(None)).order_by(accounts.c.name)
+        return [_read_account(row) for row in self.scope.connection.execute(query)]
+
+    def deleted(self) -> list[tuple[Account, int]]:
+        """Those that can still be brought back and when they were deleted, longest ago first."""
+        query = select(accounts).where(accounts.c.deleted_at.is_not(None)).order_by(accounts.c.deleted_at)
+        return [(_read_account(row), row.deleted_at) for row in self.scope.connection.execute(query)]
+
+    def without_mailbox(self, kind: MailboxKind) -> list[AccountId]:
+        """Accounts older than that special mailbox."""
+        there = exists().where(mailbox_table.c.account == accounts.c.id, mailbox_table.c.kind == kind.value)
+        query = select(accounts.c.id).where(~there).order_by(accounts.c.id)
+        return [AccountId(row) for row in self.scope.connection.execute(query).scalars()]
 
     def set_state(self, account: AccountId, state: AccountState) -> None:
-        self.scope.connection.execute(
-            update(accounts).where(accounts.c.id == self.get(account).id).values(state=state.value)
-        )
-        self.scope.entered.pop(account, None)
+        self._write(account, state=state.value)
+
+    def set_quota(self, account: AccountId, quota_bytes: int | None) -> None:
+        """Room for its mail, None for no limit; what is there already stays."""
+        self._write(account, quota_bytes=quota_bytes)
+
+    def delete(self, account: AccountId, now: int) -> None:
+        """Nobody logs in and its addresses receive no more; all it has stays until it is purged."""
+        self._write(account, state=AccountState.DELETED.value, deleted_at=now)
+        living = (identities.c.account == account, identities.c.deleted_at.is_(None))
+        self.scope.connection.execute(update(identities).where(*living).values(deleted_at=now, enabled=False))
+
+    def restore(self, account: AccountId) -> None:
+        """Bring a deleted one back, with the addresses it had then; raises Missing."""
+        deleted_at = self._row(account).deleted_at
+        self._write(account, state=AccountState.ACTIVE.value, deleted_at=None)
+        gone = (identities.c.account == account, identities.c.deleted_at == deleted_at)
+        self.scope.connection.execute(update(identities).where(*gone).values(deleted_at=None, enabled=True))
+
+    def purge(self, account: AccountId, now: int) -> bool:
+        """Take out a deleted account with all it has, or a portion of that; False while there is more."""
+        return purge_account(self.scope, account, now)
 
     def password_slots(self, account: AccountId) -> list[PasswordSlot]:
         """Those made for this account's key: one copied from another account opens nothing here."""
         owner = self._row(account).public_key
-        rows = self.scope.connection.execute(_SLOTS, {"account": account, "kind": PASSWORD_SLOT})
+        rows = _SLOTS.all(self.scope.connection, {"account": account, "kind": PASSWORD_SLOT})
         found = [PasswordSlot(row.id, account, row.parameters, row.wrapped) for row in rows]
         return [slot for slot in found if slot_owner(slot.parameters) == owner]
 
@@ -123,10 +156,14 @@ class AccountRepository:
         return AccountScope(self.scope.connection, vault, _read_account(row), secrets, self._keys(row))
 
     def _row(self, account: AccountId) -> AnyRow:
-        row = self.scope.connection.execute(_BY_ID, {"id": account}).first()
+        row: AnyRow | None = _BY_ID.first(self.scope.connection, {"id": account})
         if row is None:
             raise Missing(f"there is no account {account}")
         return row
+
+    def _write(self, account: AccountId, **values: object) -> None:
+        self.scope.connection.execute(update(accounts).where(accounts.c.id == self._row(account).id).values(**values))
+        self.scope.entered.pop(account, None)
 
     def _only(self, query: Select[Any]) -> Account | None:
         rows: Sequence[AnyRow] = self.scope.connection.execute(query).all()
@@ -136,7 +173,7 @@ class AccountRepository:
         at_hand = self.scope.vault.keys_at_hand(row.public_key)
         if at_hand is not None:
             return at_hand
-        master = self.scope.connection.execute(_SLOTS, {"account": row.id, "kind": MASTER_SLOT}).first()
+        master = _SLOTS.first(self.scope.connection, {"account": row.id, "kind": MASTER_SLOT})
         wrapped = None if master is None else master.wrapped
         return self.scope.vault.open_account(row.uuid, row.public_key, row.wrapped_data_key, wrapped)
 

@@ -6,54 +6,38 @@ can be moved, reordered or cut off unnoticed.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 
-from bmgate.domain.mailbox import ContentId, MessageHead, NewContent, StoredMessage
-from bmgate.errors import AccountLocked, OverQuota
+from bmgate.domain.mailbox import ContentId, NewContent
+from bmgate.errors import OverQuota
 from bmgate.storage.repositories.scope import AccountScope, portions
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
 from bmgate.storage.schema import content_blob as blobs
 from bmgate.storage.schema import message as messages
-from bmgate.storage.sealing import KEY_SIZE, UNDER_KEY, Damaged, bind, open_sealed, seal
+from bmgate.storage.sealing import KEY_SIZE, seal
+from bmgate.storage.statements import Prepared
 
 SCHEME = 1
 HEADER, BODY = 0, 1
 CHUNK_SIZE = 262_144  # bytes of plaintext
 UUID_SIZE = 16
 
-_KEY = b"content key"
-_PLACE = struct.Struct(">BBIB")  # kind, scheme, number, last
+CONTENT_KEY = b"content key"
+PLACE = struct.Struct(">BBIB")  # kind, scheme, number, last
 _HEADER_SIZE = struct.Struct(">I")
 
-_ADD = insert(contents).returning(contents.c.id)
-_ADD_CHUNK = insert(blobs)
+_ADD = Prepared(insert(contents).returning(contents.c.id))
+_ADD_CHUNK = Prepared(insert(blobs))
 _GROWN = accounts.c.used_bytes + bindparam("size")
-_CHARGE = (
+_CHARGE = Prepared(
     update(accounts)
     .where(accounts.c.id == bindparam("row"), or_(accounts.c.quota_bytes.is_(None), accounts.c.quota_bytes >= _GROWN))
     .values(used_bytes=_GROWN)
 )
-
-
-class Chunk(NamedTuple):
-    """A stored chunk with what opens it, in the order the queries select."""
-
-    uid: int
-    internaldate: int
-    uuid: bytes
-    scheme: int
-    sealed_key: bytes
-    kind: int
-    n: int
-    last: bool
-    data: bytes
+_CHARGE_ANYWAY = Prepared(update(accounts).where(accounts.c.id == bindparam("row")).values(used_bytes=_GROWN))
 
 
 def size_class(size: int) -> int:
@@ -67,19 +51,19 @@ def size_class(size: int) -> int:
 
 def add_content(scope: AccountScope, new: NewContent) -> ContentId:
     """Seal and store; raises OverQuota."""
-    _charge(scope, size_class(new.size))
+    _charge(scope, size_class(new.size), beyond_quota=new.beyond_quota)
     entropy = scope.vault.entropy
     uuid, key = entropy(UUID_SIZE), entropy(KEY_SIZE)
     values = {
         "account": scope.account.id,
         "uuid": uuid,
         "scheme": SCHEME,
-        "sealed_key": scope.keys.seal(key, _KEY, uuid),
+        "sealed_key": scope.keys.seal(key, CONTENT_KEY, uuid),
         "size_class": size_class(new.size),
         "message_id_tag": new.message_id_tag or None,
         "vector_tag": new.vector_tag or None,
     }
-    content: int = scope.connection.execute(_ADD, values).scalar_one()
+    content = ContentId(_ADD.new_id(scope.connection, values))
     front = scope.account.uuid + uuid
     header = _HEADER_SIZE.pack(len(new.header)) + new.header + new.index
     rows = [
@@ -88,13 +72,13 @@ def add_content(scope: AccountScope, new: NewContent) -> ContentId:
             "kind": kind,
             "n": n,
             "last": last,
-            "data": seal(key, data, front + _PLACE.pack(kind, SCHEME, n, last), entropy),
+            "data": seal(key, data, front + PLACE.pack(kind, SCHEME, n, last), entropy),
         }
         for kind, blob in ((HEADER, header), (BODY, new.body))
         for n, last, data in _split(blob)
     ]
-    scope.connection.execute(_ADD_CHUNK, rows)
-    return ContentId(content)
+    _ADD_CHUNK.run_all(scope.connection, rows)
+    return content
 
 
 def delete_unshown(scope: AccountScope, candidates: Collection[int]) -> None:
@@ -112,59 +96,9 @@ def delete_unshown(scope: AccountScope, candidates: Collection[int]) -> None:
         connection.execute(update(accounts).where(accounts.c.id == mine).values(used_bytes=used - freed))
 
 
-@dataclass(frozen=True, slots=True)
-class ContentReader:
-    """Opens an account's contents; made once for many of them."""
-
-    scope: AccountScope
-    _data_key: bytes
-    _key_place: bytes
-
-    def heads(self, chunks: Iterable[Any]) -> Iterator[MessageHead]:
-        """From chunks of kind HEADER, ordered by UID and number."""
-        for uid, group in groupby(chunks, key=itemgetter(0)):
-            own = list(group)
-            header, index = _split_header(self._blob(self._key(own[0]), own))
-            yield MessageHead(uid, own[0][1], header, index, own[0][2])
-
-    def messages(self, chunks: Iterable[Any]) -> Iterator[StoredMessage]:
-        """From chunks of both kinds, ordered by UID, kind and number."""
-        for uid, group in groupby(chunks, key=itemgetter(0)):
-            own = list(group)
-            key = self._key(own[0])
-            header, index = _split_header(self._blob(key, [chunk for chunk in own if chunk[5] == HEADER]))
-            body = self._blob(key, [chunk for chunk in own if chunk[5] == BODY])
-            yield StoredMessage(uid, own[0][1], header, index, body, own[0][2])
-
-    def _key(self, chunk: Chunk) -> bytes:
-        sealed = chunk[4]
-        if sealed[:1] == UNDER_KEY:
-            return open_sealed(self._data_key, sealed, self._key_place + chunk[2])
-        return self.scope.keys.open(sealed, _KEY, chunk[2])  # it came while the account was locked
-
-    def _blob(self, key: bytes, chunks: list[Chunk]) -> bytes:
-        if not chunks or [chunk[6] for chunk in chunks] != list(range(len(chunks))) or not chunks[-1][7]:
-            raise Damaged("a stored mail is not complete")
-        account = self.scope.account.uuid
-        if len(chunks) == 1:
-            _, _, uuid, scheme, _, kind, n, last, data = chunks[0]
-            return open_sealed(key, data, account + uuid + _PLACE.pack(kind, _known(scheme), n, last))
-        return b"".join(
-            open_sealed(key, data, account + uuid + _PLACE.pack(kind, _known(scheme), n, last))
-            for _, _, uuid, scheme, _, kind, n, last, data in chunks
-        )
-
-
-def content_reader(scope: AccountScope) -> ContentReader:
-    """Raises AccountLocked."""
-    if scope.keys.data_key is None:
-        raise AccountLocked("this account opens when its owner logs in")
-    place = bind(scope.account.uuid, _KEY) + struct.pack(">I", UUID_SIZE)
-    return ContentReader(scope, scope.keys.data_key, place)
-
-
-def _charge(scope: AccountScope, size: int) -> None:
-    if scope.connection.execute(_CHARGE, {"row": scope.account.id, "size": size}).rowcount != 1:
+def _charge(scope: AccountScope, size: int, *, beyond_quota: bool) -> None:
+    charge = _CHARGE_ANYWAY if beyond_quota else _CHARGE
+    if charge.run(scope.connection, {"row": scope.account.id, "size": size}) != 1:
         raise OverQuota(f"no room for another {size} bytes: the quota is {scope.account.quota_bytes}")
 
 
@@ -174,12 +108,7 @@ def _split(blob: bytes) -> Iterator[tuple[int, bool, bytes]]:
         yield n, n == len(starts) - 1, blob[start : start + CHUNK_SIZE]
 
 
-def _split_header(blob: bytes) -> tuple[bytes, bytes]:
+def split_header(blob: bytes) -> tuple[bytes, bytes]:
+    """A blob of kind HEADER: the header and its index."""
     end = _HEADER_SIZE.size + int.from_bytes(blob[: _HEADER_SIZE.size])
     return blob[_HEADER_SIZE.size : end], blob[end:]
-
-
-def _known(scheme: int) -> int:
-    if scheme != SCHEME:
-        raise Damaged(f"a stored mail follows scheme {scheme}, which this version does not know")
-    return scheme

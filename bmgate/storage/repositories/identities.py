@@ -12,11 +12,13 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from bmgate.bm.addresses import PREFIX, Address
 from bmgate.bm.keys import PublicKeys
-from bmgate.bm.plaintext import Behavior, Pubkey
+from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity, IdentityId, NewIdentity, PubkeyWork, ReceivingKey
 from bmgate.errors import Conflict, Missing
 from bmgate.storage.repositories.accounts import AccountRepository
+from bmgate.storage.repositories.aliases import AliasNames
+from bmgate.storage.repositories.removal import purge_identity
 from bmgate.storage.repositories.scope import (
     AccountScope,
     AnyRow,
@@ -27,17 +29,22 @@ from bmgate.storage.repositories.scope import (
 )
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import alias as aliases
+from bmgate.storage.schema import chan as chans
 from bmgate.storage.schema import identity as identities
 from bmgate.storage.schema import publication as publications
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import AccountKeys, Purpose
 
-BEHAVIOR = int(Behavior.DOES_ACK | Behavior.READS_FILES)  # O11: bmgate always reads files
-
 KEEP_PUBLICATIONS_SECONDS = 7 * 86_400
+OUTDATED, ON_REQUEST = "outdated", "on request"  # what may stand beside a pubkey
 
 _BY_ID = select(identities).where(identities.c.id == bindparam("id"))
+_BY_ANY_ID = Prepared(_BY_ID)
+_BY_OWN_ID = Prepared(_BY_ID.where(identities.c.account == bindparam("account")))
 _OLDEST_FIRST = select(identities).order_by(identities.c.id)
-_OF_ACCOUNT = _OLDEST_FIRST.where(identities.c.account == bindparam("account"))
+_OF_ACCOUNT = Prepared(
+    _OLDEST_FIRST.where(identities.c.account == bindparam("account"), identities.c.deleted_at.is_(None))
+)
 _ENABLED = select(identities.c.id).where(identities.c.enabled.is_(True)).order_by(identities.c.id)
 _RECEIVING = (
     select(identities, accounts.c.uuid)
@@ -46,10 +53,13 @@ _RECEIVING = (
     .order_by(identities.c.id)
 )
 _RECEIVING_SOME = _RECEIVING.where(identities.c.id.in_(bindparam("ids", expanding=True)))
-_BY_ADDRESS = _OLDEST_FIRST.where(
-    identities.c.ripe == bindparam("ripe"),
-    identities.c.version == bindparam("version"),
-    identities.c.stream == bindparam("stream"),
+_BY_ADDRESS = Prepared(
+    _OLDEST_FIRST.where(
+        identities.c.ripe == bindparam("ripe"),
+        identities.c.version == bindparam("version"),
+        identities.c.stream == bindparam("stream"),
+        identities.c.deleted_at.is_(None),
+    )
 )
 
 
@@ -72,11 +82,12 @@ class IdentityRepository:
     def by_lookup(self, address_version: int, lookup: bytes) -> Identity | None:
         """Whose pubkey a getpubkey asks for: ripe (v2, v3) or tag (v4)."""
         asked = (identities.c.version == address_version, identities.c.lookup == lookup)
-        return self._first(_OLDEST_FIRST.where(*asked))
+        return self._first(_OLDEST_FIRST.where(*asked, identities.c.deleted_at.is_(None)))
 
     def by_address(self, address: Address) -> Identity | None:
         wanted = {"ripe": address.ripe, "version": address.version, "stream": address.stream}
-        return self._first(_BY_ADDRESS, wanted)
+        row = _BY_ADDRESS.first(self.scope.connection, wanted)
+        return None if row is None else self._read(row)
 
     def by_alias(self, name: str) -> Identity | None:
         """The identity an alias of this gateway names, an account's own name included; compared folded."""
@@ -96,28 +107,57 @@ class IdentityRepository:
         return Pubkey(row.version, row.stream, row.behavior, keys, *demands)
 
     def without_pubkey(self) -> list[Identity]:
-        """Enabled ones whose pubkey was never published and is not being worked on."""
+        """Enabled ones whose pubkey was never published, is not being worked on and need not wait to be asked for."""
         never = (identities.c.pubkey_sent_at.is_(None), identities.c.pubkey_payload.is_(None))
-        query = _OLDEST_FIRST.where(identities.c.enabled.is_(True), *never)
+        query = _OLDEST_FIRST.where(identities.c.enabled.is_(True), identities.c.pubkey_note.is_(None), *never)
         return [self._read(row) for row in self.scope.connection.execute(query)]
+
+    def outdated_pubkeys(self) -> list[Identity]:
+        """Enabled ones whose pubkey was published and says what is no longer true."""
+        query = _OLDEST_FIRST.where(identities.c.enabled.is_(True), identities.c.pubkey_note == OUTDATED)
+        return [self._read(row) for row in self.scope.connection.execute(query)]
+
+    def deleted_before(self, before: int) -> list[IdentityId]:
+        """Those deleted before that time, of accounts that were not."""
+        living = select(accounts.c.id).where(accounts.c.deleted_at.is_(None))
+        query = select(identities.c.id).where(identities.c.deleted_at < before, identities.c.account.in_(living))
+        return [IdentityId(each) for each in self.scope.connection.execute(query).scalars()]
+
+    def purge(self, identity: IdentityId) -> bool:
+        """Its keys are gone for good; False, and nothing done, while mail it sent is under way."""
+        return purge_identity(self.scope, identity)
+
+    def behaviors(self) -> set[int]:
+        """All behavior bits that addresses show."""
+        return set(self.scope.connection.execute(select(identities.c.behavior).distinct()).scalars())
 
     def pubkey_work(self) -> list[PubkeyWork]:
         """Pubkeys signed and stored whose proof of work is not done."""
         rows = self.scope.connection.execute(_OLDEST_FIRST.where(identities.c.pubkey_payload.is_not(None)))
         return [PubkeyWork(IdentityId(row.id), row.pubkey_payload, decode_nonce(row.pubkey_nonce)) for row in rows]
 
-    def begin_pubkey(self, identity: IdentityId, payload: bytes, now: int) -> None:
-        """Record the payload, the publication time and one more publication of today."""
-        self._change(identity, pubkey_payload=payload, pubkey_sent_at=now, pubkey_nonce=encode_nonce(0))
+    def begin_pubkey(self, identity: IdentityId, payload: bytes, now: int, trials: int) -> None:
+        """Record the payload, the publication time and one more publication of today, with its expected trials."""
+        self.replace_pubkey(identity, payload, now)
         connection = self.scope.connection
-        connection.execute(insert(publications).values(identity=identity, at=now))
+        connection.execute(insert(publications).values(identity=identity, at=now, trials=trials))
         connection.execute(delete(publications).where(publications.c.at < now - KEEP_PUBLICATIONS_SECONDS))
+
+    def replace_pubkey(self, identity: IdentityId, payload: bytes, now: int) -> None:
+        """Another payload in place of one that nobody has seen."""
+        nonce = encode_nonce(0)
+        self._change(identity, pubkey_payload=payload, pubkey_sent_at=now, pubkey_nonce=nonce, pubkey_note=None)
 
     def publications_since(self, identity: IdentityId, since: int) -> int:
         """How many pubkeys were begun at or after `since`."""
         query = select(func.count()).select_from(publications)
         begun = (publications.c.identity == identity, publications.c.at >= since)
         return self.scope.connection.execute(query.where(*begun)).scalar_one()
+
+    def trials_since(self, since: int) -> int:
+        """The expected trials of all pubkeys begun at or after `since`."""
+        query = select(func.coalesce(func.sum(publications.c.trials), 0)).where(publications.c.at >= since)
+        return int(self.scope.connection.execute(query).scalar_one())
 
     def save_pubkey_nonce(self, identity: IdentityId, nonce: int) -> None:
         self._change(identity, pubkey_nonce=encode_nonce(nonce))
@@ -127,7 +167,7 @@ class IdentityRepository:
         self._change(identity, pubkey_payload=None, pubkey_nonce=encode_nonce(0))
 
     def _row(self, identity: IdentityId) -> AnyRow:
-        row = self.scope.connection.execute(_BY_ID, {"id": identity}).first()
+        row: AnyRow | None = _BY_ANY_ID.first(self.scope.connection, {"id": identity})
         if row is None:
             raise Missing(f"there is no identity {identity}")
         return row
@@ -162,10 +202,9 @@ class AccountIdentityRepository:
     scope: AccountScope
 
     def add(self, identity: NewIdentity) -> Identity:
-        """Raises Conflict when the gateway has an identity of the same ripe."""
+        """Raises Conflict when the gateway has an identity or a chan of the same ripe."""
         connection, address, keys = self.scope.connection, identity.address, self.scope.keys
-        if connection.execute(select(identities.c.id).where(identities.c.ripe == address.ripe)).first() is not None:
-            raise Conflict(f"the gateway has an identity with the keys of {address} already")
+        self._check_new(address)
         if identity.is_default:
             connection.execute(self._mine(update(identities)).values(is_default=False))
         public, uuid = identity.keys.public, self.scope.account.uuid
@@ -182,20 +221,21 @@ class AccountIdentityRepository:
             "sealed_signing_key": keys.seal(identity.keys.signing, b"signing key", address.ripe),
             "sealed_encryption_key": sealed,
             "sealed_label": keys.seal(identity.label.encode(), b"identity label", address.ripe),
-            "behavior": BEHAVIOR,
+            "behavior": identity.behavior,
             "nonce_trials_per_byte": identity.nonce_trials_per_byte,
             "payload_length_extra_bytes": identity.payload_length_extra_bytes,
             "enabled": True,
             "is_default": identity.is_default,
             "created_at": identity.created_at,
             "pubkey_nonce": encode_nonce(0),
+            "pubkey_note": ON_REQUEST if identity.publish_on_request else None,
         }
         new = connection.execute(insert(identities).values(values).returning(identities.c.id)).scalar_one()
         return self.get(IdentityId(new))
 
     def all(self) -> list[Identity]:
         """Oldest first."""
-        rows = self.scope.connection.execute(_OF_ACCOUNT, {"account": self.scope.account.id})
+        rows = _OF_ACCOUNT.all(self.scope.connection, {"account": self.scope.account.id})
         return [_read_identity(row, self.scope.keys) for row in rows]
 
     def default(self) -> Identity | None:
@@ -213,13 +253,57 @@ class AccountIdentityRepository:
         opened = self.scope.vault.open(Purpose.ENCRYPTION_KEYS, row.sealed_encryption_key, uuid, row.ripe)
         return signing, opened
 
+    def set_demand(self, identity: IdentityId, nonce_trials_per_byte: int) -> None:
+        """The work this address demands from now on; a pubkey that says otherwise is outdated."""
+        self._set(self._row(identity), nonce_trials_per_byte=nonce_trials_per_byte)
+
+    def set_behavior(self, identity: IdentityId, behavior: int) -> None:
+        """The behavior bits this address shows from now on; a pubkey that says otherwise is outdated."""
+        self._set(self._row(identity), behavior=behavior)
+
+    def set_label(self, identity: IdentityId, label: str) -> None:
+        """The owner's own word for it."""
+        row = self._row(identity)
+        sealed = self.scope.keys.seal(label.encode(), b"identity label", row.ripe)
+        self._write(identity, sealed_label=sealed)
+
+    def set_enabled(self, identity: IdentityId, enabled: bool) -> None:
+        """A disabled one neither receives nor sends."""
+        self._write(self._row(identity).id, enabled=enabled)
+
+    def set_default(self, identity: IdentityId) -> None:
+        """The one that the account's name means."""
+        wanted = self._row(identity)
+        self.scope.connection.execute(self._mine(update(identities)).values(is_default=False))
+        self._write(wanted.id, is_default=True)
+
+    def delete(self, identity: IdentityId, now: int) -> None:
+        """It receives no more and its names are free for this account; its keys stay until it is purged."""
+        row = self._row(identity)
+        AliasNames(self.scope).release_all(identity, row.ripe, now)
+        self._write(row.id, deleted_at=now, enabled=False, is_default=False, pubkey_payload=None)
+
+    def restore(self, identity: IdentityId, now: int) -> None:
+        """Bring back a deleted one, with its names; raises Missing."""
+        row = self._row(identity)
+        self._write(row.id, deleted_at=None, enabled=True)
+        AliasNames(self.scope).take_back(identity, row.ripe, now)
+
+    def deleted(self) -> list[Identity]:
+        """Those that can still be brought back, oldest first."""
+        query = self._mine(_OLDEST_FIRST).where(identities.c.deleted_at.is_not(None))
+        return [_read_identity(row, self.scope.keys) for row in self.scope.connection.execute(query)]
+
     def add_alias(self, name: str, identity: IdentityId, now: int) -> None:
-        """Raises Conflict when the name is somebody's."""
-        folded, mine = name.lower(), self.get(identity)
-        if self.scope.connection.execute(select(aliases.c.name).where(aliases.c.name == folded)).first() is not None:
-            raise Conflict(f"the name {name!r} is taken")
-        values = {"name": folded, "account": self.scope.account.id, "identity": mine.id, "created_at": now}
-        self.scope.connection.execute(insert(aliases).values(values))
+        """Raises Conflict when the name is somebody's, or was within a year."""
+        AliasNames(self.scope).add(name, self.get(identity).id, now)
+
+    def remove_alias(self, name: str, now: int) -> IdentityId:
+        """Give up a name, which told this identity; raises Missing, NotAllowed for the account's own name."""
+        names = AliasNames(self.scope)
+        owner = names.check_removable(name)
+        names.remove(name, self._row(owner).ripe, now)
+        return owner
 
     def aliases(self) -> dict[str, IdentityId]:
         """By name; the account's own name stands for its default identity."""
@@ -230,11 +314,33 @@ class AccountIdentityRepository:
             meant = {name: default.id if identity is None else identity for name, identity in meant.items()}
         return {name: IdentityId(identity) for name, identity in meant.items() if identity is not None}
 
+    def _check_new(self, address: Address) -> None:
+        connection = self.scope.connection
+        row = connection.execute(select(identities).where(identities.c.ripe == address.ripe)).first()
+        if row is not None and row.deleted_at is not None and row.account == self.scope.account.id:
+            raise Conflict(f"{address} was deleted; bring it back: bmgate address undelete {address}")
+        if row is not None:
+            raise Conflict(f"this gateway has {address} already")
+        if connection.execute(select(chans.c.id).where(chans.c.ripe == address.ripe)).first() is not None:
+            raise Conflict(f"{address} is a chan of this gateway, and cannot be an address of one account as well")
+
+    def _write(self, identity: IdentityId, **values: object) -> None:
+        change = self._mine(update(identities)).where(identities.c.id == identity)
+        self.scope.connection.execute(change.values(**values))
+
     def _mine(self, statement: Any) -> Any:
         return statement.where(identities.c.account == self.scope.account.id)
 
+    def _set(self, row: AnyRow, **values: int) -> None:
+        if all(getattr(row, name) == value for name, value in values.items()):
+            return
+        noted = {} if row.pubkey_sent_at is None else {"pubkey_note": OUTDATED}
+        change = self._mine(update(identities)).where(identities.c.id == row.id)
+        self.scope.connection.execute(change.values(**values, **noted))
+
     def _row(self, identity: IdentityId) -> AnyRow:
-        row: AnyRow | None = self.scope.connection.execute(self._mine(_BY_ID), {"id": identity}).first()
+        where = {"id": identity, "account": self.scope.account.id}
+        row: AnyRow | None = _BY_OWN_ID.first(self.scope.connection, where)
         if row is None:
             raise Missing(f"this account has no identity {identity}")
         return row
@@ -253,6 +359,8 @@ def _read_identity(row: AnyRow, keys: AccountKeys) -> Identity:
         payload_length_extra_bytes=row.payload_length_extra_bytes,
         created_at=row.created_at,
         pubkey_sent_at=row.pubkey_sent_at,
+        is_pubkey_outdated=row.pubkey_note == OUTDATED,
+        deleted_at=row.deleted_at,
     )
 
 

@@ -4,14 +4,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
 
 from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.objects import TAG_SIZE, BitmessageObject, ObjectType, read_object
 from bmgate.domain.objects import StoredObject
+from bmgate.domain.outbox import State
 from bmgate.domain.ports.database import MAX_BYTES
 from bmgate.storage.repositories.scope import MAX_INTEGER, MAX_PARAMETERS, GatewayScope
 from bmgate.storage.schema import object_ as objects
+from bmgate.storage.schema import outbox
+from bmgate.storage.statements import Prepared
 
 _ADDED = ["vector", "object_type", "version", "expires_time", "stem_until", "tag", "to_process", "own", "encoded"]
 _INSERT = {  # rows of plain values: SQLAlchemy's own way to them costs half as much again as SQLite's work
@@ -26,18 +29,25 @@ _LAST_ID = select(func.coalesce(func.max(objects.c.id), 0))
 _NEWER = select(objects.c.vector).where(objects.c.id > bindparam("last")).order_by(objects.c.id)
 _GET = select(objects.c.vector, objects.c.encoded).where(objects.c.vector.in_(bindparam("vectors", expanding=True)))
 _BY_TAG = select(objects.c.encoded).where(objects.c.tag == bindparam("tag"))
-_PUBKEYS = _BY_TAG.where(
-    objects.c.object_type == int(ObjectType.PUBKEY), objects.c.version == bindparam("version")
-).order_by(objects.c.expires_time.desc())
+_PUBKEYS = Prepared(
+    _BY_TAG.where(objects.c.object_type == int(ObjectType.PUBKEY), objects.c.version == bindparam("version")).order_by(
+        objects.c.expires_time.desc()
+    )
+)
 _LIVE_ONIONPEERS = _BY_TAG.where(
     objects.c.object_type == int(ObjectType.ONIONPEER), objects.c.expires_time >= bindparam("now")
 )
-_LIVE_GETPUBKEY = (
+_LIVE_GETPUBKEY = Prepared(
     _BY_TAG.where(objects.c.object_type == int(ObjectType.GETPUBKEY), objects.c.own.is_(True))
     .where(objects.c.expires_time >= bindparam("now"))
     .order_by(objects.c.expires_time.desc())
     .limit(1)
 )
+# A msg or getpubkey that waits for its answer expires when its row says so; what else has that second is spared too.
+_AWAITED = select(outbox.c.expires_time).where(outbox.c.state.in_((State.PUBLISHED.value, State.REQUESTED.value)))
+_OTHERS = objects.c.own.is_(False)
+_ANSWERED = and_(objects.c.own.is_(True), objects.c.expires_time.not_in(_AWAITED))
+_UNANSWERED = and_(objects.c.own.is_(True), objects.c.expires_time.in_(_AWAITED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +100,38 @@ class InventoryRepository:
             change = update(objects).where(objects.c.vector.in_(portion), objects.c.to_process.is_(True))
             self.scope.connection.execute(change.values(to_process=False))
 
+    def stored_from(
+        self, first: int, object_type: int, limit: int, max_bytes: int = MAX_BYTES
+    ) -> list[tuple[int, BitmessageObject]]:
+        """Objects of one type with their numbers, in the order of arrival, from that number on.
+
+        Up to `limit` of them, fewer when they are large, but never none where there is one.
+        """
+        wanted = select(objects.c.id, objects.c.encoded).where(*_from(first, object_type))
+        found: list[tuple[int, BitmessageObject]] = []
+        with self.scope.connection.execute(wanted.order_by(objects.c.id).limit(limit)) as rows:
+            for number, encoded in rows:
+                found.append((number, read_object(encoded)))
+                max_bytes -= len(encoded)
+                if max_bytes <= 0:
+                    break
+        return found
+
+    def count_from(self, first: int, object_type: int) -> int:
+        """How many of one type there are from that number on."""
+        query = select(func.count()).select_from(objects).where(*_from(first, object_type))
+        count: int = self.scope.connection.execute(query).scalar_one()
+        return count
+
     def pubkeys_by_lookup(self, address_version: int, lookup: bytes) -> list[BitmessageObject]:
         """Stored pubkey objects with this tag (v4), or all of that version (v2, v3), newest expiry first."""
         tag = lookup if address_version >= 4 else b""
-        found = self.scope.connection.execute(_PUBKEYS, {"tag": tag, "version": address_version})
-        return [read_object(encoded) for encoded in found.scalars()]
+        found = _PUBKEYS.all(self.scope.connection, {"tag": tag, "version": address_version})
+        return [read_object(encoded) for (encoded,) in found]
 
     def live_getpubkey(self, lookup: bytes, now: int) -> BitmessageObject | None:
         """An own unexpired getpubkey for this ripe or tag."""
-        encoded = self.scope.connection.execute(_LIVE_GETPUBKEY, {"tag": lookup, "now": now}).scalar()
+        encoded = _LIVE_GETPUBKEY.scalar(self.scope.connection, {"tag": lookup, "now": now})
         return None if encoded is None else read_object(encoded)
 
     def has_onionpeer(self, payload: bytes, now: int) -> bool:
@@ -115,19 +148,19 @@ class InventoryRepository:
     def evict(self, surplus: int) -> dict[InventoryVector, int]:
         """Delete processed objects of `surplus` bytes or a little more, as `purge`: those that expire first.
 
-        Our own go when there are no others left (P40).
+        Our own go when there are no others left, and last of all those that still wait for an answer (P40).
         """
         gone: dict[InventoryVector, int] = {}
-        for own in (False, True):
-            while surplus > 0 and (portion := self._soonest(own, surplus)):
+        for kind in (_OTHERS, _ANSWERED, _UNANSWERED):
+            while surplus > 0 and (portion := self._soonest(kind, surplus)):
                 self.scope.connection.execute(delete(objects).where(objects.c.vector.in_(list(portion))))
                 gone |= portion
                 surplus -= sum(portion.values())
         return gone
 
-    def _soonest(self, own: bool, surplus: int) -> dict[InventoryVector, int]:
+    def _soonest(self, kind: ColumnElement[bool], surplus: int) -> dict[InventoryVector, int]:
         """The first `surplus` bytes of objects, as far as one statement can name them."""
-        query = select(objects.c.vector, _SIZE).where(objects.c.to_process.is_(False), objects.c.own.is_(own))
+        query = select(objects.c.vector, _SIZE).where(objects.c.to_process.is_(False), kind)
         rows = self.scope.connection.execute(query.order_by(objects.c.expires_time).limit(MAX_PARAMETERS))
         before = 0
         portion: dict[InventoryVector, int] = {}
@@ -148,6 +181,10 @@ class InventoryRepository:
         connection, total = self.scope.connection, select(func.count()).select_from(objects)
         waiting = total.where(objects.c.to_process.is_(True))
         return connection.execute(total).scalar_one(), connection.execute(waiting).scalar_one()
+
+
+def _from(first: int, object_type: int) -> tuple[ColumnElement[bool], ...]:
+    return objects.c.id >= first, objects.c.object_type == object_type
 
 
 def _row(vector: InventoryVector, stored: StoredObject) -> tuple[Any, ...]:

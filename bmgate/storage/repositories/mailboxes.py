@@ -11,16 +11,20 @@ from bmgate.storage.repositories.contents import delete_unshown
 from bmgate.storage.repositories.scope import AccountScope, AnyRow
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
-from bmgate.storage.schema import expunged
+from bmgate.storage.schema import expunged, former_mailbox
 from bmgate.storage.schema import mailbox as mailboxes
 from bmgate.storage.schema import message as messages
+from bmgate.storage.statements import Prepared
 
 _MINE = select(mailboxes).where(mailboxes.c.account == bindparam("account"))
-_BY_ID = _MINE.where(mailboxes.c.id == bindparam("id"))
-_BY_TAG = _MINE.where(mailboxes.c.name_tag == bindparam("tag"))
-_BY_KIND = _MINE.where(mailboxes.c.kind == bindparam("kind")).order_by(mailboxes.c.id)
+_ALL = Prepared(_MINE)
+_BY_ID = Prepared(_MINE.where(mailboxes.c.id == bindparam("id")))
+_BY_TAG = Prepared(_MINE.where(mailboxes.c.name_tag == bindparam("tag")))
+_BY_KIND = Prepared(_MINE.where(mailboxes.c.kind == bindparam("kind")).order_by(mailboxes.c.id))
 
-_ORDER = {kind: place for place, kind in enumerate([*SPECIAL_MAILBOXES, MailboxKind.USER])}
+_FORMER = select(former_mailbox).where(former_mailbox.c.account == bindparam("account"))
+FORMER_KEPT = 1_000  # per account
+_ORDER = {kind: place for place, kind in enumerate(SPECIAL_MAILBOXES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +35,59 @@ class AccountMailboxRepository:
 
     def all(self) -> list[Mailbox]:
         """Special ones first, then by name."""
-        rows = self.scope.connection.execute(_MINE, {"account": self.scope.account.id})
-        return sorted(map(self._read, rows), key=lambda mailbox: (_ORDER[mailbox.kind], mailbox.name))
+        rows = _ALL.all(self.scope.connection, {"account": self.scope.account.id})
+        return sorted(map(self._read, rows), key=lambda mailbox: (_ORDER.get(mailbox.kind, len(_ORDER)), mailbox.name))
 
     def find(self, name: str) -> Mailbox | None:
         """Exact name; INBOX in any case."""
-        row = self.scope.connection.execute(_BY_TAG, {"account": self.scope.account.id, "tag": self._tag(name)}).first()
+        row = _BY_TAG.first(self.scope.connection, {"account": self.scope.account.id, "tag": self._tag(name)})
         return None if row is None else self._read(row)
 
     def get(self, mailbox: MailboxId) -> Mailbox:
         """Raises MailboxMissing."""
-        row = self.scope.connection.execute(_BY_ID, {"account": self.scope.account.id, "id": mailbox}).first()
+        row = _BY_ID.first(self.scope.connection, {"account": self.scope.account.id, "id": mailbox})
         if row is None:
             raise MailboxMissing("this mailbox is not there any more")
         return self._read(row)
 
     def by_kind(self, kind: MailboxKind) -> Mailbox:
         """A special mailbox, also of a locked account; raises MailboxMissing."""
-        row = self.scope.connection.execute(_BY_KIND, {"account": self.scope.account.id, "kind": kind.value}).first()
+        row = _BY_KIND.first(self.scope.connection, {"account": self.scope.account.id, "kind": kind.value})
         if row is None:
             raise MailboxMissing(f"no mailbox of kind {kind}")
         return self._read(row)
 
-    def create(self, name: str, kind: MailboxKind, now: int) -> Mailbox:
-        """Raises MailboxExists; UIDVALIDITY is max(last + 1, now) of the account (U3)."""
+    def create(self, name: str, kind: MailboxKind, now: int, subscribed: bool = True) -> Mailbox:
+        """Raises MailboxExists; UIDVALIDITY is max(last + 1, now) of the account (U3).
+
+        It is subscribed too where a former one of that name was.
+        """
         self._require_free(name)
+        subscribed = self.forget_subscription(name) or subscribed
         tag, uidvalidity = self._tag(name), self._next_uidvalidity(now)
         values = {
             "account": self.scope.account.id,
             "kind": kind.value,
             "name_tag": tag,
             "sealed_name": self.scope.keys.seal(name.encode(), b"mailbox", tag),
-            "subscribed": True,
+            "subscribed": subscribed,
             "uidvalidity": uidvalidity,
             "uidnext": 1,
             "modseq": 1,
         }
         new = self.scope.connection.execute(insert(mailboxes).values(values).returning(mailboxes.c.id)).scalar_one()
-        return Mailbox(MailboxId(new), name, kind, True, uidvalidity, uidnext=1, modseq=1)
+        return Mailbox(MailboxId(new), name, kind, subscribed, uidvalidity, uidnext=1, modseq=1)
 
     def delete(self, mailbox: MailboxId) -> None:
-        """With its messages."""
-        connection, doomed = self.scope.connection, self.get(mailbox).id
+        """With its messages; who is subscribed to it stays so (RFC 3501 6.3.6)."""
+        connection, gone = self.scope.connection, self.get(mailbox)
+        doomed = gone.id
         shown = connection.execute(select(messages.c.content).where(messages.c.mailbox == doomed)).scalars().all()
         for table in (messages, expunged):
             connection.execute(delete(table).where(table.c.mailbox == doomed))
         connection.execute(delete(mailboxes).where(mailboxes.c.id == doomed))
+        if gone.subscribed:
+            self._keep_subscription(gone.name)
         delete_unshown(self.scope, shown)
 
     def rename(self, mailbox: MailboxId, name: str) -> None:
@@ -85,10 +96,30 @@ class AccountMailboxRepository:
         tag = self._tag(name)
         sealed = self.scope.keys.seal(name.encode(), b"mailbox", tag)
         self._change(mailbox, name_tag=tag, sealed_name=sealed)
+        if self.forget_subscription(name):
+            self.set_subscribed(mailbox, True)
 
     def set_subscribed(self, mailbox: MailboxId, subscribed: bool) -> None:
         """Raises MailboxMissing."""
         self._change(mailbox, subscribed=subscribed)
+
+    def former_subscriptions(self) -> list[str]:
+        """Names of mailboxes that are gone, and still subscribed to."""
+        rows = self.scope.connection.execute(_FORMER, {"account": self.scope.account.id})
+        return sorted(self.scope.keys.open(row.sealed_name, b"mailbox", row.name_tag).decode() for row in rows)
+
+    def forget_subscription(self, name: str) -> bool:
+        """Whether that was the name of a mailbox that is gone."""
+        own = (former_mailbox.c.account == self.scope.account.id, former_mailbox.c.name_tag == self._tag(name))
+        return self.scope.connection.execute(delete(former_mailbox).where(*own)).rowcount > 0
+
+    def _keep_subscription(self, name: str) -> None:
+        if len(self.former_subscriptions()) >= FORMER_KEPT:
+            return
+        tag = self._tag(name)
+        sealed = self.scope.keys.seal(name.encode(), b"mailbox", tag)
+        values = {"account": self.scope.account.id, "name_tag": tag, "sealed_name": sealed}
+        self.scope.connection.execute(insert(former_mailbox).values(values))
 
     def status(self, mailbox: MailboxId, recent_uid: int = 1) -> MailboxStatus:
         """With the messages from `recent_uid` on counted as recent, if the mailbox does not say a later one.

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
-from bmgate.domain.outbox import OutboxId, OutgoingMessage, State, Submission, SubmissionId
+from bmgate.domain.outbox import FINAL, OutboxId, OutgoingMessage, Reason, State, Submission, SubmissionId
 from bmgate.errors import Missing
 from bmgate.storage.repositories.accounts import AccountRepository
 from bmgate.storage.repositories.outbox_rows import (
@@ -21,15 +21,28 @@ from bmgate.storage.repositories.outbox_rows import (
 )
 from bmgate.storage.repositories.pubkeys import address_tag
 from bmgate.storage.repositories.scope import GatewayScope, encode_nonce
-from bmgate.storage.schema import outbox
+from bmgate.storage.schema import enclosure, outbox
 from bmgate.storage.schema import submission as submissions
+from bmgate.storage.statements import Prepared
 
 LATE_ACK_SECONDS = 56 * 86_400  # after a failure: the ack may have waited in the network as long as the msg
 
-_BY_ID = ROWS.where(outbox.c.id == bindparam("id"))
-_STATE = select(outbox.c.state).where(outbox.c.id == bindparam("id"))
-_SAVE = update(outbox).where(outbox.c.id == bindparam("row"))
-_SUBMISSION = select(submissions).where(submissions.c.id == bindparam("id"))
+_BY_ID = Prepared(ROWS.where(outbox.c.id == bindparam("id")))
+_STATE = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("id")))
+_SAVE = Prepared(update(outbox).where(outbox.c.id == bindparam("row")))
+_STILL_UNFINISHED = outbox.c.state.concat("").in_(sorted(state.value for state in State if state not in FINAL))
+"""Not by the index of states, where that of a time finds fewer rows."""
+_DUE = (
+    ROWS.where(_STILL_UNFINISHED, outbox.c.next_attempt > 0, outbox.c.next_attempt <= bindparam("now"))
+    .order_by(outbox.c.next_attempt, outbox.c.id)
+    .limit(bindparam("limit"))
+)
+_NOTICES_DUE = (
+    ROWS.where(_STILL_UNFINISHED, outbox.c.notice_at <= bindparam("now"))
+    .order_by(outbox.c.notice_at, outbox.c.id)
+    .limit(bindparam("limit"))
+)
+_SUBMISSION = Prepared(select(submissions).where(submissions.c.id == bindparam("id")))
 _WANTING = ROWS.where(outbox.c.state.in_((State.NEED_PUBKEY.value, State.REQUESTED.value))).order_by(outbox.c.id)
 _WAITING_FOR = _WANTING.where(outbox.c.recipient_tag == bindparam("tag"))
 _WAITING_BY_LOOKUP = _WANTING.where(outbox.c.lookup_tag == bindparam("tag"))
@@ -43,31 +56,49 @@ class OutboxRepository:
 
     def get(self, row: OutboxId) -> OutgoingMessage:
         """Raises Missing."""
-        found = self.scope.connection.execute(_BY_ID, {"id": row}).first()
+        found = _BY_ID.first(self.scope.connection, {"id": row})
         if found is None:
             raise Missing(f"there is no outbox row {row}")
         return read_row(found, self.scope.vault)
 
     def submission(self, submission: SubmissionId) -> Submission:
         """With its text; raises Missing, or AccountLocked while the account's keys are away."""
-        row = self.scope.connection.execute(_SUBMISSION, {"id": submission}).first()
+        row = _SUBMISSION.first(self.scope.connection, {"id": submission})
         if row is None:
             raise Missing(f"there is no submission {submission}")
         return read_submission(row, AccountRepository(self.scope).enter(AccountId(row.account)).keys)
 
     def save(self, message: OutgoingMessage, now: int, detail: str) -> OutgoingMessage:
         """Write every changeable field; a change of state adds a line of history. Raises Missing."""
-        before = self.scope.connection.execute(_STATE, {"id": message.id}).scalar()
+        before = _STATE.scalar(self.scope.connection, {"id": message.id})
         if before is None:
             raise Missing(f"there is no outbox row {message.id}")
         values = changeable(message) | {"updated_at": now}
-        self.scope.connection.execute(_SAVE, values | {"row": message.id})
+        if message.state in FINAL:
+            values["notice_at"] = None
+        _SAVE.run(self.scope.connection, values | {"row": message.id})
         if message.state.value != before:
             add_event(self.scope, message, now, detail)
         return replace(message, updated_at=now)
 
     def save_nonce(self, row: OutboxId, nonce: int) -> None:
-        self.scope.connection.execute(_SAVE, {"row": row, "saved_nonce": encode_nonce(nonce)})
+        _SAVE.run(self.scope.connection, {"row": row, "saved_nonce": encode_nonce(nonce)})
+
+    def show(self, row: OutboxId, uid: int | None, rendering: int) -> None:
+        """Its message in the Outbox: none yet (None), put away by its owner (0), or the one with this UID."""
+        _SAVE.run(self.scope.connection, {"row": row, "shown_uid": uid, "rendering": rendering})
+
+    def remind(self, row: OutboxId, at: int | None) -> None:
+        """When its sender is to be told that it still waits; None for never."""
+        _SAVE.run(self.scope.connection, {"row": row, "notice_at": at})
+
+    def notices_due(self, now: int, limit: int) -> list[OutgoingMessage]:
+        """Unfinished rows of whose waiting their sender is to be told by now, longest-waiting first."""
+        return self._read(_NOTICES_DUE, now=now, limit=limit)
+
+    def held(self, reason: Reason) -> list[OutgoingMessage]:
+        """Unfinished rows that wait for this reason, oldest first."""
+        return self._read(ROWS.where(UNFINISHED, outbox.c.reason == reason.value).order_by(outbox.c.id))
 
     def unfinished(self) -> list[OutgoingMessage]:
         """Every row that is not final, oldest first."""
@@ -75,8 +106,7 @@ class OutboxRepository:
 
     def due(self, now: int, limit: int) -> list[OutgoingMessage]:
         """Unfinished rows whose `next_attempt` is set and has come, longest-waiting first."""
-        come = (outbox.c.next_attempt > 0, outbox.c.next_attempt <= now)
-        return self._read(ROWS.where(UNFINISHED, *come).order_by(outbox.c.next_attempt, outbox.c.id).limit(limit))
+        return self._read(_DUE, now=now, limit=limit)
 
     def waiting_for(self, recipient: Address) -> list[OutgoingMessage]:
         """Rows that want this address's pubkey: NEED_PUBKEY and REQUESTED."""
@@ -102,11 +132,23 @@ class OutboxRepository:
         """The text of a submission whose last row is final and whose notices are written."""
         change = update(submissions).where(submissions.c.id == submission).values(sealed_text=None)
         self.scope.connection.execute(change)
+        self.scope.connection.execute(delete(enclosure).where(enclosure.c.submission == submission))
 
     def count_by_state(self) -> dict[State, int]:
         """States that no row is in are left out."""
         query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
         return {State(state): count for state, count in self.scope.connection.execute(query)}
+
+    def count_by_reason(self) -> dict[Reason, int]:
+        """Of unfinished rows, those that wait for a reason."""
+        query = select(outbox.c.reason, func.count()).where(UNFINISHED, outbox.c.reason != "").group_by(outbox.c.reason)
+        return {Reason(reason): count for reason, count in self.scope.connection.execute(query)}
+
+    def oldest_unfinished(self) -> int | None:
+        """When the mail that waits longest was given, in Unix seconds."""
+        query = select(func.min(outbox.c.created_at)).where(UNFINISHED)
+        oldest: int | None = self.scope.connection.execute(query).scalar()
+        return oldest
 
     def _read(self, query: Select[Any], **values: Any) -> list[OutgoingMessage]:
         return [read_row(row, self.scope.vault) for row in self.scope.connection.execute(query, values)]

@@ -9,11 +9,13 @@ import msgpack
 from sqlalchemy import insert, select
 
 from bmgate.bm.addresses import parse_address
+from bmgate.bm.encodings import encode_message
 from bmgate.domain.account import AccountId
 from bmgate.domain.identity import IdentityId
 from bmgate.domain.mailbox import ContentId
 from bmgate.domain.outbox import (
     FINAL,
+    Kind,
     OutboxId,
     OutgoingMessage,
     Priority,
@@ -27,6 +29,7 @@ from bmgate.errors import AccountLocked
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope, decode_nonce, encode_nonce
 from bmgate.storage.schema import outbox, outbox_event
 from bmgate.storage.schema import submission as submissions
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import AccountKeys, Purpose, Vault
 
 UNFINISHED = outbox.c.state.in_(sorted(state.value for state in State if state not in FINAL))  # by its index
@@ -37,14 +40,14 @@ ROWS = select(
     submissions.c.queue_id,
 ).join(submissions, submissions.c.id == outbox.c.submission)
 
-_ADD_EVENT = insert(outbox_event)
+_ADD_EVENT = Prepared(insert(outbox_event))
 
 
 def add_event(scope: GatewayScope | AccountScope, message: OutgoingMessage, now: int, detail: str) -> None:
     """A line of history: `message` has come into its state."""
     sealed = scope.vault.seal(Purpose.QUEUE, detail.encode(errors="replace"), b"event", _number(message.id))
     values = {"outbox": message.id, "at": now, "state": message.state.value, "sealed_detail": sealed}
-    scope.connection.execute(_ADD_EVENT, values)
+    _ADD_EVENT.run(scope.connection, values)
 
 
 def open_detail(vault: Vault, sealed: bytes, row: OutboxId) -> str:
@@ -111,6 +114,9 @@ def read_row(row: AnyRow, vault: Vault) -> OutgoingMessage:
         original_recipient=original_recipient,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        shown_uid=row.shown_uid or 0,
+        rendering=row.rendering or 0,
+        kind=Kind(row.kind or Kind.MSG),
     )
 
 
@@ -118,7 +124,7 @@ def read_submission(row: AnyRow, keys: AccountKeys) -> Submission:
     if not keys.is_open:
         raise AccountLocked("the text of a mail opens when its sender logs in")
     place = row.queue_id.encode()
-    message_id, envelope_id = _unpack(keys.open(row.sealed_envelope, b"envelope", place))
+    message_id, envelope_id, *size = _unpack(keys.open(row.sealed_envelope, b"envelope", place))
     subject, body = ("", "") if row.sealed_text is None else _unpack(keys.open(row.sealed_text, b"text", place))
     return Submission(
         id=SubmissionId(row.id),
@@ -132,6 +138,7 @@ def read_submission(row: AnyRow, keys: AccountKeys) -> Submission:
         envelope_id=envelope_id,
         sent_content=None if row.sent_content is None else ContentId(row.sent_content),
         created_at=row.created_at,
+        size=int(next(iter(size), "0")) or len(encode_message(subject, body)),
     )
 
 
@@ -140,6 +147,6 @@ def pack(*texts: str) -> bytes:
     return packed
 
 
-def _unpack(packed: bytes) -> tuple[str, str]:
-    first, second = msgpack.unpackb(packed, unicode_errors="surrogatepass")
-    return first, second
+def _unpack(packed: bytes) -> list[str]:
+    texts: list[str] = msgpack.unpackb(packed, unicode_errors="surrogatepass")
+    return texts

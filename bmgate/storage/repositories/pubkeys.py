@@ -9,6 +9,7 @@ from bmgate.bm.plaintext import Pubkey, encode_pubkey_record, read_pubkey_record
 from bmgate.storage.repositories.scope import GatewayScope
 from bmgate.storage.schema import outbox
 from bmgate.storage.schema import pubkey as pubkeys
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import Purpose, Vault
 
 MAX_PUBKEYS = 10_000  # P25
@@ -19,7 +20,7 @@ def address_tag(vault: Vault, address: Address) -> bytes:
     return vault.tag(b"address", str(address).encode())
 
 
-_BY_TAG = select(pubkeys.c.sealed_record).where(pubkeys.c.address_tag == bindparam("tag"))
+_BY_TAG = Prepared(select(pubkeys.c.sealed_record).where(pubkeys.c.address_tag == bindparam("tag")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class PubkeyRepository:
 
     def find(self, address: Address) -> Pubkey | None:
         tag = address_tag(self.scope.vault, address)
-        sealed = self.scope.connection.execute(_BY_TAG, {"tag": tag}).scalar()
+        sealed = _BY_TAG.scalar(self.scope.connection, {"tag": tag})
         return None if sealed is None else read_pubkey_record(self.scope.vault.open(Purpose.CACHE, sealed, tag))
 
     def save(self, pubkey: Pubkey, now: int) -> None:
