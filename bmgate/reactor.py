@@ -1,11 +1,15 @@
 """Twisted as a guest: its reactor on the asyncio loop that owns the process."""
 
 import asyncio
+import os
 import sys
+from socket import SO_ERROR, SOL_SOCKET
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
+from twisted.internet.error import ConnectionLost
 from twisted.internet.main import installReactor
+from twisted.internet.tcp import Connection
 
 
 class GuestReactor(AsyncioSelectorReactor):
@@ -18,6 +22,18 @@ class GuestReactor(AsyncioSelectorReactor):
     def crash(self) -> None:
         """Stop being a reactor, without stopping the loop as the parent would."""
         ReactorBase.crash(self)
+
+    def _readOrWrite(self, selectable: object, read: bool) -> None:  # noqa: N802
+        """Read or write, then end a connection that was reset behind what was read.
+
+        uvloop tells of a reset once, and hears no more of that connection: it would stay for ever.
+        """
+        super()._readOrWrite(selectable, read)  # type: ignore[no-untyped-call]
+        if isinstance(selectable, Connection) and selectable.fileno() != -1:
+            error = selectable.socket.getsockopt(SOL_SOCKET, SO_ERROR)
+            if error:
+                lost = ConnectionLost(os.strerror(error))
+                self._disconnectSelectable(selectable, lost, isRead=False)  # type: ignore[no-untyped-call]
 
 
 def guest_reactor() -> GuestReactor:

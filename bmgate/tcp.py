@@ -1,9 +1,10 @@
 """TCP as the doors on Twisted use it: listeners, their TLS (RFC 8314), connections, and when these take more."""
 
 import asyncio
+from collections import deque
 from collections.abc import Collection
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
@@ -20,7 +21,11 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
 
+from bmgate.domain.sources import source_group
 from bmgate.errors import CannotListen
+
+_PORTION = 256 * 1024  # octets given to the transport at once, where they are copied by TLS (I7)
+CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
 
 
 class Transport(Protocol):
@@ -66,6 +71,94 @@ class WriteGate:
     def stopProducing(self) -> None:  # noqa: N802
         """The connection is gone: nobody shall wait for it."""
         self._open.set()
+
+
+class Member(Protocol):
+    """A connection, as far as it is counted."""
+
+    @property
+    def source(self) -> str:
+        """The client's IP address."""
+        ...
+
+
+M = TypeVar("M", bound=Member)
+
+
+class Connections(Generic[M]):
+    """Who is connected, and who may be (I8)."""
+
+    def __init__(self, most: int, most_per_source: int) -> None:
+        self._most, self._most_per_source = most, most_per_source
+        self.members: set[M] = set()
+
+    def has_room(self, newcomer: M) -> bool:
+        """Whether one more may stay."""
+        group = source_group(newcomer.source)
+        same = sum(self.counts(member) and source_group(member.source) == group for member in self.members)
+        return same < self._most_per_source and len(self.members) < self._most
+
+    def counts(self, member: M) -> bool:
+        """Whether it counts against its source."""
+        return True
+
+
+class Stalled(Exception):
+    """A client that does not read what it asked for."""
+
+
+class Outgoing:
+    """Octets on their way to a client, given to its transport at the pace of the client (I7)."""
+
+    def __init__(self, stall_seconds: float) -> None:
+        self._stall_seconds, self._gate = stall_seconds, WriteGate()
+        self._pieces: deque[bytes | memoryview] = deque()
+        self._transport: Transport | None = None
+        self.pending = 0  # octets that the transport has not got
+
+    def begin(self, transport: Transport) -> None:
+        """Write there, and be told when it has enough."""
+        self._transport = transport
+        transport.registerProducer(self._gate, True)
+
+    def end(self) -> None:
+        """Nobody shall wait any more."""
+        self._gate.stopProducing()
+
+    def write(self, data: bytes) -> None:
+        """Keep `data` for the next `drain` or `flush`."""
+        self._pieces.append(data)
+        self.pending += len(data)
+
+    async def drain(self) -> None:
+        """Send all of it and wait until there is room for more; raises Stalled."""
+        while self._pieces or not self._gate.is_open:
+            self.flush(_PORTION)
+            if not self._gate.is_open:
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await self._gate.wait()
+        except TimeoutError as error:
+            raise Stalled from error
+
+    def flush(self, limit: int | None = None) -> None:
+        """Give at most `limit` octets to the transport."""
+        portion: list[bytes | memoryview] = []
+        room = self.pending if limit is None else limit
+        while self._pieces and room > 0:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(memoryview(piece)[room:])
+                piece = memoryview(piece)[:room]
+            portion.append(piece)
+            room -= len(piece)
+        if portion and self._transport is not None:
+            data = b"".join(portion)
+            self.pending -= len(data)
+            self._transport.write(data)
 
 
 def listen(

@@ -1,48 +1,41 @@
 """Who is connected, and who may be."""
 
 import asyncio
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from bmgate.domain.account import AccountId
-from bmgate.domain.sources import source_group
 from bmgate.imap.limits import ImapLimits
+from bmgate.tcp import Connections, Member
 
 
-class Member(Protocol):
-    """A connection, as far as it is counted."""
-
-    @property
-    def source(self) -> str:
-        """The client's IP address."""
-        ...
+class Session(Member, Protocol):
+    """A connection on which somebody may be logged in."""
 
     @property
     def account(self) -> AccountId | None:
-        """Who is logged in."""
+        """Who is."""
         ...
 
 
-T = TypeVar("T", bound=Member)
+S = TypeVar("S", bound=Session)
 
 
-class Connections(Generic[T]):
-    """Who is connected, and who may be (I8)."""
+class ImapConnections(Connections[S]):
+    """A source is counted until it logs in, from then on its account (I8)."""
 
     def __init__(self, limits: ImapLimits) -> None:
-        self._limits = limits
-        self.members: set[T] = set()
+        super().__init__(limits.connections, limits.connections_per_source)
+        self._most_per_user = limits.connections_per_user
         self._body_searches: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
 
-    def has_room(self, newcomer: T) -> bool:
-        """Whether one more may stay that has not logged in yet."""
-        group = source_group(newcomer.source)
-        same = sum(member.account is None and source_group(member.source) == group for member in self.members)
-        return same < self._limits.connections_per_source and len(self.members) < self._limits.connections
+    def counts(self, member: S) -> bool:
+        """Whether it has not logged in yet."""
+        return member.account is None
 
     def has_room_for_login(self, account: AccountId) -> bool:
         """Whether the account may have one more session."""
-        return sum(member.account == account for member in self.members) < self._limits.connections_per_user
+        return sum(member.account == account for member in self.members) < self._most_per_user
 
     def body_search(self, account: AccountId) -> asyncio.Lock:
         """One lock for all sessions of the account; it goes with the last of them."""

@@ -39,6 +39,7 @@ def read_append(cursor: Cursor) -> Append:
 
 def _mail(cursor: Cursor) -> AppendedMail:
     cursor.space()
+    cursor.skip(b" ")  # IMAPClient puts two between one mail and the next
     flags, internaldate = FlagList(), None
     if cursor.peek() == b"(":
         flags = read_flags(cursor)

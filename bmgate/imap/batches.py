@@ -3,21 +3,22 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
-from bmgate.imap.fetch import Depth
+from bmgate.domain.mailbox import MessageRow
+from bmgate.imap.fetch import Depth, StoredMail
 from bmgate.imap.session import Session
 
 ROWS_AT_ONCE = 2000  # rows rendered or judged before others get a turn
-
-StoredMail = MessageHead | StoredMessage
+HEADERS_AT_ONCE = 1000  # headers looked at off the loop before others get a turn
 
 
 class Batches:
     """Messages of the view, read in batches that make about the octets one write should have (I7)."""
 
-    def __init__(self, session: Session, places: Sequence[int], depth: Depth) -> None:
+    def __init__(self, session: Session, places: Sequence[int], depth: Depth, most: int | None = None) -> None:
+        """`most` is how many may come at once, where they make no write."""
         self._session, self._places, self._depth, self._at = session, places, depth, 0
         self._size = session.limits.fetch_messages
+        self._most = self._size if most is None else most
 
     async def next(self) -> tuple[list[tuple[int, MessageRow]], dict[int, StoredMail]] | None:
         """Rows with their sequence numbers, and what was found of them by UID; None at the end."""
@@ -36,7 +37,7 @@ class Batches:
         session = self._session
         found = await session.services.mailboxes.heads(session.account, session.view.id, uids)
         fitting = session.limits.fetch_octets * len(uids) // max(sum(len(head.header) for head in found), 1)
-        self._size = max(1, min(fitting, self._size * 4, session.limits.fetch_messages))
+        self._size = max(1, min(fitting, self._size * 4, self._most))
         return found
 
     async def _messages(self, uids: list[int]) -> Sequence[StoredMail]:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from bmgate.domain.account import AccountId
 from bmgate.errors import LimitReached
-from bmgate.imap.admission import Connections
+from bmgate.imap.admission import ImapConnections
 from bmgate.imap.capabilities import Feature, announced
 from bmgate.imap.commands import BARRIERS, CHANGING, carry_out
 from bmgate.imap.cursor import BadSyntax
@@ -28,13 +28,11 @@ from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.search_keys import BadCharset
 from bmgate.imap.session import HangUp, Session
 from bmgate.imap.values import Starttls, Tagged
-from bmgate.tcp import Transport, WriteGate
+from bmgate.tcp import CLOSE_SECONDS, Outgoing, Stalled, Transport
 
 log = logging.getLogger(__name__)
 
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
-_PORTION = 256 * 1024  # octets given to the transport at once, where they are copied by TLS (I7)
-CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
 
 
 class ImapConnection(Protocol):
@@ -44,7 +42,7 @@ class ImapConnection(Protocol):
         self,
         services: ImapServices,
         limits: ImapLimits,
-        connections: "Connections[ImapConnection]",
+        connections: "ImapConnections[ImapConnection]",
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
@@ -58,8 +56,7 @@ class ImapConnection(Protocol):
         self._queued_octets = 0
         self._is_connected = True
         self._is_barred = self._is_paused = self._is_changing = self._is_closing = False
-        self._out: deque[bytes | memoryview] = deque()
-        self._gate = WriteGate()
+        self._outgoing = Outgoing(limits.stall_seconds)
         self._task: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
@@ -71,7 +68,7 @@ class ImapConnection(Protocol):
         """Greet, or refuse one too many."""
         transport = self._transport
         transport.setTcpNoDelay(True)
-        transport.registerProducer(self._gate, True)
+        self._outgoing.begin(transport)
         self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
         if not self._connections.has_room(self):
             self.shut_down("Too many connections")
@@ -123,20 +120,13 @@ class ImapConnection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Keep `data` for the next `drain`."""
-        self._out.append(data)
+        self._outgoing.write(data)
 
     async def drain(self) -> None:
         """Send what was written, at the pace of the client, and wait until there is room for more."""
-        while self._out or not self._gate.is_open:
-            self._flush(_PORTION)
-            if not self._gate.is_open:
-                await self._wait_for_room()
-
-    async def _wait_for_room(self) -> None:
         try:
-            async with asyncio.timeout(self._limits.stall_seconds):
-                await self._gate.wait()
-        except TimeoutError as error:
+            await self._outgoing.drain()
+        except Stalled as error:
             self._transport.abortConnection()
             raise HangUp("Nothing is read") from error
 
@@ -257,7 +247,7 @@ class ImapConnection(Protocol):
         """Let the last bytes go out, within a second."""
         if self._is_closing:
             return
-        self._flush()
+        self._outgoing.flush()
         self._is_closing = True
         self._forget()
         self._transport.unregisterProducer()
@@ -268,7 +258,7 @@ class ImapConnection(Protocol):
     def _forget(self) -> None:
         self._cancel_login_timer()
         self.session.deselect()
-        self._gate.stopProducing()
+        self._outgoing.end()
         if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
             self._task.cancel()
 
@@ -289,20 +279,6 @@ class ImapConnection(Protocol):
             log.error("a session failed", exc_info=error)
             self.shut_down("Internal error")
         self._leave()
-
-    def _flush(self, limit: int | None = None) -> None:
-        """Give at most `limit` octets of what was written to the transport."""
-        portion: list[bytes | memoryview] = []
-        room = sum(map(len, self._out)) if limit is None else limit
-        while self._out and room > 0:
-            piece = self._out.popleft()
-            if len(piece) > room:
-                self._out.appendleft(memoryview(piece)[room:])
-                piece = memoryview(piece)[:room]
-            portion.append(piece)
-            room -= len(piece)
-        if portion:
-            self._transport.write(b"".join(portion))
 
     @property
     def _transport(self) -> Transport:

@@ -5,11 +5,12 @@ Nothing is read that no item asks for: flags come from the view, headers and bod
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import gmtime
 
 from bmgate.domain.mailbox import Flags, MessageHead, MessageRow, StoredMessage
 from bmgate.imap.parts import decoded_part, preview
+from bmgate.imap.threadid import thread_id_of
 from bmgate.imap.values import Attribute, BinarySection, BodySection, FetchItem
 from bmgate.imap.view import flag_list
 from bmgate.mail.dates import MONTHS
@@ -27,10 +28,7 @@ class Depth(IntEnum):
     BODY = 2
 
 
-_ROW_ITEMS = frozenset(
-    {Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.MODSEQ, Attribute.THREADID, Attribute.SAVEDATE}
-)
-_WHOLE = frozenset({"", "HEADER", "TEXT"})  # of the mail itself: answered by what is stored, without its index
+_ROW_ITEMS = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.MODSEQ, Attribute.SAVEDATE})
 
 
 def depth_of(items: Iterable[FetchItem]) -> Depth:
@@ -67,44 +65,34 @@ def _day_text(day: int) -> bytes:
     return f"{moment.tm_mday:2d}-{MONTHS[moment.tm_mon - 1]}-{moment.tm_year}".encode("ascii")
 
 
-class Content:
-    """What was read of one message; the index is decoded when an item wants it."""
-
-    __slots__ = ("_encoded", "_index", "body", "header", "uuid")
-
-    def __init__(self, message: MessageHead | StoredMessage | None = None) -> None:
-        self.header = b"" if message is None else message.header
-        self.uuid = b"" if message is None else message.uuid
-        self.body = message.body if isinstance(message, StoredMessage) else b""
-        self._encoded = b"" if message is None else message.index
-        self._index: MessageIndex | None = None
-
-    @property
-    def index(self) -> MessageIndex:
-        """What `mail.structure` made of the message at delivery."""
-        if self._index is None:
-            self._index = decode_index(self._encoded)
-        return self._index
+StoredMail = MessageHead | StoredMessage
+NOTHING = MessageHead(0, 0, b"", b"")
+_NO_INDEX = MessageIndex(0, 0, b"", b"", b"", b"", b"", b"", None, 0)
 
 
-def email_id_of(message: MessageHead | StoredMessage | Content) -> bytes:
+def email_id_of(message: StoredMail) -> bytes:
     """EMAILID: of the content, which COPY and MOVE share (RFC 8474)."""
     return b"E" + message.uuid.hex().encode("ascii")
 
 
-Renderer = Callable[[MessageRow, Content, list[bytes]], None]
+Renderer = Callable[[MessageRow, StoredMail, MessageIndex, list[bytes]], None]
 """Adds one data item to the pieces of a response, so that bodies are copied once only."""
 
 
-def render(
-    messages: Iterable[tuple[int, MessageRow, Content]], renderers: Sequence[Renderer], out: list[bytes]
-) -> None:
-    """Add the FETCH responses of `messages`, given with their sequence numbers."""
-    for number, row, content in messages:
+class ResponseWriter:
+    """Writes the FETCH responses to one list of data items; made once for a command."""
+
+    def __init__(self, items: Sequence[FetchItem]) -> None:
+        self._renderers = [renderer(item) for item in items]
+        self._wants_index = any(map(_wants_index, items))
+
+    def add(self, number: int, row: MessageRow, message: StoredMail, out: list[bytes]) -> None:
+        """The response for the message of that sequence number, in pieces."""
+        index = decode_index(message.encoded_index) if self._wants_index else _NO_INDEX
         separator = b"* %d FETCH (" % number
-        for renderer in renderers:
+        for render in self._renderers:
             out.append(separator)
-            renderer(row, content, out)
+            render(row, message, index, out)
             separator = b" "
         out.append(b")\r\n")
 
@@ -123,12 +111,18 @@ def renderer(item: FetchItem) -> Renderer:
     return _section_renderer(item) if isinstance(item, BodySection) else _binary_renderer(item)
 
 
+def _wants_index(item: FetchItem) -> bool:
+    if isinstance(item, Attribute):
+        return item not in _ROW_ITEMS and item is not Attribute.EMAILID
+    return not isinstance(item, BodySection) or item.section not in _WHOLE
+
+
 def _row(text: Callable[[MessageRow], bytes]) -> Renderer:
-    return lambda row, _, out: out.append(text(row))
+    return lambda row, _, __, out: out.append(text(row))
 
 
 def _indexed(text: Callable[[MessageIndex], bytes]) -> Renderer:
-    return lambda _, content, out: out.append(text(content.index))
+    return lambda _, __, index, out: out.append(text(index))
 
 
 _ATTRIBUTES: dict[Attribute, Renderer] = {
@@ -143,21 +137,34 @@ _ATTRIBUTES: dict[Attribute, Renderer] = {
     Attribute.SAVEDATE: _row(
         lambda row: b"SAVEDATE " + (b"NIL" if row.saved_at is None else internal_date(row.saved_at))
     ),
-    Attribute.THREADID: _row(lambda _: b"THREADID NIL"),
-    Attribute.EMAILID: lambda _, content, out: out.append(b"EMAILID (%b)" % email_id_of(content)),
-    Attribute.PREVIEW: lambda _, content, out: out.append(_preview(content)),
+    Attribute.THREADID: lambda _, message, index, out: out.append(_thread_id(message, index)),
+    Attribute.EMAILID: lambda _, message, __, out: out.append(b"EMAILID (%b)" % email_id_of(message)),
+    Attribute.PREVIEW: lambda _, message, index, out: out.append(_preview(_raw(message), index)),
 }
 
 
-def _preview(content: Content) -> bytes:
-    return b"PREVIEW " + string(preview(content.header + content.body, content.index).encode("utf-8", "replace"))
+def _raw(message: StoredMail) -> bytes:
+    return message.header + _body(message)
+
+
+def _body(message: StoredMail) -> bytes:
+    return message.body if isinstance(message, StoredMessage) else b""
+
+
+def _thread_id(message: StoredMail, index: MessageIndex) -> bytes:
+    found = thread_id_of(message.header, index)
+    return b"THREADID NIL" if found is None else b"THREADID (%b)" % found
+
+
+def _preview(raw: bytes, index: MessageIndex) -> bytes:
+    return b"PREVIEW " + string(preview(raw, index).encode("utf-8", "replace"))
 
 
 def _binary_renderer(item: BinarySection) -> Renderer:
     """A part without its transfer encoding, as a literal8 where it holds NUL."""
 
-    def add(_: MessageRow, content: Content, out: list[bytes]) -> None:
-        data = decoded_part(content.header + content.body, content.index, item.path)
+    def add(_: MessageRow, message: StoredMail, index: MessageIndex, out: list[bytes]) -> None:
+        data = decoded_part(_raw(message), index, item.path)
         if item.is_size:
             out.append(b"%b %d" % (item.label, len(data or b"")))
             return
@@ -173,44 +180,66 @@ def _binary_renderer(item: BinarySection) -> Renderer:
 
 def _section_renderer(item: BodySection) -> Renderer:
     """A section as a literal; NIL when the message has no such part."""
+    pieces_of = _pieces_of(item.section)
 
-    def add(_: MessageRow, content: Content, out: list[bytes]) -> None:
-        pieces = _section_pieces(item.section, content)
+    def add(_: MessageRow, message: StoredMail, index: MessageIndex, out: list[bytes]) -> None:
+        pieces = pieces_of(message, index)
         if pieces is None:
             out.append(item.label + b" NIL")
             return
         if item.partial is not None:
             pieces = _cut(pieces, *item.partial)
         out.append(b"%b {%d}\r\n" % (item.label, sum(map(len, pieces))))
-        out += [piece.replace(b"\0", b" ") if b"\0" in piece else piece for piece in pieces]  # NUL: I13
+        for piece in pieces:
+            out.append(piece.replace(b"\0", b" ") if b"\0" in piece else piece)  # I13
 
     return add
 
 
-def _section_pieces(section: Section, content: Content) -> list[bytes] | None:
-    """The octets of a section, as the stored pieces where it is one or both of them."""
-    header, body = content.header, content.body
-    if not section.path and section.kind in _WHOLE:
-        return [header, body] if section.kind == "" else [header if section.kind == "HEADER" else body]
+Pieces = Callable[[StoredMail, MessageIndex], list[bytes] | None]
+"""The octets of a section, as the stored pieces where it is one or both of them; None where there is no such part."""
+
+_WHOLE: dict[Section, Pieces] = {
+    Section(): lambda message, _: [message.header, _body(message)],
+    Section((), "HEADER"): lambda message, _: [message.header],
+    Section((), "TEXT"): lambda message, _: [_body(message)],
+}
+
+
+def _pieces_of(section: Section) -> Pieces:
+    if section in _WHOLE:
+        return _WHOLE[section]
     if section.kind.startswith("HEADER.FIELDS"):
-        if not section.path:
-            return [_own_fields(section, content)]
-        found = section_bytes(header + body, content.index, section)
-        return None if found is None else [found]
-    span = section_range(content.index, section)
+        return _own_fields(section) if not section.path else partial(_inner_fields, section)
+    return partial(_range, section)
+
+
+def _range(section: Section, message: StoredMail, index: MessageIndex) -> list[bytes] | None:
+    span = section_range(index, section)
     if span is None:
         return None
-    split = len(header)
-    return [header[span[0] : span[1]], body[max(span[0] - split, 0) : max(span[1] - split, 0)]]
+    split, body = len(message.header), _body(message)
+    return [message.header[span[0] : span[1]], body[max(span[0] - split, 0) : max(span[1] - split, 0)]]
 
 
-def _own_fields(section: Section, content: Content) -> bytes:
+def _inner_fields(section: Section, message: StoredMail, index: MessageIndex) -> list[bytes] | None:
+    """HEADER.FIELDS of a message inside."""
+    found = section_bytes(_raw(message), index, section)
+    return None if found is None else [found]
+
+
+def _own_fields(section: Section) -> Pieces:
     """HEADER.FIELDS of the mail itself, as `section_bytes` has them: what clients ask for of every message."""
-    header, names, wanted = content.header, section.names, section.kind == "HEADER.FIELDS"
-    chosen = b"".join([header[start:end] for name, start, end in content.index.fields if (name in names) is wanted])
-    if not chosen or chosen.endswith(b"\n"):
-        return chosen + b"\r\n"
-    return section_bytes(header, content.index, section) or b""  # the header was cut off
+    names, wanted = section.names, section.kind == "HEADER.FIELDS"
+
+    def choose(message: StoredMail, index: MessageIndex) -> list[bytes]:
+        header = message.header
+        chosen = b"".join([header[start:end] for name, start, end in index.fields if (name in names) is wanted])
+        if not chosen or chosen.endswith(b"\n"):
+            return [chosen + b"\r\n"]
+        return [section_bytes(header, index, section) or b""]  # the header was cut off
+
+    return choose
 
 
 def _cut(pieces: list[bytes], offset: int, count: int) -> list[bytes]:

@@ -50,8 +50,10 @@ def _read_item(cursor: Cursor) -> tuple[FetchItem, ...]:
         return (_read_section(cursor, peek=name == "BODY.PEEK"),)
     if name in _BINARY:
         return (_read_binary(cursor, name),)
-    if name == "PREVIEW":
-        cursor.skip(b" (LAZY)")  # a preview costs little enough
+    if name == "PREVIEW" and cursor.skip(b" ("):
+        if cursor.word() != "LAZY":
+            raise BadSyntax("Unknown modifier of PREVIEW")
+        cursor.expect(b")")  # a preview costs little enough not to wait for
     if name in MACROS:
         return MACROS[name]
     if name not in _SIMPLE:

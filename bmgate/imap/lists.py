@@ -61,6 +61,11 @@ class Listing:
     mailbox: Mailbox | None
     child_info: bool = False  # matched because of subscribed children alone (RECURSIVEMATCH)
 
+    @property
+    def has_status(self) -> bool:
+        """Whether STATUS can be asked of it."""
+        return self.mailbox is not None and self.mailbox.kind is not MailboxKind.PARENT
+
 
 class _Matcher:
     """Several patterns at once; INBOX is found in any case."""
@@ -87,18 +92,21 @@ def _parents(names: Iterable[str]) -> set[str]:
     return found
 
 
-def list_mailboxes(mailboxes: Iterable[Mailbox], command: ListCommand) -> Iterator[Listing]:
-    """The lines that answer `command`, INBOX first, then by name."""
+def list_mailboxes(mailboxes: Iterable[Mailbox], command: ListCommand, former: Iterable[str] = ()) -> Iterator[Listing]:
+    """The lines that answer `command`, INBOX first, then by name; `former` are subscribed and not there any more."""
     known = {mailbox.name: mailbox for mailbox in mailboxes}
-    parents = _parents(known)
-    subscribed_parents = _parents(name for name, mailbox in known.items() if mailbox.subscribed)
+    parents, lost = _parents(known), set(former)
     matcher = _Matcher(command.reference, command.patterns)
-    for name in sorted(known.keys() | parents, key=lambda name: (name != "INBOX", name)):
+    subscribed = [name for name, mailbox in known.items() if mailbox.subscribed] + list(lost)
+    told_by_child = _parents(name for name in subscribed if not matcher.matches(name))  # RFC 5258 3.5
+    shown_for_child = told_by_child if "RECURSIVEMATCH" in command.selection else frozenset[str]()
+    for name in sorted(known.keys() | parents | lost | shown_for_child, key=lambda name: (name != "INBOX", name)):
         if not matcher.matches(name):
             continue
-        mailbox = known.get(name)
-        by_child = "RECURSIVEMATCH" in command.selection and name in subscribed_parents
-        if _is_selected(mailbox, command.selection) or by_child:
+        mailbox, by_child = known.get(name), name in shown_for_child
+        if name in lost and "SPECIAL-USE" not in command.selection:
+            yield Listing(name, (b"\\NonExistent", _children(name in parents), b"\\Subscribed"), None, by_child)
+        elif _is_selected(mailbox, command.selection) or by_child:
             yield Listing(name, _attributes(mailbox, name in parents, command), mailbox, by_child)
 
 
@@ -109,9 +117,11 @@ def _is_selected(mailbox: Mailbox | None, selection: frozenset[str]) -> bool:
 
 
 def _attributes(mailbox: Mailbox | None, has_children: bool, command: ListCommand) -> tuple[bytes, ...]:
-    out = [b"\\HasChildren" if has_children else b"\\HasNoChildren"]
+    out = [_children(has_children)]
     if mailbox is None:
         return (b"\\Noselect", *out)
+    if mailbox.kind is MailboxKind.PARENT:
+        out.insert(0, b"\\Noselect")
     if mailbox.subscribed and "SUBSCRIBED" in command.returns | command.selection:
         out.append(b"\\Subscribed")
     if mailbox.kind in SPECIAL_USE:
@@ -121,11 +131,18 @@ def _attributes(mailbox: Mailbox | None, has_children: bool, command: ListComman
     return tuple(out)
 
 
-def list_subscribed(mailboxes: Iterable[Mailbox], command: Lsub) -> Iterator[Listing]:
+def _children(has_children: bool) -> bytes:
+    return b"\\HasChildren" if has_children else b"\\HasNoChildren"
+
+
+def list_subscribed(mailboxes: Iterable[Mailbox], command: Lsub, former: Iterable[str] = ()) -> Iterator[Listing]:
     """The lines that answer LSUB; a parent that matches stands for its subscribed children (RFC 3501 6.3.9)."""
-    known = {mailbox.name: mailbox for mailbox in mailboxes if mailbox.subscribed}
+    known: dict[str, Mailbox | None] = dict.fromkeys(former)
+    known.update((mailbox.name, mailbox) for mailbox in mailboxes if mailbox.subscribed)
     matcher = _Matcher(command.reference, (command.pattern,))
     parents = _parents(known) if "%" in command.pattern else set()
     for name in sorted(known.keys() | parents, key=lambda name: (name != "INBOX", name)):
         if matcher.matches(name):
-            yield Listing(name, () if name in known else (b"\\Noselect",), known.get(name))
+            mailbox = known.get(name)
+            has_mail = mailbox is not None and mailbox.kind is not MailboxKind.PARENT
+            yield Listing(name, () if has_mail else (b"\\Noselect",), mailbox)

@@ -97,18 +97,24 @@ async def list_(session: Session, command: ListCommand) -> Reply:
         session.channel.write(b'* %b (\\Noselect) "/" ""\r\n' % word)
         return ok("Done")
     mailboxes = await session.services.mailboxes.all(session.account)
-    for listing in list_mailboxes(mailboxes, command):
+    former = await _former(session) if "SUBSCRIBED" in command.selection else []
+    for listing in list_mailboxes(mailboxes, command, former):
         session.channel.write(_list_line(session, word, listing))
-        if "STATUS" in command.returns and listing.mailbox is not None:
+        if "STATUS" in command.returns and listing.has_status:
             await _write_status(session, listing.name, command.status_items)
     return ok("Done")
 
 
 async def lsub(session: Session, command: Lsub) -> Reply:
     """LSUB."""
-    for listing in list_subscribed(await session.services.mailboxes.all(session.account), command):
+    mailboxes = await session.services.mailboxes.all(session.account)
+    for listing in list_subscribed(mailboxes, command, await _former(session)):
         session.channel.write(_list_line(session, b"LSUB", listing))
     return ok("Done")
+
+
+async def _former(session: Session) -> list[str]:
+    return await session.services.mailboxes.former_subscriptions(session.account)
 
 
 def _list_line(session: Session, word: bytes, listing: Listing) -> bytes:

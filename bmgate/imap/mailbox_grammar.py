@@ -2,7 +2,7 @@
 
 from bmgate.domain.mailbox import DELIMITER
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.mutf7 import decode_mailbox, decode_utf8_mailbox
+from bmgate.imap.mutf7 import BadName, decode_mailbox, decode_utf8_mailbox
 from bmgate.imap.values import ListCommand, Lsub, Status
 
 STATUS_ITEMS = frozenset(
@@ -37,19 +37,19 @@ def read_list(cursor: Cursor) -> ListCommand:
 
 def _selection(cursor: Cursor) -> frozenset[str]:
     words = frozenset(_words(cursor))
-    if words - {"SUBSCRIBED", "RECURSIVEMATCH", "REMOTE", "SPECIAL-USE"} or words == {"RECURSIVEMATCH"}:
+    if words - {"SUBSCRIBED", "RECURSIVEMATCH", "REMOTE", "SPECIAL-USE"} or words - {"REMOTE"} == {"RECURSIVEMATCH"}:
         raise BadSyntax("Unknown selection option")
     return words
 
 
 def _patterns(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.skip(b"("):
-        return (_decode(cursor.list_mailbox(), cursor.utf8),)
-    out = [_decode(cursor.list_mailbox(), cursor.utf8)]
+        return (_pattern(cursor),)
+    out = [_pattern(cursor)]
     while cursor.skip(b" "):
         if len(out) == MAX_PATTERNS:
             raise BadSyntax("Too many patterns")
-        out.append(_decode(cursor.list_mailbox(), cursor.utf8))
+        out.append(_pattern(cursor))
     cursor.expect(b")")
     return tuple(out)
 
@@ -89,7 +89,7 @@ def read_lsub(cursor: Cursor) -> Lsub:
     cursor.space()
     reference = _canonical(_decode(cursor.astring(), cursor.utf8))
     cursor.space()
-    return Lsub(reference, _decode(cursor.list_mailbox(), cursor.utf8))
+    return Lsub(reference, _pattern(cursor))
 
 
 def read_xlist(cursor: Cursor) -> ListCommand:
@@ -109,6 +109,15 @@ def _status_items(cursor: Cursor) -> tuple[str, ...]:
     if not words or set(words) - STATUS_ITEMS:
         raise BadSyntax("Unknown status item")
     return tuple(dict.fromkeys(words))
+
+
+def _pattern(cursor: Cursor) -> str:
+    """One that no name can be decodes to itself, and finds nothing."""
+    octets = cursor.list_mailbox()
+    try:
+        return _decode(octets, cursor.utf8)
+    except BadName:
+        return octets.decode("utf-8", "replace")
 
 
 def _decode(octets: bytes, utf8: bool) -> str:

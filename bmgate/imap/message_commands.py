@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from bmgate.domain.mailbox import FlagChange, Flags, MessageRow
 from bmgate.errors import MailboxMissing
-from bmgate.imap.batches import ROWS_AT_ONCE, Batches, StoredMail
+from bmgate.imap.batches import ROWS_AT_ONCE, Batches
 from bmgate.imap.capabilities import Feature
-from bmgate.imap.fetch import Content, Depth, depth_of, marks_seen, render, render_flags, renderer, unseen
+from bmgate.imap.fetch import NOTHING, Depth, ResponseWriter, depth_of, marks_seen, render_flags, unseen
 from bmgate.imap.mailbox_commands import try_create
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
 from bmgate.imap.resync import tell_vanished
@@ -34,14 +34,19 @@ async def fetch(session: Session, command: Fetch) -> Reply:
     if depth is Depth.ROW:
         await _fetch_rows(session, places, items)
         return ok("Done")
-    missing, batches = False, Batches(session, places, depth)
+    missing, batches, writer = False, Batches(session, places, depth), ResponseWriter(items)
+    telling = ResponseWriter(_with_flags(items, view.tells_modseq)) if marked else writer
     while (batch := await batches.next()) is not None:
         rows, found = batch
-        for piece in _render(rows, found, items, marked, view.tells_modseq):
-            session.channel.write(piece)
+        out: list[bytes] = []
+        for number, row in rows:
+            message = found.get(row.uid)
+            if message is not None:
+                (telling if row.uid in marked else writer).add(number, row, message, out)
+        _write(session, out)
         await session.channel.drain()
         missing = missing or len(found) < len(rows)
-    return _outcome(missing, command.uid)
+    return _outcome(missing)
 
 
 async def _tell_vanished(session: Session, since: int, command: Fetch) -> None:
@@ -51,57 +56,56 @@ async def _tell_vanished(session: Session, since: int, command: Fetch) -> None:
     await tell_vanished(session, since, known)
 
 
-def _outcome(missing: bool, uid: bool) -> Reply:
-    """The answer to a command on messages some of which another session has expunged (RFC 2180, RFC 5530)."""
+def _outcome(missing: bool, is_lost: bool = False) -> Reply:
+    """The answer to a command on messages some of which another session has expunged (RFC 2180, RFC 5530).
+
+    It fails only when it was about nothing else: programs show a NO to their users.
+    """
     if not missing:
         return ok("Done")
-    if uid:
-        return ok("Some messages were expunged", b"EXPUNGEISSUED")
-    raise Refusal(NO, b"EXPUNGEISSUED", "Some messages were expunged")
+    if not is_lost:
+        return ok("Some messages have been deleted meanwhile", b"EXPUNGEISSUED")
+    raise Refusal(NO, b"EXPUNGEISSUED", "These messages have been deleted meanwhile")
 
 
 async def _mark_seen(session: Session, places: Sequence[int]) -> frozenset[int]:
     r"""Set \Seen where it is not; the UIDs where it was not."""
     uids = unseen(session.view.pairs(places))
     if uids:
-        session.view.stored(
-            await session.services.mailboxes.set_flags(
-                session.account, session.view.id, uids, FlagChange.ADD, Flags.SEEN, ()
-            )
+        rows = await session.services.mailboxes.set_flags(
+            session.account, session.view.id, uids, FlagChange.ADD, Flags.SEEN, ()
         )
+        session.channel.write(b"".join(session.view.stored(rows)))
     return frozenset(uids)
 
 
+def _with_flags(items: tuple[FetchItem, ...], tells_modseq: bool) -> tuple[FetchItem, ...]:
+    r"""What is told of messages where \Seen was set by this command."""
+    changed = (Attribute.FLAGS, Attribute.MODSEQ) if tells_modseq else (Attribute.FLAGS,)
+    return tuple(dict.fromkeys((*items, *changed)))
+
+
+def _write(session: Session, pieces: list[bytes]) -> None:
+    """Joined, but for a large mail: that would be in memory once more (I7)."""
+    if sum(map(len, pieces)) <= 2 * session.limits.fetch_octets:
+        pieces = [b"".join(pieces)]
+    for piece in pieces:
+        session.channel.write(piece)
+
+
 async def _fetch_rows(session: Session, places: Sequence[int], items: tuple[FetchItem, ...]) -> None:
-    nothing, renderers = Content(), [renderer(item) for item in items]
+    writer = ResponseWriter(items)
     for at in range(0, len(places), ROWS_AT_ONCE):
         rows = session.view.pairs(places[at : at + ROWS_AT_ONCE])
         if items == (Attribute.UID, Attribute.FLAGS):
             session.channel.write(render_flags(rows))
         else:
             out: list[bytes] = []
-            render([(number, row, nothing) for number, row in rows], renderers, out)
+            for number, row in rows:
+                writer.add(number, row, NOTHING, out)
             session.channel.write(b"".join(out))
         await session.channel.drain()
         await asyncio.sleep(0)
-
-
-def _render(
-    rows: list[tuple[int, MessageRow]],
-    found: dict[int, StoredMail],
-    items: tuple[FetchItem, ...],
-    marked: frozenset[int],
-    tells_modseq: bool,
-) -> list[bytes]:
-    r"""One batch in pieces; where \Seen was set by this command the flags are told too."""
-    plain = [renderer(item) for item in items]
-    changed = (Attribute.FLAGS, Attribute.MODSEQ) if tells_modseq else (Attribute.FLAGS,)
-    telling = plain + [renderer(attribute) for attribute in changed if attribute not in items]
-    out: list[bytes] = []
-    for number, row in rows:
-        if row.uid in found:
-            render([(number, row, Content(found[row.uid]))], telling if row.uid in marked else plain, out)
-    return out
 
 
 async def store(session: Session, command: Store) -> Reply:
@@ -119,12 +123,11 @@ async def store(session: Session, command: Store) -> Reply:
     rows = [row for row in rows if row.uid in view.rows]
     silent = command.silent and not view.tells_modseq
     told = [row.uid for row in rows if not silent or _is_news(view.rows[row.uid], row, command)]
-    view.stored(rows)
-    session.channel.write(b"".join([view.flags_line(uid) for uid in told]))
+    session.channel.write(b"".join(view.stored(rows) + [view.flags_line(uid) for uid in told]))
     missing = sorted(set(uids) - {row.uid for row in rows})
     if missing and since is not None:
         return await _modified(session, missing, command.uid)
-    return _outcome(bool(missing), command.uid)
+    return _outcome(bool(missing), is_lost=not rows and not command.uid)
 
 
 async def _modified(session: Session, missing: list[int], uid: bool) -> Reply:
@@ -171,7 +174,7 @@ async def copy(session: Session, command: Copy) -> Reply:
         raise try_create() from error
     missing = len(transfer.source_uids) < len(uids)
     if not transfer.source_uids:
-        return _outcome(missing, command.uid)
+        return _outcome(missing, is_lost=not command.uid)
     sources, targets = write_set(transfer.source_uids), write_set(transfer.target_uids)
     code = b"COPYUID %d %b %b" % (transfer.uidvalidity, sources, targets)
     if not command.move:

@@ -8,7 +8,6 @@ from bmgate.imap.replies import NO, Refusal
 from bmgate.mail.charsets import decode_text
 from bmgate.mail.fields import media_type, parameters, scan_header, token
 from bmgate.mail.headers import decode_header
-from bmgate.mail.html import html_to_text
 from bmgate.mail.structure import MessageIndex, PartRange
 from bmgate.mail.transfer import decode_base64, decode_quoted_printable
 
@@ -82,6 +81,8 @@ def preview(raw: bytes, index: MessageIndex) -> str:
         header = scan_header(raw, part.mime_start, part.body_start)
         _, subtype = media_type(header.value(raw, "content-type")) or (b"text", b"plain")
         if subtype.lower() == b"html":
+            from bmgate.mail.html import html_to_text  # and lxml: 4 MB, when it is needed
+
             text = html_to_text(text, quick=True)
         text = _BLANKS.sub(" ", text).strip()
         if text:

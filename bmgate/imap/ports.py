@@ -39,6 +39,10 @@ class Mailboxes(Protocol):
         """All of them."""
         ...
 
+    async def former_subscriptions(self, account: AccountId) -> list[str]:
+        """Names of mailboxes that were deleted while they were subscribed to."""
+        ...
+
     async def status(self, account: AccountId, name: str) -> MailboxStatus:
         """Raises MailboxMissing."""
         ...

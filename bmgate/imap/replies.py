@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bmgate import errors
 from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.mutf7 import BadName
 from bmgate.imap.search_keys import CHARSETS, BadCharset
 
 _UNSPEAKABLE = re.compile(r"[^ -~]")
@@ -37,6 +38,7 @@ REPLIES: dict[type[errors.GatewayError], Reply] = {
     errors.GatewayError: Reply(NO, b"SERVERBUG", "Internal error"),
     errors.ProtocolError: Reply(NO, b"CANNOT"),
     BadSyntax: Reply(BAD, b"CLIENTBUG"),
+    BadName: Reply(NO, b"CANNOT"),
     BadCharset: Reply(NO, b"BADCHARSET (" + " ".join(CHARSETS).encode("ascii") + b")"),
     errors.Refused: Reply(NO, b"CANNOT"),
     errors.TooLarge: Reply(NO, b"TOOBIG"),

@@ -4,10 +4,11 @@ A key is judged with what is at hand: True, False, or None when that cannot be t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
-from bmgate.imap.fetch import Depth, email_id_of
+from bmgate.domain.mailbox import MessageRow, StoredMessage
+from bmgate.imap.fetch import Depth, StoredMail, email_id_of
+from bmgate.imap.octets import body_lacks, header_lacks
 from bmgate.imap.parts import part_texts
 from bmgate.imap.search_values import (
     Constant,
@@ -25,41 +26,43 @@ from bmgate.imap.search_values import (
     SearchKey,
     SizeIs,
     TextHas,
+    ThreadIdIs,
     Within,
 )
+from bmgate.imap.threadid import thread_id_of
 from bmgate.imap.view import MailboxView
+from bmgate.mail.charsets import decode_unlabelled
+from bmgate.mail.envelope import MAX_ADDRESSES, envelope_addresses
 from bmgate.mail.fields import field_value
 from bmgate.mail.headers import decode_header
 from bmgate.mail.structure import MessageIndex, decode_index
-from bmgate.mail.transfer import decode_base64, decode_quoted_printable
 
 DAY = 86400
-MAX_DECODED = 16 * 1024 * 1024  # octets of one part that are searched
 _INDEXED: dict[str, Callable[[MessageIndex], str]] = {
-    "subject": lambda index: index.subject,
-    "from": lambda index: index.from_,
-    "to": lambda index: index.to,
-    "cc": lambda index: index.cc,
-    "bcc": lambda index: index.bcc,
+    "subject": lambda index: index.texts.subject,
+    "from": lambda index: index.texts.from_,
+    "to": lambda index: index.texts.to,
+    "cc": lambda index: index.texts.cc,
+    "bcc": lambda index: index.texts.bcc,
 }
-_TRANSFER_ENCODINGS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"quoted-printable": decode_quoted_printable,
-    b"base64": decode_base64,
-}
+_ADDRESS_FIELDS = _INDEXED.keys() - {"subject"}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """One message under judgement."""
 
     place: int
     row: MessageRow
-    head: MessageHead | StoredMessage | None = None
-    index: MessageIndex | None = None
+    head: StoredMail | None = None
 
-    def with_content(self, head: MessageHead | StoredMessage) -> "Subject":
+    @property
+    def stored_index(self) -> MessageIndex | None:
+        """What `mail.structure` made of it."""
+        return None if self.head is None else decode_index(self.head.encoded_index)
+
+    def with_content(self, head: StoredMail) -> "Subject":
         """The same message with more of it read."""
-        return Subject(self.place, self.row, head, decode_index(head.index))
+        return Subject(self.place, self.row, head)
 
 
 class Judge:
@@ -95,6 +98,9 @@ class Judge:
                 return subject.row.modseq >= modseq
             case EmailIdIs(email_id):
                 return None if subject.head is None else email_id_of(subject.head) == email_id
+            case ThreadIdIs(thread_id):
+                head, index = subject.head, subject.stored_index
+                return None if head is None or index is None else thread_id_of(head.header, index) == thread_id
             case Not(inner):
                 verdict = self._judge(inner, subject)
                 return None if verdict is None else not verdict
@@ -103,9 +109,8 @@ class Judge:
             case Every(keys):
                 return _all(self._judge(part, subject) for part in keys)
             case SizeIs(larger, octets):
-                if subject.index is None:
-                    return None
-                return subject.index.size > octets if larger else subject.index.size < octets
+                index = subject.stored_index
+                return None if index is None else index.size > octets if larger else index.size < octets
             case HeaderHas():
                 return _header(key, subject)
             case TextHas():
@@ -161,9 +166,10 @@ def _day(key: DayIs, subject: Subject) -> bool | None:
         return subject.row.saved_at is not None and _compare(subject.row.saved_at // DAY, key)
     if not key.sent:
         return _compare(subject.row.internaldate // DAY, key)
-    if subject.index is None:
+    index = subject.stored_index
+    if index is None:
         return None
-    sent = subject.index.sent_day
+    sent = index.sent_day
     return sent is not None and _compare(sent, key)
 
 
@@ -174,41 +180,59 @@ def _compare(day: int, key: DayIs) -> bool:
 
 
 def _header(key: HeaderHas, subject: Subject) -> bool | None:
-    index, head = subject.index, subject.head
-    if index is None or head is None:
+    head = subject.head
+    if head is None:
         return None
+    has_comments = key.name in _ADDRESS_FIELDS and b"(" in head.header
+    if not has_comments and header_lacks(key.text, head.header):
+        return False
+    index = decode_index(head.encoded_index)
     if key.name in _INDEXED and key.text and key.text in _INDEXED[key.name](index).casefold():
         return True
     raw = [field_value(head.header, field) for field in index.fields if field[0] == key.name]
     if not key.text:
         return bool(raw)
-    return any(key.text in decode_header(value).casefold() for value in raw)
+    if any(key.text in decode_header(value).casefold() for value in raw):
+        return True
+    return has_comments and any(b"(" in value and key.text in _addresses(value) for value in raw)
+
+
+def _addresses(value: bytes) -> str:
+    """The addresses of a field without what comments hide, one a line."""
+    found = envelope_addresses(value, MAX_ADDRESSES)
+    return "\n".join(decode_unlabelled(b"%b@%b" % (it.mailbox or b"", it.host or b"")) for it in found).casefold()
 
 
 def _text(key: TextHas, subject: Subject) -> bool | None:
-    if subject.index is None or not isinstance(subject.head, StoredMessage):
+    mail = subject.head
+    if not isinstance(mail, StoredMessage):
         return None
     if not key.text:
         return True
-    if key.header and key.text in decode_header(subject.head.header).casefold():
+    if key.header and not header_lacks(key.text, mail.header) and key.text in decode_header(mail.header).casefold():
         return True
-    raw = subject.head.header + subject.head.body
-    return any(key.text in text for text in part_texts(raw, subject.index))
+    index = decode_index(mail.encoded_index)
+    if body_lacks(key.text, mail.body, index.bodystructure):
+        return False
+    return any(key.text in text for text in part_texts(mail.header + mail.body, index))
 
 
-def depth_needed(key: SearchKey) -> Depth:
-    """How much of a message `key` may have to see."""
+def depths_of(key: SearchKey) -> frozenset[Depth]:
+    """How much of a message the parts of `key` have to see."""
+    match key:
+        case Not(inner):
+            return depths_of(inner)
+        case Either(left, right):
+            return depths_of(left) | depths_of(right)
+        case Every(keys):
+            return frozenset[Depth]().union(*map(depths_of, keys))
+    return frozenset({_depth(key)})
+
+
+def _depth(key: SearchKey) -> Depth:
     match key:
         case TextHas():
             return Depth.BODY
-        case HeaderHas() | SizeIs() | EmailIdIs():
+        case HeaderHas() | SizeIs() | EmailIdIs() | DayIs(sent=True) | ThreadIdIs():
             return Depth.HEADER
-        case DayIs(sent=sent):
-            return Depth.HEADER if sent else Depth.ROW
-        case Not(inner):
-            return depth_needed(inner)
-        case Either(left, right):
-            return max(depth_needed(left), depth_needed(right))
-        case Every(keys):
-            return max(map(depth_needed, keys))
     return Depth.ROW

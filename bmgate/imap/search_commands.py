@@ -4,11 +4,11 @@ import asyncio
 from itertools import islice
 
 from bmgate.errors import GatewayError
-from bmgate.imap.batches import ROWS_AT_ONCE, Batches, StoredMail
+from bmgate.imap.batches import HEADERS_AT_ONCE, ROWS_AT_ONCE, Batches
 from bmgate.imap.capabilities import Feature
-from bmgate.imap.fetch import Depth
+from bmgate.imap.fetch import Depth, StoredMail
 from bmgate.imap.replies import NO, Refusal, Reply
-from bmgate.imap.search import Judge, Subject, asks_modseq, depth_needed
+from bmgate.imap.search import Judge, Subject, asks_modseq, depths_of
 from bmgate.imap.search_values import SearchKey
 from bmgate.imap.session import Session, ok
 from bmgate.imap.sets import write_set
@@ -106,10 +106,10 @@ async def _find(session: Session, key: SearchKey) -> list[int]:
             await asyncio.sleep(0)
         subject = Subject(place, view.rows[uid])
         _sort_out(subject, judge.verdict(subject), found, unknown)
-    needed = depth_needed(key)
-    if unknown and needed >= Depth.HEADER:
+    depths = depths_of(key)
+    if unknown and Depth.HEADER in depths:
         unknown = await _look_deeper(session, judge, Depth.HEADER, unknown, found)
-    if unknown and needed is Depth.BODY:
+    if unknown and Depth.BODY in depths:
         async with session.body_search:  # one at a time per account (I6)
             await _look_deeper(session, judge, Depth.BODY, unknown, found)
     return sorted(found)
@@ -127,7 +127,7 @@ async def _look_deeper(
 ) -> list[Subject]:
     """Read more of `subjects` and judge them again, off the loop; what is still unknown comes back without content."""
     unknown: list[Subject] = []
-    waiting, batches = iter(subjects), Batches(session, [subject.place for subject in subjects], depth)
+    waiting, batches = iter(subjects), Batches(session, [subject.place for subject in subjects], depth, HEADERS_AT_ONCE)
     while (batch := await batches.next()) is not None:
         rows, messages = batch
         part = list(islice(waiting, len(rows)))

@@ -23,6 +23,7 @@ from bmgate.imap.search_values import (
     SearchKey,
     SizeIs,
     TextHas,
+    ThreadIdIs,
     Within,
 )
 from bmgate.imap.sets import read_set
@@ -204,9 +205,8 @@ class _SearchReader:
         return EmailIdIs(self._cursor.astring())
 
     def thread_id(self) -> SearchKey:
-        """THREADID, of which no message has one."""
-        self._cursor.astring()
-        return Constant(value=False)
+        """THREADID."""
+        return ThreadIdIs(self._cursor.astring())
 
     def uids(self) -> SearchKey:
         """UID."""

@@ -124,6 +124,13 @@ class EmailIdIs:
     email_id: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ThreadIdIs:
+    """THREADID (RFC 8474)."""
+
+    thread_id: bytes
+
+
 SearchKey = (
     HasFlags
     | HasKeyword
@@ -136,6 +143,7 @@ SearchKey = (
     | Within
     | ModseqIs
     | EmailIdIs
+    | ThreadIdIs
     | Not
     | Either
     | Every

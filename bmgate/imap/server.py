@@ -4,11 +4,11 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
 
-from bmgate.imap.admission import Connections
-from bmgate.imap.connection import CLOSE_SECONDS, ImapConnection
+from bmgate.imap.admission import ImapConnections
+from bmgate.imap.connection import ImapConnection
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
-from bmgate.tcp import all_set
+from bmgate.tcp import CLOSE_SECONDS, all_set
 
 
 class ImapFactory(ServerFactory):
@@ -29,7 +29,7 @@ class ImapFactory(ServerFactory):
     ) -> None:
         self._services, self._limits = services, limits
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.connections: Connections[ImapConnection] = Connections(limits)
+        self.connections: ImapConnections[ImapConnection] = ImapConnections(limits)
 
     def buildProtocol(self, addr: IAddress | None) -> ImapConnection:  # noqa: N802
         """A connection for one client."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
 from bmgate.imap.values import Criterion, SortKey
-from bmgate.mail.headers import addresses_in, message_ids_in
+from bmgate.mail.charsets import decode_unlabelled
+from bmgate.mail.envelope import envelope_addresses
+from bmgate.mail.headers import message_ids_in
 from bmgate.mail.structure import MessageIndex, decode_index
 
 MAX_SUBJECT = 1000  # characters that are compared
@@ -38,8 +40,8 @@ class Item:
 
 def item_of(place: int, row: MessageRow, head: MessageHead | StoredMessage) -> Item:
     """From the stored header and index."""
-    index = decode_index(head.index)
-    subject, is_reply = base_subject(index.subject)
+    index = decode_index(head.encoded_index)
+    subject, is_reply = base_subject(index.texts.subject)
     return Item(
         place=place,
         arrival=row.internaldate,
@@ -56,9 +58,9 @@ def item_of(place: int, row: MessageRow, head: MessageHead | StoredMessage) -> I
 
 
 def _first_local_part(index: MessageIndex, header: bytes, name: str) -> str:
-    """The local part of the first address, as SORT compares it."""
-    addresses = addresses_in(index.value(header, name) or b"")
-    return addresses[0].local.casefold() if addresses else ""
+    """The local part of the first address, or the name of a group that stands before it, as SORT compares it."""
+    addresses = envelope_addresses(index.value(header, name) or b"", max_addresses=1)
+    return decode_unlabelled(addresses[0].mailbox or b"").upper() if addresses else ""
 
 
 def _references(index: MessageIndex, header: bytes) -> tuple[str, ...]:
@@ -68,14 +70,14 @@ def _references(index: MessageIndex, header: bytes) -> tuple[str, ...]:
 
 
 def base_subject(subject: str) -> tuple[str, bool]:
-    """The subject without the marks of replies and forwards, case-folded, and whether there were any (2.1)."""
+    """The subject without the marks of replies and forwards, in capitals, and whether there were any (2.1)."""
     text, is_reply = _BLANKS.sub(" ", subject[:MAX_SUBJECT]), False
     while True:
         text, marked = _without_marks(text)
         is_reply = is_reply or marked
         inner = _FORWARDED.match(text)
         if inner is None:
-            return text.casefold(), is_reply
+            return text.upper(), is_reply
         text, is_reply = inner[1], True
 
 

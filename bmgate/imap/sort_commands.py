@@ -4,9 +4,9 @@ import asyncio
 from itertools import islice
 
 from bmgate.domain.mailbox import MessageRow
-from bmgate.imap.batches import Batches, StoredMail
+from bmgate.imap.batches import HEADERS_AT_ONCE, Batches
 from bmgate.imap.capabilities import Feature
-from bmgate.imap.fetch import Depth
+from bmgate.imap.fetch import Depth, StoredMail
 from bmgate.imap.replies import NO, Refusal, Reply
 from bmgate.imap.search import asks_modseq
 from bmgate.imap.search_commands import find
@@ -61,7 +61,7 @@ async def _found(session: Session, key: SearchKey) -> list[int]:
 async def _items(session: Session, key: SearchKey) -> list[Item]:
     """What orders the messages found, in the order of their places; those that are gone are left out."""
     places = await _found(session, key)
-    waiting, batches = iter(places), Batches(session, places, Depth.HEADER)
+    waiting, batches = iter(places), Batches(session, places, Depth.HEADER, HEADERS_AT_ONCE)
     items: list[Item] = []
     try:
         async with asyncio.timeout(session.limits.search_seconds):

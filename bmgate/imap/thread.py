@@ -13,7 +13,7 @@ from bmgate.imap.sort import Item
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A message, or a place where one is missing."""
+    """A message, or a place where one is missing; what a message says of its own parent counts alone."""
 
     item: Item | None = None
     parent: "Node | None" = None
@@ -29,6 +29,11 @@ class Node:
         return node.item
 
     @property
+    def names_parent(self) -> bool:
+        """Whether its message says whom it answers, even when that was no parent for it."""
+        return self.item is not None and bool(self.item.references)
+
+    @property
     def order(self) -> tuple[int, int]:
         return self.first.date, self.first.place
 
@@ -41,7 +46,8 @@ def thread_by_references(items: Sequence[Item]) -> list[Node]:
             _link(known[item.references[-1]], node)
     for item in items:
         for above, below in pairwise(item.references):
-            _link(known[above], known[below])
+            if not known[below].names_parent:
+                _link(known[above], known[below])
     everyone = [*nodes, *(node for node in known.values() if node.item is None)]
     for node in everyone:
         if node.parent is not None:

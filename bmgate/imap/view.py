@@ -133,13 +133,17 @@ class MailboxView:
         r"""The row with the \Recent of this session."""
         return _as_recent(row) if row.uid in self.recent else row
 
-    def stored(self, rows: Iterable[MessageRow]) -> None:
-        """Rows this session changed itself; the client learns of them by the answer to its command."""
+    def stored(self, rows: Sequence[MessageRow]) -> list[bytes]:
+        """Rows this session changed itself; the client learns of them by the answer to its command.
+
+        Returns what must be told before that: the flags of the mailbox, when there are new ones.
+        """
         for row in map(self.own, rows):
             known = self.rows.get(row.uid)
             if known is not None and known.modseq <= row.modseq:
                 self.rows[row.uid] = row
                 self._updates.pop(row.uid, None)
+        return self._release_keywords(rows)
 
     def removed(self, uids: Iterable[int]) -> None:
         """Messages this session expunged itself, to be told by the next `release`."""

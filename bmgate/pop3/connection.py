@@ -6,7 +6,6 @@ waited for, then dropped (I7).
 
 import asyncio
 import logging
-from collections import deque
 from typing import cast
 
 from twisted.internet.interfaces import ISSLTransport
@@ -14,20 +13,18 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
 
-from bmgate.pop3.admission import Connections
 from bmgate.pop3.commands import CHANGING, carry_out, verb_of
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.reader import LineReader, LineTooLong
 from bmgate.pop3.replies import refusal
 from bmgate.pop3.session import HangUp, Session
-from bmgate.tcp import Transport, WriteGate
+from bmgate.tcp import CLOSE_SECONDS, Connections, Outgoing, Stalled, Transport
 
 log = logging.getLogger(__name__)
 
-_PORTION = 256 * 1024  # octets given to the transport at once, where they are copied by TLS (I7)
+_AHEAD = 256 * 1024  # octets of answers that wait for those to the commands behind them
 _COMMANDS_AT_ONCE = 50  # answered before others get a turn
-CLOSE_SECONDS = 1.0  # for the last bytes and the TLS farewell
 
 
 class Pop3Connection(Protocol):
@@ -48,9 +45,7 @@ class Pop3Connection(Protocol):
         self._stirred = asyncio.Event()
         self._is_connected = True
         self._is_paused = self._is_answering = self._is_changing = self._is_closing = False
-        self._out: deque[bytes | memoryview] = deque()
-        self._pending = 0  # octets in it
-        self._gate = WriteGate()
+        self._outgoing = Outgoing(limits.stall_seconds)
         self._task: asyncio.Task[None] | None = None
         self._last_active = 0.0  # when the last command was answered
         self._timer: asyncio.TimerHandle | None = None  # of the login, then of activity
@@ -63,7 +58,7 @@ class Pop3Connection(Protocol):
         """Greet, or refuse one too many."""
         transport = self._transport
         transport.setTcpNoDelay(True)
-        transport.registerProducer(self._gate, True)
+        self._outgoing.begin(transport)
         self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
         if not self._connections.has_room(self):
             self.shut_down("Too many connections", b"SYS/TEMP")
@@ -110,15 +105,15 @@ class Pop3Connection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Keep `data` for the next `drain`."""
-        self._out.append(data)
-        self._pending += len(data)
+        self._outgoing.write(data)
 
     async def drain(self) -> None:
         """Send what was written, at the pace of the client, and wait until there is room for more."""
-        while self._out or not self._gate.is_open:
-            self._flush(_PORTION)
-            if not self._gate.is_open:
-                await self._wait_for_room()
+        try:
+            await self._outgoing.drain()
+        except Stalled as error:
+            self._transport.abortConnection()
+            raise HangUp from error
 
     async def read_line(self) -> bytes:
         """The next line; raises HangUp."""
@@ -162,14 +157,6 @@ class Pop3Connection(Protocol):
         else:
             self._transport.resumeProducing()
 
-    async def _wait_for_room(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.stall_seconds):
-                await self._gate.wait()
-        except TimeoutError as error:
-            self._transport.abortConnection()
-            raise HangUp from error
-
     # -- carrying out
 
     async def _run(self) -> None:
@@ -180,7 +167,7 @@ class Pop3Connection(Protocol):
             while not (self.session.is_over or self._is_closing):
                 await self._answer(await self.read_line())
                 answered += 1
-                if not self._reader.has_line or self._pending > _PORTION:
+                if not self._reader.has_line or self._outgoing.pending > _AHEAD:
                     await self.drain()
                 if answered % _COMMANDS_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -225,7 +212,7 @@ class Pop3Connection(Protocol):
         """Let the last bytes go out, within a second."""
         if self._is_closing:
             return
-        self._flush()
+        self._outgoing.flush()
         self._is_closing = True
         self._forget()
         self._transport.unregisterProducer()
@@ -235,7 +222,7 @@ class Pop3Connection(Protocol):
 
     def _forget(self) -> None:
         self._cancel_timer()
-        self._gate.stopProducing()
+        self._outgoing.end()
         if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
             self._task.cancel()
 
@@ -258,22 +245,6 @@ class Pop3Connection(Protocol):
             self._is_changing = False
             self.shut_down("Internal error", b"SYS/PERM")
         self._leave()
-
-    def _flush(self, limit: int | None = None) -> None:
-        """Give at most `limit` octets of what was written to the transport."""
-        portion: list[bytes | memoryview] = []
-        room = self._pending if limit is None else limit
-        while self._out and room > 0:
-            piece = self._out.popleft()
-            if len(piece) > room:
-                self._out.appendleft(memoryview(piece)[room:])
-                piece = memoryview(piece)[:room]
-            portion.append(piece)
-            room -= len(piece)
-        if portion:
-            data = b"".join(portion)
-            self._pending -= len(data)
-            self._transport.write(data)
 
     @property
     def _transport(self) -> Transport:

@@ -37,7 +37,9 @@ async def retr(session: Session, argument: bytes) -> None:
     drop = session.drop
     place = drop.place(argument.strip())
     message = await drop.messages.take(place, partial(_announced, session, b"RETR"))
-    await _send(session, f"{drop.shown.octets[place]} octets", (message.header, message.body))
+    octets, stored = drop.shown.octets[place], len(message.header) + len(message.body)
+    stuffer = DotStuffer(has_bare_lf=octets != stored)  # each would have counted twice
+    await _send(session, f"{octets} octets", (message.header, message.body), stuffer)
 
 
 async def top(session: Session, argument: bytes) -> None:
@@ -48,10 +50,10 @@ async def top(session: Session, argument: bytes) -> None:
     announced = partial(_announced, session, b"TOP")
     if lines == 0:
         head = await drop.heads.take(place, announced)
-        await _send(session, "Top of message", (head.header,))
+        await _send(session, "Top of message", (head.header,), DotStuffer())
         return
     message = await drop.messages.take(place, announced)
-    await _send(session, "Top of message", (message.header, _first_lines(message.body, lines)))
+    await _send(session, "Top of message", (message.header, _first_lines(message.body, lines)), DotStuffer())
 
 
 async def dele(session: Session, argument: bytes) -> None:
@@ -86,9 +88,9 @@ def _announced(session: Session, verb: bytes) -> list[int]:
     return session.drop.announced(session.channel.peek_lines(session.limits.portion_messages), verb)
 
 
-async def _send(session: Session, text: str, pieces: Iterable[bytes]) -> None:
+async def _send(session: Session, text: str, pieces: Iterable[bytes], stuffer: DotStuffer) -> None:
     """One mail, or its beginning, as a multi-line response at the pace of the client."""
-    stuffer, channel = DotStuffer(), session.channel
+    channel = session.channel
     session.ok(text)
     for piece in pieces:
         for at in range(0, len(piece), _PORTION):

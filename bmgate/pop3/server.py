@@ -4,11 +4,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
 
-from bmgate.pop3.admission import Connections
-from bmgate.pop3.connection import CLOSE_SECONDS, Pop3Connection
+from bmgate.pop3.connection import Pop3Connection
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
-from bmgate.tcp import all_set
+from bmgate.tcp import CLOSE_SECONDS, Connections, all_set
 
 
 class Pop3Factory(ServerFactory):
@@ -29,7 +28,7 @@ class Pop3Factory(ServerFactory):
     ) -> None:
         self._services, self._limits = services, limits
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.connections: Connections[Pop3Connection] = Connections(limits)
+        self.connections: Connections[Pop3Connection] = Connections(limits.connections, limits.connections_per_source)
 
     def buildProtocol(self, addr: IAddress | None) -> Pop3Connection:  # noqa: N802
         """A connection for one client."""

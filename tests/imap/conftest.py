@@ -1,59 +1,29 @@
 """An IMAP server on loopback over in-memory services, and a client that speaks raw bytes."""
 
-import ssl
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import trustme
-from imap.fake_services import FakeServices
+from door_fixtures import authority, client_tls, server_tls  # noqa: F401
+from fakes import Failpoints, FakeClock
+from imap.fake_services import FakeAccounts, FakeServices
 from imap.wire import House, Wire
+from storage_fixtures import NOW, add_account, make_database, make_passwords, make_vault
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.imap.limits import ImapLimits
+from bmgate.imap.ports import ImapServices
 from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
-from bmgate.tcp import close, listen, tls_options
-
-
-@pytest.fixture(scope="session")
-async def reactor() -> object:
-    """The reactor on the loop of this test run."""
-    if "twisted.internet.reactor" not in sys.modules:
-        guest_reactor()
-    from twisted.internet import reactor as installed
-
-    return installed
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def server_tls(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> CertificateOptions:
-    folder = tmp_path_factory.mktemp("tls")
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    key, chain = folder / "key.pem", folder / "chain.pem"
-    issued.private_key_pem.write_to_path(str(key))
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(str(chain), append=True)
-    return tls_options(Path(key), Path(chain))
-
-
-@pytest.fixture(scope="session")
-def client_tls(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
+from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes import Mailboxes
+from bmgate.tcp import close, listen
 
 
 @pytest.fixture
-async def make_house(reactor: object) -> AsyncIterator[Callable[..., House]]:
+async def make_house() -> AsyncIterator[Callable[..., House]]:
     """Servers, each with the limits and TLS a test asks for."""
-    houses: list[House] = []
+    reactor, houses = guest_reactor(), list[House]()
 
     def make(
         limits: ImapLimits | None = None,
@@ -84,3 +54,21 @@ def house(make_house: Callable[..., House]) -> House:
 async def wire(house: House) -> Wire:
     """Logged in as alice."""
     return await house.logged_in()
+
+
+@pytest.fixture
+async def connect(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Wire]]]:
+    """Clients of a server on SQLite, logged in."""
+    reactor, vault = guest_reactor(), make_vault()
+    database = make_database(tmp_path, vault)
+    account = await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
+    accounts = FakeAccounts()
+    accounts.names["alice"] = account.id
+    mailboxes = Mailboxes(database, MailboxEvents(), FakeClock(NOW), Failpoints())
+    factory = ImapFactory(ImapServices(accounts, mailboxes), ImapLimits(), allow_plaintext=True)
+    house = House(FakeServices(), factory, listen(reactor, "imap", "127.0.0.1", 0, factory, None))
+    yield house.logged_in
+    await house.hang_up()
+    await close(house.port)
+    await factory.stop()
+    assert await database.close()

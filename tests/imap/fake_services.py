@@ -82,6 +82,7 @@ class FakeMailboxes:
 
     def __init__(self) -> None:
         self._boxes: dict[AccountId, dict[str, FakeMailbox]] = {}
+        self._former: dict[AccountId, set[str]] = {}
         self._watchers: dict[MailboxId, set[Callable[[], None]]] = {}
         self._last_id = self._last_uidvalidity = 0
         self.reads = 0
@@ -196,7 +197,7 @@ class FakeMailboxes:
         await self._pause()
         self.reads += 1
         stored = self._stored(account, mailbox, uids)
-        return [MessageHead(one.uid, one.internaldate, one.header, one.index, one.uuid) for one in stored]
+        return [MessageHead(one.uid, one.internaldate, one.header, one.encoded_index, one.uuid) for one in stored]
 
     async def messages(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
@@ -242,6 +243,8 @@ class FakeMailboxes:
         if box.mailbox.kind is not MailboxKind.USER:
             raise NotAllowed(f"{name} is always there and cannot be deleted")
         del self._boxes[account][name]
+        if box.mailbox.subscribed:
+            self._former.setdefault(account, set()).add(name)
         self._tell(box)
 
     async def rename(self, account: AccountId, name: str, new_name: str) -> None:
@@ -258,8 +261,15 @@ class FakeMailboxes:
 
     async def set_subscribed(self, account: AccountId, name: str, subscribed: bool) -> None:
         await self._pause()
+        if not subscribed and name in self._former.get(account, ()):
+            self._former[account].remove(name)
+            return
         box = self._named(account, name)
         box.mailbox = replace(box.mailbox, subscribed=subscribed)
+
+    async def former_subscriptions(self, account: AccountId) -> list[str]:
+        await self._pause()
+        return sorted(self._former.get(account, ()))
 
     async def append_all(self, account: AccountId, name: str, mails: Sequence[NewMail]) -> Transfer:
         await self._pause()

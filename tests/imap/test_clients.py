@@ -84,6 +84,8 @@ async def test_imapclient_does_all_it_can(house: House) -> None:
             client.delete_messages([2])
             client.uid_expunge([2])
             assert client.search() == [3]
+            client.multiappend("Archive", [mail("three"), {"msg": mail("four"), "flags": ["\\Seen"]}])
+            assert client.folder_status("Archive", ["MESSAGES"]) == {b"MESSAGES": 2}
             client.unselect_folder()
 
     async def deliver() -> None:

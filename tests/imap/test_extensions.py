@@ -154,13 +154,33 @@ async def test_ids_of_mailboxes_and_mails_stay(house: House) -> None:
     assert made.startswith(b"OK [MAILBOXID (M")
     await wire.ok(b"RENAME one two")
     await wire.ok(b"COPY 1 two")
-    (first,) = await wire.ok(b"FETCH 1 (EMAILID THREADID)")
+    (first,) = await wire.ok(b"FETCH 1 (EMAILID)")
     email_id = first.split(b"(")[2].split(b")")[0]
-    assert first == b"* 1 FETCH (EMAILID (%b) THREADID NIL)\r\n" % email_id
+    assert first == b"* 1 FETCH (EMAILID (%b))\r\n" % email_id
     assert made.split(b"]")[0].split(b"[")[1] in b"".join(await wire.ok(b"SELECT two"))
     assert await wire.ok(b"FETCH 1 EMAILID") == [b"* 1 FETCH (EMAILID (%b))\r\n" % email_id]
     assert await wire.ok(b"SEARCH EMAILID " + email_id) == [b"* SEARCH 1\r\n"]
     assert await wire.ok(b"SEARCH OR EMAILID x THREADID y") == [b"* SEARCH\r\n"]
+
+
+async def test_mails_that_answer_each_other_share_a_thread_id(house: House) -> None:
+    wire = await house.selected()
+    house.services.mailboxes.fill(
+        "INBOX",
+        b"Message-ID: <a@x>\r\n\r\nfirst",
+        b"Message-ID: <b@x>\r\nIn-Reply-To: <a@x>\r\n\r\nsecond",
+        b"Message-ID: <c@x>\r\nReferences: <a@x>\r\n <b@x>\r\nIn-Reply-To: <b@x>\r\n\r\nthird",
+        b"Message-ID: <d@x>\r\n\r\nanother",
+        b"Subject: none\r\n\r\n",
+    )
+    await wire.ok(b"NOOP")
+    ids = [line.split(b"THREADID ")[1] for line in await wire.ok(b"FETCH 1:* THREADID")]
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+    assert ids[4] == b"NIL)\r\n"
+    await wire.ok(b"COPY 3 Archive")
+    assert await wire.ok(b"SEARCH THREADID " + ids[0][1:-4]) == [b"* SEARCH 1 2 3\r\n"]
+    await wire.ok(b"SELECT Archive")
+    assert (await wire.ok(b"UID FETCH 1 THREADID"))[0].endswith(b"THREADID " + ids[0])
 
 
 async def test_parts_are_given_without_their_encoding(house: House) -> None:
@@ -191,7 +211,8 @@ async def test_a_preview_is_the_beginning_of_the_text(house: House) -> None:
         "INBOX", mail(body="Hello,\r\n\r\n  you.\r\n" + "x" * 500), html, b"Subject: x\r\n\r\n"
     )
     wire = await house.selected()
-    first, second, third = await wire.ok(b"FETCH 1:3 PREVIEW (LAZY)")
+    first, second, third = await wire.ok(b"FETCH 1:3 (Preview (lazy))")
+    assert (await wire.refused(b"FETCH 1 PREVIEW (FUZZY)")).startswith(b"BAD ")
     assert first == b'* 1 FETCH (PREVIEW "Hello, you. ' + b"x" * 188 + b'")\r\n'
     assert second == b'* 2 FETCH (PREVIEW "One two three")\r\n'
     assert third == b'* 3 FETCH (PREVIEW "")\r\n'

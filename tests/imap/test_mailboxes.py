@@ -86,6 +86,24 @@ async def test_subscriptions_show_in_lsub(wire: Wire) -> None:
     assert b'* LSUB () "/" "Junk"\r\n' in await wire.ok(b'LSUB "" "*"')
 
 
+async def test_a_subscription_outlives_its_mailbox_until_it_is_taken_back(wire: Wire) -> None:
+    await wire.ok(b"CREATE Box")
+    await wire.ok(b"SUBSCRIBE Box")
+    await wire.ok(b"DELETE Box")
+    told = b'* LIST (\\NonExistent \\HasNoChildren \\Subscribed) "/" "Box"\r\n'
+    assert told in await wire.ok(b'LIST (SUBSCRIBED) "" "*"')
+    assert b'* LSUB (\\Noselect) "/" "Box"\r\n' in await wire.ok(b'LSUB "" "*"')
+    assert not any(b"Box" in line for line in await wire.ok(b'LIST "" "*"'))
+    await wire.ok(b"UNSUBSCRIBE Box")
+    assert not any(b"Box" in line for line in await wire.ok(b'LSUB "" "*"'))
+
+
+async def test_a_name_that_is_not_modified_utf7_is_no_mailbox_and_as_a_pattern_finds_none(wire: Wire) -> None:
+    assert (await wire.refused(b"SELECT !#$&'+,")).startswith(b"NO [CANNOT] ")
+    assert await wire.ok(b'LIST "" !#$&\'+,-.^_`|[}%*') == []
+    assert await wire.ok(b'LIST "" &x*') == []
+
+
 async def test_status_with_an_unknown_item_is_bad(house: House, wire: Wire) -> None:
     house.services.mailboxes.fill("Sent", mail(), mail())
     assert (await wire.refused(b"STATUS INBOX (MESSAGES NONSENSE)")).startswith(b"BAD ")

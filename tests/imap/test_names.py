@@ -99,6 +99,22 @@ def test_list_selects_by_subscription_and_special_use() -> None:
     assert b"\\Subscribed" in listed("INBOX", returns=frozenset({"SUBSCRIBED"}))[0][1]
 
 
+def test_a_parent_is_not_told_for_children_that_are_told_themselves() -> None:
+    command = ListCommand("", ("%", "work/*"), frozenset({"SUBSCRIBED", "RECURSIVEMATCH"}))
+    assert [listing.name for listing in list_mailboxes(BOXES, command)] == ["INBOX", "Sent", "work/2027"]
+
+
+def test_who_was_subscribed_to_a_mailbox_that_is_gone_stays_so() -> None:
+    command = ListCommand("", ("*",), frozenset({"SUBSCRIBED"}))
+    found = [(listing.name, listing.attributes) for listing in list_mailboxes(BOXES, command, ["work", "gone"])]
+    assert found[-3:-1] == [
+        ("gone", (b"\\NonExistent", b"\\HasNoChildren", b"\\Subscribed")),
+        ("work", (b"\\NonExistent", b"\\HasChildren", b"\\Subscribed")),
+    ]
+    lsub = [(listing.name, listing.attributes) for listing in list_subscribed(BOXES, Lsub("", "*"), ["gone"])]
+    assert ("gone", (b"\\Noselect",)) in lsub
+
+
 def test_lsub_shows_a_parent_in_place_of_its_children_for_a_percent_sign() -> None:
     found = [(listing.name, listing.attributes) for listing in list_subscribed(BOXES, Lsub("", "%"))]
     assert found == [("INBOX", ()), ("Sent", ()), ("work", (b"\\Noselect",))]

@@ -1,169 +1,286 @@
-"""Three sessions that change one mailbox at random, over the wire, against what is there (I17, U6)."""
+"""Three mail programs change one mailbox over the wire and a real database, against a model (I17, U1, U2, U5 to U7)."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from random import Random
+from itertools import count
+from typing import Any, TypeVar
 
 import pytest
-from imap.fake_services import ALICE, NOW
-from imap.wire import House, Wire, mail
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from imap.memory import Memory
+from imap.wire import Wire, mail
 
-_FETCH = re.compile(rb"\* (\d+) FETCH \(UID (\d+) FLAGS \(([^)]*)\)(?: MODSEQ \((\d+)\))?\)\r\n")
-_NUMBER = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE|RECENT)\r\n")
-_MODSEQ = re.compile(rb"\[HIGHESTMODSEQ (\d+)\]")
-_EARLIER = re.compile(rb"\* VANISHED \(EARLIER\) ([0-9,:]+)\r\n")
-_VANISHED = re.compile(rb"\* VANISHED ([0-9,:]+)\r\n")
-_FLAGS = (b"\\Seen", b"\\Flagged", b"\\Answered", b"$Label1", b"$Label2")
+T = TypeVar("T")
+Connect = Callable[[], Awaitable[Wire]]
+
+SECONDS = 20.0
+STATUS = re.compile(rb"\(MESSAGES (\d+) UNSEEN (\d+) UIDNEXT (\d+) HIGHESTMODSEQ (\d+)\)")
+UIDS = re.compile(rb"\[(?:APPENDUID|COPYUID) \d+ (?:[0-9,:]+ )?([0-9,:]+)\]")
+FLAGS = (b"\\Seen", b"\\Flagged", b"\\Answered", b"\\Deleted", b"$Label1", b"$Label2")
+
+WHO = st.sampled_from(range(3))
+PICK = st.integers(0, 100)
+FLAG = st.sampled_from(FLAGS)
+SIGN = st.sampled_from((b"+", b"-", b""))
 
 
 @dataclass
-class Client:
-    """What one mail program believes, from nothing but what it is told."""
+class Model:
+    """The mailbox as it must be."""
 
-    wire: Wire
-    has_qresync: bool
-    uids: list[int | None] = field(default_factory=list)
-    flags: dict[int, frozenset[bytes]] = field(default_factory=dict)
-    modseqs: dict[int, int] = field(default_factory=dict)
-    modseq: int = 0  # up to which all is known
+    mails: dict[int, frozenset[bytes]] = field(default_factory=dict)  # flags by UID
+    uidnext: int = 1
 
-    async def select(self) -> None:
-        self.uids, self.flags, self.modseqs = [], {}, {}
-        lines = await self.wire.ok(b"SELECT INBOX")
-        self._remember(lines)
-        self.hear(lines, may_expunge=False)
-        self.hear(await self.wire.ok(b"UID FETCH 1:* FLAGS"), may_expunge=False)
+    def add(self, flags: Iterable[bytes] = ()) -> int:
+        """The UID of one more mail."""
+        self.mails[self.uidnext] = frozenset(flags)
+        self.uidnext += 1
+        return self.uidnext - 1
 
-    async def come_back(self) -> None:
-        """SELECT with what is remembered: the answer makes the memory complete (RFC 7162 3.2.5)."""
-        known = {uid for uid in self.uids if uid is not None and uid in self.flags}
-        lines = await self.wire.ok(b"SELECT INBOX (QRESYNC (%d %d))" % (NOW, self.modseq))
-        self._remember(lines)
-        count = next(int(told[1]) for told in map(_NUMBER.fullmatch, lines) if told and told[2] == b"EXISTS")
-        fetched = {int(told[2]): told for told in map(_FETCH.fullmatch, lines) if told}
-        gone = {uid for told in map(_EARLIER.fullmatch, lines) if told for uid in expanded(told[1])}
-        uids = sorted((known - gone) | fetched.keys())
-        assert len(uids) == count
-        self.uids = list(uids)
-        for uid, told in fetched.items():
-            self._fetched(int(told[1]), uid, frozenset(told[3].split()), int(told[4]))
+    def store(self, uids: Iterable[int], sign: bytes, flag: bytes) -> None:
+        """Those that are still there."""
+        for uid in self.mails.keys() & set(uids):
+            kept = self.mails[uid] - {flag} if sign else frozenset[bytes]()
+            self.mails[uid] = kept if sign == b"-" else kept | {flag}
 
-    def _remember(self, lines: list[bytes]) -> None:
-        for told in map(_MODSEQ.search, lines):
-            if told:
-                assert int(told[1]) >= self.modseq
-                self.modseq = int(told[1])
-
-    async def do(self, command: bytes, may_expunge: bool) -> None:
-        *told, last = await self.wire.ask(command)
-        assert last.startswith((b"OK ", b"NO [EXPUNGEISSUED] ", b"NO [MODIFIED ")), (command, last)
-        self.hear(told, may_expunge)
-        if None not in self.uids:  # whoever has not asked for new messages does not know all
-            self._remember([last])
-
-    def hear(self, lines: list[bytes], may_expunge: bool) -> None:
-        for line in lines:
-            if told := _FETCH.fullmatch(line):
-                self._fetched(int(told[1]), int(told[2]), frozenset(told[3].split()), int(told[4] or 0))
-            elif told := _NUMBER.fullmatch(line):
-                self._counted(int(told[1]), told[2], may_expunge)
-            elif told := _VANISHED.fullmatch(line):
-                assert may_expunge
-                for uid in expanded(told[1]):
-                    self.uids.remove(uid if uid in self.uids else None)  # of a message it has not asked about
-            else:
-                assert line.startswith((b"* FLAGS (", b"* OK [", b"* SEARCH")), line
-
-    def _fetched(self, number: int, uid: int, flags: frozenset[bytes], modseq: int) -> None:
-        assert self.uids[number - 1] in (uid, None)
-        assert not modseq or modseq >= self.modseqs.get(uid, 0)
-        self.uids[number - 1], self.flags[uid] = uid, flags - {b"\\Recent"}
-        self.modseqs[uid] = modseq or self.modseqs.get(uid, 0)
-
-    def _counted(self, number: int, word: bytes, may_expunge: bool) -> None:
-        if word == b"EXPUNGE":
-            assert may_expunge
-            assert not self.has_qresync
-            del self.uids[number - 1]
-        elif word == b"EXISTS":
-            assert number >= len(self.uids)
-            self.uids += [None] * (number - len(self.uids))
+    def expunge(self, uids: Iterable[int]) -> None:
+        r"""Those marked \Deleted."""
+        for uid in self.mails.keys() & set(uids):
+            if b"\\Deleted" in self.mails[uid]:
+                del self.mails[uid]
 
 
-def expanded(uid_set: bytes) -> set[int]:
-    found = set[int]()
-    for span in uid_set.split(b","):
+class ThreePrograms(RuleBasedStateMachine):
+    """One after the other gives a command; the third has QRESYNC. Runs beside the loop that the server runs on."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connect: Connect, mailbox: bytes) -> None:
+        super().__init__()
+        self._loop, self._connect, self._mailbox = loop, connect, mailbox
+        self._wires: list[Wire] = []
+        self.programs: list[Memory] = []
+        self.model = Model()
+        self.status = (0, 0, 0, 0)
+        self.last_mails: dict[int, frozenset[bytes]] = {}
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(SECONDS)
+
+    @initialize()
+    def begin(self) -> None:
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        for _ in range(4):
+            self._wires.append(await self._connect())
+        *wires, self.witness = self._wires
+        await self.witness.ok(b"CREATE " + self._mailbox)
+        await wires[2].ok(b"ENABLE QRESYNC")
+        self.programs = [Memory(wire, self._mailbox, has_qresync=wire is wires[2]) for wire in wires]
+        for program in self.programs:
+            await program.select()
+        await self._append(self.programs[0], 3, b"")
+
+    async def _append(self, program: Memory, number: int, flag: bytes) -> None:
+        mails = [mail(f"mail {self.model.uidnext + i}") for i in range(number)]
+        text = b"".join(b" (%b) {%d+}\r\n%b" % (flag, len(raw), raw) for raw in mails)
+        last = await program.do(b"APPEND %b%b" % (self._mailbox, text), may_expunge=True)
+        assert told_uids(last) == [self.model.add([flag] if flag else []) for _ in mails]
+        await program.look()
+
+    def _known(self, who: int, pick: int) -> tuple[Memory, int | None]:
+        """A program, and one of the mails it knows of: by sequence number, from 1."""
+        program = self.programs[who]
+        return program, pick % len(program.uids) + 1 if program.uids else None
+
+    @rule(who=WHO, number=st.integers(1, 3), flag=st.sampled_from((b"", *FLAGS)))
+    def append(self, who: int, number: int, flag: bytes) -> None:
+        self.run(self._append(self.programs[who], number, flag))
+
+    @rule(who=WHO, pick=PICK, sign=SIGN, flag=FLAG)
+    def store_by_number(self, who: int, pick: int, sign: bytes, flag: bytes) -> None:
+        program, number = self._known(who, pick)
+        if number is None:
+            return
+        uids = [program.known[number - 1]]
+        self.run(program.do(b"STORE %d %bFLAGS (%b)" % (number, sign, flag), may_expunge=False))
+        self.model.store(uids, sign, flag)
+        self.run(program.look())
+
+    @rule(who=WHO, sign=SIGN, flag=FLAG)
+    def store_all(self, who: int, sign: bytes, flag: bytes) -> None:
+        program = self.programs[who]
+        uids = program.known
+        self.run(program.do(b"UID STORE 1:* %bFLAGS.SILENT (%b)" % (sign, flag), may_expunge=True))
+        self.model.store(uids, sign, flag)
+        self.run(program.look())
+
+    @rule(other=st.sampled_from((0, 1)), pick=PICK, flag=FLAG)
+    def store_what_another_may_have_changed(self, other: int, pick: int, flag: bytes) -> None:
+        """UNCHANGEDSINCE: what was changed meanwhile is told, and left alone (RFC 7162 3.1.3)."""
+        third = self.programs[2]
+        self.run(third.do(b"NOOP", may_expunge=True))
+        self.run(third.look())
+        if not third.known:
+            return
+        uid = third.known[pick % len(third.known)]
+        since = third.modseqs[uid]
+        before, program = dict(self.model.mails), self.programs[other]
+        if uid in program.known:
+            self.model.store([uid], b"+", b"\\Answered")
+        self.run(program.do(b"UID STORE %d +FLAGS (\\Answered)" % uid, may_expunge=True))
+        self.run(program.look())
+        command = b"UID STORE %d (UNCHANGEDSINCE %d) +FLAGS (%b)" % (uid, since, flag)
+        last = self.run(third.do(command, may_expunge=True))
+        assert (b"[MODIFIED %d]" % uid in last) is (before != self.model.mails)
+        if before == self.model.mails:
+            self.model.store([uid], b"+", flag)
+        self.run(third.look())
+
+    @rule(who=WHO, pick=PICK, by_uid=st.booleans())
+    def expunge(self, who: int, pick: int, by_uid: bool) -> None:
+        program, number = self._known(who, pick)
+        if by_uid and number is not None:
+            uid = program.known[number - 1]
+            self.run(program.do(b"UID EXPUNGE %d" % uid, may_expunge=True))
+            self.model.expunge([uid])
+        else:
+            self.run(program.do(b"EXPUNGE", may_expunge=True))
+            self.model.expunge(self.model.mails)
+        self.run(program.look())
+
+    @rule(who=WHO, pick=PICK, by_uid=st.booleans())
+    def move_away(self, who: int, pick: int, by_uid: bool) -> None:
+        program, number = self._known(who, pick)
+        if number is None:
+            return
+        uid = program.known[number - 1]
+        command = b"UID MOVE %d Trash" % uid if by_uid else b"MOVE %d Trash" % number
+        self.run(program.do(command, may_expunge=True))
+        self.model.mails.pop(uid, None)
+        self.run(program.look())
+
+    @rule(who=WHO)
+    def copy_all_here(self, who: int) -> None:
+        program = self.programs[who]
+        sources = [uid for uid in program.known if uid in self.model.mails][:3]
+        if sources:
+            command = b"UID COPY %b %b" % (b",".join(b"%d" % uid for uid in sources), self._mailbox)
+            last = self.run(program.do(command, may_expunge=True))
+            assert told_uids(last) == [self.model.add(self.model.mails[uid]) for uid in sources]
+            self.run(program.look())
+
+    @rule(who=WHO)
+    def noop(self, who: int) -> None:
+        program = self.programs[who]
+        self.run(program.do(b"NOOP", may_expunge=True))
+        self.run(program.look())
+        self._agree(program)
+
+    @rule(who=WHO, flag=FLAG)
+    def search(self, who: int, flag: bytes) -> None:
+        """What it was told of is found as it was told."""
+        self.noop(who)
+        key = b"KEYWORD " + flag if flag.startswith(b"$") else flag[1:].upper()
+        found = self.run(self.programs[who].search(key))
+        assert found == [uid for uid, flags in sorted(self.model.mails.items()) if flag in flags]
+
+    @rule(who=WHO)
+    def open_again(self, who: int) -> None:
+        program = self.programs[who]
+        self.run(program.come_back() if program.has_qresync else program.select())
+        self._agree(program)
+
+    @rule(who=WHO, by=st.integers(1, 2))
+    def idle(self, who: int, by: int) -> None:
+        """What another appends is pushed."""
+        self.run(self._idle(self.programs[who], self.programs[(who + by) % 3]))
+
+    async def _idle(self, program: Memory, other: Memory) -> None:
+        await program.wire.send(b"i IDLE\r\n")
+        while not (line := await program.wire.line()).startswith(b"+ "):
+            program.hear([line], may_expunge=True)
+        await self._append(other, 1, b"")
+        while len(program.uids) < len(self.model.mails) or None not in program.uids:
+            program.hear([await program.wire.line()], may_expunge=True)
+        await program.wire.send(b"DONE\r\n")
+        *told, last = await program.wire.until(b"i")
+        assert last.startswith(b"i OK ")
+        program.hear(told, may_expunge=True)
+        await program.look()
+
+    @invariant()
+    def counters_are_those_of_the_model(self) -> None:
+        """STATUS counts like a recount, UIDNEXT never falls, and whatever changes raises HIGHESTMODSEQ."""
+        if not self.programs:
+            return
+        command = b"STATUS %b (MESSAGES UNSEEN UIDNEXT HIGHESTMODSEQ)" % self._mailbox
+        told = STATUS.search(self.run(self.witness.ok(command))[0])
+        assert told is not None
+        messages, unseen, uidnext, modseq = map(int, told.groups())
+        mails = self.model.mails
+        assert (messages, uidnext) == (len(mails), self.model.uidnext)
+        assert unseen == sum(b"\\Seen" not in flags for flags in mails.values())
+        assert (modseq > self.status[3]) or (modseq == self.status[3] and mails == self.last_mails)
+        self.status, self.last_mails = (messages, unseen, uidnext, modseq), dict(mails)
+
+    def _agree(self, program: Memory) -> None:
+        assert program.uids == sorted(self.model.mails)
+        assert {uid: program.flags[uid] for uid in program.known} == self.model.mails
+
+    def teardown(self) -> None:
+        try:
+            for who in range(len(self.programs)):
+                self.noop(who)
+        finally:
+            self.run(self._leave())
+
+    async def _leave(self) -> None:
+        for wire in self._wires[:3]:
+            await wire.close()
+        for wire in self._wires[3:]:
+            await wire.ask(b"DELETE " + self._mailbox)
+            await wire.close()
+
+
+def told_uids(answer: bytes) -> list[int]:
+    """The target UIDs of APPENDUID or COPYUID."""
+    told = UIDS.search(answer)
+    assert told is not None, answer
+    found: list[int] = []
+    for span in told[1].split(b","):
         low, _, high = span.partition(b":")
-        found.update(range(int(low), int(high or low) + 1))
+        found += range(int(low), int(high or low) + 1)
     return found
 
 
-async def step(client: Client, random: Random, number: int) -> None:
-    """One command, such as a mail program gives."""
-    count = len(client.uids)
-    one = random.randint(1, count) if count else 0
-    sign, flag = random.choice((b"+", b"-", b"")), random.choice(_FLAGS)
-    match random.randrange(9) if count else 0:
-        case 0:
-            raw = mail(f"mail {number}")
-            await client.do(b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw), may_expunge=True)
-        case 1:
-            await client.do(b"STORE %d %bFLAGS (%b)" % (one, sign, flag), may_expunge=False)
-        case 2:
-            await client.do(b"UID STORE 1:* %bFLAGS.SILENT (%b)" % (sign, flag), may_expunge=True)
-            await client.do(b"UID FETCH 1:* FLAGS", may_expunge=True)
-        case 3:
-            await client.do(b"STORE %d +FLAGS (\\Deleted)" % one, may_expunge=False)
-            await client.do(b"EXPUNGE", may_expunge=True)
-        case 4:
-            await client.do(b"MOVE %d Trash" % one, may_expunge=True)
-        case 5:
-            await client.do(b"COPY %d INBOX" % one, may_expunge=True)
-        case 6:
-            await client.do(b"SEARCH ALL", may_expunge=False)
-        case 7:
-            await client.do(b"NOOP", may_expunge=True)
-        case 8 if client.has_qresync:
-            await client.come_back()
-        case 8:
-            await client.select()
+async def run(connect: Connect, examples: int, steps: int) -> None:
+    loop, names = asyncio.get_running_loop(), count()
+
+    class OnThisLoop(ThreePrograms):
+        def __init__(self) -> None:
+            super().__init__(loop, connect, b"box%d" % next(names))
+
+    await asyncio.to_thread(
+        run_state_machine_as_test,
+        OnThisLoop,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
 
 
-async def run(house: House, seed: int, steps: int) -> None:
-    random = Random(seed)
-    clients = [Client(await house.logged_in(), has_qresync=number == 2) for number in range(3)]
-    await clients[2].wire.ok(b"ENABLE QRESYNC")
-    house.services.mailboxes.fill("INBOX", mail("first"), mail("second"))
-    for client in clients:
-        await client.select()
-    for number in range(steps):
-        await step(random.choice(clients), random, number)
-        if number % 10 == 9:
-            await compare(house, clients)
-
-
-async def compare(house: House, clients: list[Client]) -> None:
-    """Behind a NOOP everybody knows the mailbox as it is."""
-    rows = house.services.mailboxes.of(ALICE)["INBOX"].rows
-    for client in clients:
-        if client.has_qresync:
-            await client.come_back()
-        else:
-            await client.do(b"NOOP", may_expunge=True)
-            await client.do(b"UID FETCH 1:* FLAGS", may_expunge=True)
-        assert client.uids == sorted(rows)
-        flags = {uid: {word.encode() for word in row.keywords} for uid, row in rows.items()}
-        names = {1: b"\\Seen", 2: b"\\Answered", 4: b"\\Flagged", 8: b"\\Deleted"}
-        for uid, row in rows.items():
-            flags[uid] |= {name for bit, name in names.items() if int(row.flags) & bit}
-            assert client.flags[uid] == flags[uid]
-
-
-@pytest.mark.parametrize("seed", range(3))
-async def test_i17_three_sessions_agree_with_the_mailbox(house: House, seed: int) -> None:
-    await run(house, seed, steps=80)
+async def test_i17_three_programs_agree_with_the_model(connect: Connect) -> None:
+    await run(connect, examples=6, steps=30)
 
 
 @pytest.mark.nightly
-async def test_i17_three_sessions_agree_for_ten_thousand_steps(house: House) -> None:
-    await run(house, 17, steps=10_000)
+async def test_i17_three_programs_agree_with_the_model_for_ten_thousand_steps(connect: Connect) -> None:
+    await run(connect, examples=100, steps=100)

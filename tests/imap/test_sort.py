@@ -6,7 +6,7 @@ from time import perf_counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imap.wire import House
+from imap.wire import House, mail
 
 from bmgate.imap.sort import Item, base_subject, sorted_items
 from bmgate.imap.thread import Node, thread_by_references, thread_by_subject, write_threads
@@ -27,16 +27,16 @@ def item(message_id: str, *references: str, subject: str = "", reply: bool = Fal
 @pytest.mark.parametrize(
     ("subject", "base", "is_reply"),
     [
-        ("Hello", "hello", False),
-        ("Re: hello", "hello", True),
-        ("RE[2]: Fwd: [list] hello (fwd) ", "hello", True),
-        ("[list] re: x", "x", True),
-        ("[list] hello", "hello", False),
-        ("[only]", "[only]", False),
-        ("[Fwd: Re: hello]", "hello", True),
-        ("Refund", "refund", False),
+        ("Hello", "HELLO", False),
+        ("Re: hello", "HELLO", True),
+        ("RE[2]: Fwd: [list] hello (fwd) ", "HELLO", True),
+        ("[list] re: x", "X", True),
+        ("[list] hello", "HELLO", False),
+        ("[only]", "[ONLY]", False),
+        ("[Fwd: Re: hello]", "HELLO", True),
+        ("Refund", "REFUND", False),
         ("re:", "", True),
-        ("  a \t b", "a b", False),
+        ("  a \t b", "A B", False),
     ],
 )
 def test_the_base_subject_is_without_marks(subject: str, base: str, is_reply: bool) -> None:
@@ -66,6 +66,23 @@ def test_a_missing_message_holds_its_answers_together() -> None:
 
 def test_messages_that_claim_to_answer_each_other_make_no_loop() -> None:
     assert written(item("a", "b"), item("b", "a"), item("c", "c")) == b"(2 1)(3)"
+
+
+def test_who_names_a_parent_that_cannot_be_his_has_none_by_the_word_of_others() -> None:
+    assert written(item("a", date=2), item("b", "a", "c"), item("c", "b", date=1)) == b"(3 2)(1)"
+
+
+async def test_sorting_by_address_goes_by_the_name_of_a_group_that_stands_first(house: House) -> None:
+    mails = [f"Cc: {cc}\r\n\r\ntext".encode() for cc in ("user2@x (Alpha)", "User2: blah@x;", "user1@x", '"user 0"@x')]
+    house.services.mailboxes.fill("INBOX", *mails)
+    wire = await house.selected()
+    assert await wire.ok(b"SORT (CC) UTF-8 ALL") == [b"* SORT 4 3 1 2\r\n"]
+
+
+async def test_letters_sort_before_signs_as_the_collation_of_ascii_has_it(house: House) -> None:
+    house.services.mailboxes.fill("INBOX", mail("_"), mail("b"), mail("[x]"), mail("C"))
+    wire = await house.selected()
+    assert await wire.ok(b"SORT (SUBJECT) UTF-8 ALL") == [b"* SORT 2 4 3 1\r\n"]
 
 
 def test_two_messages_of_one_id_are_both_told() -> None:

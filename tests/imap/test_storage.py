@@ -1,41 +1,11 @@
 """The IMAP door over the real services and a real database."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
-import pytest
-from fakes import Failpoints, FakeClock
-from imap.fake_services import FakeAccounts, FakeServices
-from imap.wire import House, Wire, mail
-from storage_fixtures import NOW, add_account, make_database, make_passwords, make_vault
-
-from bmgate.imap.limits import ImapLimits
-from bmgate.imap.ports import ImapServices
-from bmgate.imap.server import ImapFactory
-from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes import Mailboxes
-from bmgate.tcp import close, listen
+from imap.wire import Wire, mail
 
 Connect = Callable[[], Awaitable[Wire]]
-
-
-@pytest.fixture
-async def connect(tmp_path: Path, reactor: object) -> AsyncIterator[Connect]:
-    """Clients of a server on SQLite, logged in."""
-    vault = make_vault()
-    database = make_database(tmp_path, vault)
-    account = await database.transact(lambda store: add_account(store, make_passwords(vault), "alice"))
-    accounts = FakeAccounts()
-    accounts.names["alice"] = account.id
-    mailboxes = Mailboxes(database, MailboxEvents(), FakeClock(NOW), Failpoints())
-    factory = ImapFactory(ImapServices(accounts, mailboxes), ImapLimits(), allow_plaintext=True)
-    house = House(FakeServices(), factory, listen(reactor, "imap", "127.0.0.1", 0, factory, None))
-    yield house.logged_in
-    await house.hang_up()
-    await close(house.port)
-    await factory.stop()
-    assert await database.close()
 
 
 async def test_a_mailbox_lives_through_all_commands(connect: Connect) -> None:
@@ -100,3 +70,23 @@ async def test_a_client_comes_back_to_a_mailbox_that_has_forgotten(connect: Conn
     assert await wire.ok(b"GETQUOTAROOT INBOX") != []
     lines = await wire.ok(b"UID THREAD REFERENCES UTF-8 ALL")
     assert lines == [b"* THREAD (1)(3)(4)\r\n"]
+
+
+async def test_programs_say_what_is_subscribed_and_a_new_mailbox_takes_over_from_a_former_one(connect: Connect) -> None:
+    wire = await connect()
+    for name in (b"first", b"second", b"third/below"):
+        await wire.ok(b"CREATE " + name)
+    listed = b"".join(await wire.ok(b'LIST (SUBSCRIBED) "" "*"'))
+    assert b'"INBOX"' in listed
+    assert b"first" not in listed
+    await wire.ok(b"SUBSCRIBE first")
+    await wire.ok(b"SUBSCRIBE second")
+    await wire.ok(b"DELETE first")
+    await wire.ok(b"DELETE second")
+    assert b'* LSUB (\\Noselect) "/" "first"\r\n' in await wire.ok(b'LSUB "" "*"')
+    await wire.ok(b"CREATE first")
+    await wire.ok(b"RENAME third second")
+    lines = await wire.ok(b'LSUB "" "*"')
+    assert b'* LSUB () "/" "first"\r\n' in lines
+    assert b'* LSUB () "/" "second"\r\n' in lines
+    assert not any(b"third" in line or b"below" in line for line in lines)

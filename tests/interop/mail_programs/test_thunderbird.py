@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from gateways import MailUser, wait_for
+from gateways import MailUser, plain_mail, wait_for
 from interop.mail_programs.programs import deliver, holdings, imap_client, wait_for_subjects
 from interop.mail_programs.thunderbird import Thunderbird
 
@@ -19,6 +19,7 @@ pytestmark = [
 ROLES = {"INBOX": 0x1000, "Sent": 0x200, "Drafts": 0x400, "Trash": 0x100, "Archive": 0x4000, "Junk": 0x40000000}
 PUSH_SECONDS = 2.0
 SEND_SECONDS = 3.0
+MANY, MANY_SECONDS = 10_000, 5.0
 STATE = """
     const state = {};
     for (const folder of root.descendants) {
@@ -195,3 +196,31 @@ def test_everything_is_there_after_a_restart(mail_pair: Pair, thunderbird: Thund
     fetch(thunderbird)
     assert thunderbird.run(STATE) == before
     assert holdings(alice) == held
+
+
+def test_ten_thousand_headers_are_there_within_seconds(mail_pair: Pair, thunderbird: Thunderbird) -> None:
+    alice, bob = mail_pair
+    name = f"Many {time.time_ns()}"
+    with imap_client(alice) as client:
+        client.create_folder(name)
+        client.subscribe_folder(name)
+        for first in range(0, MANY, 100):
+            mails = [plain_mail(bob, alice, f"Number {n}", "text\n" * 800) for n in range(first, first + 100)]
+            client.multiappend(name, mails)
+    seconds = thunderbird.run(
+        """
+        Services.prefs.setBoolPref("mail.server.server1.autosync_offline_stores", false);
+        await refreshAll();
+        const folder = await until(() => root.containsChildNamed(given[0]) && root.getChildNamed(given[0]), "it");
+        const began = Date.now();
+        await refresh(folder);
+        while (folder.getTotalMessages(false) < given[1] || messages(folder).length < given[1]) await sleep(50);
+        return (Date.now() - began) / 1000;
+        """,
+        name,
+        MANY,
+    )
+    with imap_client(alice) as client:
+        client.unsubscribe_folder(name)
+        client.delete_folder(name)
+    assert seconds <= MANY_SECONDS

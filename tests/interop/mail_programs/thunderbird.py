@@ -10,9 +10,9 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from gateways import CERTIFIED_NAME, MailUser
+from gateways import CERTIFIED_NAME, MailUser, wait_for
 from interop.mail_programs.programs import port, run
 
 START_SECONDS = 60.0
@@ -35,7 +35,7 @@ QUIET: dict[str, str | int | bool] = {
 
 LIBRARY = """
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
-const account = MailServices.accounts.accounts.find(each => each.incomingServer.type == "imap");
+const account = MailServices.accounts.accounts.find(each => each.incomingServer.type != "none");
 const root = account.incomingServer.rootFolder;
 const main = () => Services.wm.getMostRecentWindow("mail:3pane");
 const sleep = milliseconds => new Promise(resolve => main().setTimeout(resolve, milliseconds));
@@ -66,6 +66,10 @@ const refresh = async folder => {
   folder.QueryInterface(Ci.nsIMsgImapMailFolder).updateFolderWithListener(main().msgWindow, it.listener);
   await it.ended;
 };
+const refreshAll = async () => {
+  root.server.performExpand(main().msgWindow);
+  await sleep(1000);
+};
 const messages = folder => [...folder.messages];
 const find = (folder, subject) => messages(folder).find(each => each.mime2DecodedSubject == subject);
 """
@@ -74,8 +78,8 @@ const find = (folder, subject) => messages(folder).find(each => each.mime2Decode
 class Thunderbird:
     """One profile, started and stopped at will."""
 
-    def __init__(self, folder: Path, user: MailUser, starttls: bool) -> None:
-        self._profile, self._home, self._user = folder / "profile", folder / "home", user
+    def __init__(self, folder: Path, user: MailUser, starttls: bool, kind: Literal["imap", "pop3"] = "imap") -> None:
+        self._profile, self._home, self._user, self._kind = folder / "profile", folder / "home", user, kind
         self._marionette_port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: _Connection | None = None
@@ -128,7 +132,7 @@ class Thunderbird:
         login = self._user.login
         self.run(
             """
-            for (const scheme of ["imap", "smtp"]) {
+            for (const scheme of [given[2], "smtp"]) {
               const info = Cc["@mozilla.org/login-manager/loginInfo;1"].createInstance(Ci.nsILoginInfo);
               const origin = scheme + "://localhost";
               info.init(origin, null, origin, given[0], given[1], "", "");
@@ -137,7 +141,9 @@ class Thunderbird:
             """,
             login.user,
             login.password,
+            "imap" if self._kind == "imap" else "mailbox",
         )
+        wait_for((self._profile / "logins.json").exists, bool, "the password to be written")
 
     def _write_settings(self, starttls: bool) -> None:
         user, suffix, security = self._user, " starttls" if starttls else "", 2 if starttls else 3
@@ -152,13 +158,14 @@ class Thunderbird:
             "mail.account.account1.server": "server1",
             "mail.account.account1.identities": "id1",
             "mail.account.account2.server": "server2",
-            server + "type": "imap",
+            server + "type": self._kind,
             server + "hostname": CERTIFIED_NAME,
-            server + "port": port(user, "imap" + suffix),
+            server + "port": port(user, self._kind + suffix),
             server + "userName": user.login.user,
             server + "name": user.login.user,
             server + "socketType": security,
             server + "authMethod": 3,
+            server + "leave_on_server": True,  # of POP3
             server + "login_at_startup": False,  # the question for the password would block Marionette
             server + "check_new_mail": False,
             local + "type": "none",
