@@ -26,10 +26,11 @@ from bmgate.services.accounts import Accounts
 from bmgate.services.mailboxes import Mailboxes
 from bmgate.services.maildrops import Maildrops
 from bmgate.services.submission import Submissions
+from bmgate.smtp.connections import Room
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer, server_context
-from bmgate.smtp.session import Plaintext
+from bmgate.smtp.settings import Plaintext
 from bmgate.tcp import close as close_port
 from bmgate.tcp import listen, tls_options
 
@@ -54,8 +55,8 @@ ONION = "onion "
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where something listens: `imap`, `imap starttls`, the same of `smtp` and `pop3`, these with `onion` before them,
-    and `bitmessage`, the node; `metrics`.
+    """Where something listens: `imap`, `imap starttls`, the same of `smtp` and `pop3`, these with `onion` before them;
+    `smtp loopback`; `lmtp`, whose host is the path of its socket; `bitmessage`, the node; `metrics`.
     """
 
     name: str
@@ -83,9 +84,10 @@ class Doors:
         self._config = config
         self._imap = ImapServices(accounts, mailboxes)
         self._pop3 = Pop3Services(accounts, maildrops)
-        self._smtp = SmtpServices(accounts, submissions)
+        self._smtp = SmtpServices(accounts, submissions, mailboxes)
         files = certificate_files(config, folder)
         self._twisted_tls, self._smtp_tls = tls_options(files.key, files.chain), server_context(files.chain, files.key)
+        self._smtp_room = Room(max(SmtpLimits().waiting, 2 * config.smtp.submission_limit))
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def open(self) -> tuple[Listener, ...]:
@@ -149,7 +151,7 @@ class Doors:
             source=source,
         )
         domain = self._config.gateway.domain
-        server = SmtpServer(self._smtp, limits, domain, domain, self._smtp_tls)
+        server = SmtpServer(self._smtp, limits, domain, domain, self._smtp_tls, self._smtp_room)
         self._closing.append(server.close)
         listeners = []
         for wanted in self._wanted("smtp", section, source):
@@ -157,6 +159,19 @@ class Doors:
             plaintext = Plaintext.ANYBODY if admits_plaintext else Plaintext.NOBODY
             port = await server.start(wanted.host, wanted.port, implicit_tls=wanted.speaks_tls, plaintext=plaintext)
             listeners.append(replace(wanted, port=port))
+        return listeners if source else [*listeners, *await self._open_local_smtp(server)]
+
+    async def _open_local_smtp(self, server: SmtpServer) -> list[Listener]:
+        """What only this machine reaches: submission without TLS, and LMTP for an MTA in front."""
+        section, listeners = self._config.smtp, []
+        for host in section.loopback_hosts:
+            port = await server.start(
+                host, section.loopback_port or 0, implicit_tls=False, plaintext=Plaintext.ANYBODY, offers_starttls=False
+            )
+            listeners.append(Listener("smtp loopback", host, port))
+        if section.lmtp_socket is not None:
+            await server.start_lmtp(section.lmtp_socket, section.lmtp_group)
+            listeners.append(Listener("lmtp", str(section.lmtp_socket), 0))
         return listeners
 
     def _wanted(self, door: Door, section: MailSection, source: str) -> list[Listener]:

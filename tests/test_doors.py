@@ -10,7 +10,7 @@ from bmgate import certificates
 from bmgate.config import Config, parse_config
 from bmgate.datafolder import DataFolder
 from bmgate.doors import MAIL_PORTS, UNPRIVILEGED_OFFSET, Listener, certificate_files, onion_listeners, wanted_listeners
-from bmgate.errors import CannotListen
+from bmgate.errors import CannotListen, ConfigError
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
@@ -50,6 +50,24 @@ def test_pop3_listens_like_the_others() -> None:
     pop3 = settings("[pop3]\ntls_port = 5000\nstarttls_port = off\n").pop3
     assert list(wanted_listeners("pop3", pop3)) == [Listener("pop3", "127.0.0.1", 5000)]
     assert [each.port for each in onion_listeners("pop3", "127.0.0.2", fixed=True)] == [20_995, 20_110]
+
+
+def test_a_loopback_port_and_lmtp_are_off_unless_asked_for() -> None:
+    smtp = settings("").smtp
+    assert (smtp.loopback_hosts, smtp.lmtp_socket, smtp.lmtp_group) == ((), None, "")
+    assert settings("[smtp]\nloopback_port = 2525\n").smtp.loopback_hosts == ("127.0.0.1",)
+    everywhere = settings("[smtp]\nlisten = 0.0.0.0, ::1\nloopback_port = 0\n").smtp
+    assert (everywhere.loopback_hosts, everywhere.loopback_port) == (("::1",), 0)
+    outside = settings("[smtp]\nlisten = 192.0.2.1\nloopback_port = 25\nlmtp_socket = /run/bmgate/lmtp\n").smtp
+    assert (outside.loopback_hosts, outside.lmtp_socket) == (("127.0.0.1",), Path("/run/bmgate/lmtp"))
+
+
+@pytest.mark.parametrize(
+    "line", ["loopback_port = auto", "loopback_port = 70000", "lmtp_socket = lmtp", "lmtp_socket = /" + "x" * 107]
+)
+def test_a_port_or_path_that_is_none_is_told(line: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\[smtp\] {line[:8]}.*hoped for off or a"):
+        settings(f"[smtp]\n{line}\n")
 
 
 def test_auto_is_the_usual_port_or_one_that_needs_no_privilege() -> None:

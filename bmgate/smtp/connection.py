@@ -6,19 +6,21 @@ carried out in `session`.
 """
 
 import asyncio
+import math
 import ssl
 from abc import abstractmethod
-from typing import cast
+from typing import NoReturn, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from bmgate.domain.account import AccountId
-from bmgate.smtp.connections import Connections
-from bmgate.smtp.data import DataReader
+from bmgate.smtp.connections import Connections, Room
+from bmgate.smtp.data import ChunkReader, DataReader, MailReader
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.replies import SHUTTING_DOWN, Reply
 
 READ_ALL = 1 << 24  # more than the stream reader ever holds
+MAX_UNSENT = 1 << 14  # octets of replies to commands that came together
 BAD_COMMAND_CODES = (500, 501, 502, 504)  # 503 is what a pipelined group gets whose first command was refused
 SWALLOWED_LINE = 1 << 20  # octets of a command line before we hang up
 
@@ -41,13 +43,20 @@ class SmtpConnection(SMTP):
     line_length_limit = 65_536  # octets the stream reader looks through for a line end
 
     def __init__(
-        self, limits: SmtpLimits, connections: Connections, hostname: str, tls_context: ssl.SSLContext | None
+        self,
+        limits: SmtpLimits,
+        connections: Connections,
+        room: Room,
+        hostname: str,
+        tls_context: ssl.SSLContext | None,
     ) -> None:
-        self._limits, self._connections = limits, connections
+        self._limits, self._connections, self._room = limits, connections, room
         self.account: AccountId | None = None
         self.source = ""
         self._bad_commands = self._bare_line_ends = self._commands = 0
         self._is_replying_to_data = self._is_leaving = False
+        self._unsent = bytearray()
+        self._deadline = 0.0
         self._is_shaking_hands = self._is_over = False
         self._closed_event = asyncio.Event()
         self._abort_handle: asyncio.TimerHandle | None = None
@@ -101,7 +110,7 @@ class SmtpConnection(SMTP):
     async def _handle_client(self) -> None:
         """The whole life of the connection; what aiosmtpd starts once it is there."""
         peer = self._writer.get_extra_info("peername")
-        self.source = self._limits.source or (peer[0] if isinstance(peer, tuple) else "")
+        self.source = self._limits.source or (peer[0] if isinstance(peer, tuple) else "")  # a Unix socket has none
         try:
             refusal = self._connections.admit(self)
             if refusal is None:
@@ -128,7 +137,9 @@ class SmtpConnection(SMTP):
                 self._hang_up(reply)
                 return
             if reply is not None:
-                await self._send(reply)
+                self._say(reply)
+            if self._is_replying_to_data or not self._has_next_line():
+                await self._flush()
             self._is_replying_to_data = False
             if self._is_leaving:
                 self._hang_up(SHUTTING_DOWN)
@@ -182,39 +193,82 @@ class SmtpConnection(SMTP):
         raise ClientGone
 
     async def _receive(self, reader: DataReader) -> None:
-        """Read a mail to its end; hangs up and raises ClientGone when far too much comes."""
+        """Read a mail to its end; hangs up and raises ClientGone when far too much comes.
+
+        Room is held for it once this returns.
+        """
         began = self.loop.time()
         rest = None
-        while rest is None:
-            allowed = self._limits.data_seconds + reader.received / self._limits.data_rate
-            left = began + allowed - self.loop.time()
-            self._reset_timeout(max(0.001, min(self._limits.stall_seconds, left)))
-            data = await self._read_some()
-            rest = reader.feed(data)
-            if not self._connections.hold(self, reader.held):
-                reader.give_up_room()
-            if reader.received > self._limits.swallow:
-                self._hang_up(Reply(421, "4.7.0", f"more than {self._limits.swallow} octets"))
-                raise ClientGone
+        try:
+            while rest is None:
+                rest = reader.feed(await self._read_of_mail(reader, began, READ_ALL))
+                self._bound(reader)
+        except BaseException:
+            self._room.release(reader)
+            raise
         if rest:
             self._reader.feed_data(rest)
 
-    async def _read_some(self) -> bytes:
+    async def _receive_chunk(self, reader: ChunkReader, octets: int) -> None:
+        """Read one chunk of a mail; hangs up and raises ClientGone when far too much is announced."""
+        if reader.received + octets > self._limits.swallow:
+            self._give_up_on_mail()
+        while octets:
+            data = await self._read_of_mail(reader, reader.began, min(octets, READ_ALL))
+            octets -= len(data)
+            reader.feed(data)
+            self._bound(reader)
+
+    async def _read_of_mail(self, reader: MailReader, began: float, octets: int) -> bytes:
+        """At least one octet; as long as they keep coming there is time (the timer runs for each, and for them all)."""
+        allowed = self._limits.data_seconds + reader.received / self._limits.data_rate
+        left = began + allowed - self.loop.time()
+        self._reset_timeout(max(0.001, min(self._limits.stall_seconds, left)))
         try:
-            data = await self._reader.read(READ_ALL)
+            data = await self._reader.read(octets)
         except ConnectionError as error:
             raise ClientGone from error
         if not data:
             raise ClientGone
         return data
 
+    def _bound(self, reader: MailReader) -> None:
+        """Keep to the limits of what is held by all, and of what is swallowed from one."""
+        if not self._room.hold(reader, reader.held):
+            reader.give_up_room()
+            self._room.hold(reader, reader.held)
+        if reader.received > self._limits.swallow:
+            self._give_up_on_mail()
+
+    def _give_up_on_mail(self) -> NoReturn:
+        self._hang_up(Reply(421, "4.7.0", f"more than {self._limits.swallow} octets"))
+        raise ClientGone
+
+    def _say(self, reply: Reply | bytes) -> None:
+        """Reply when all that came in this segment is answered, or before that if something is waited for."""
+        self._unsent += reply if isinstance(reply, bytes) else reply.encode()
+
+    def _has_next_line(self) -> bool:
+        """Whether a pipelining client has sent another command already (RFC 2920 section 3.2)."""
+        return b"\n" in self._reader._buffer and len(self._unsent) < MAX_UNSENT  # type: ignore[attr-defined]
+
     async def _send(self, reply: Reply | bytes) -> None:
+        self._say(reply)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        if not self._unsent:
+            return
         self._reset_timeout(self._limits.command_seconds)
-        self._writer.write(reply if isinstance(reply, bytes) else reply.encode())
+        self._write_unsent()
         try:
             await self._writer.drain()
         except ConnectionError as error:
             raise ClientGone from error
+
+    def _write_unsent(self) -> None:
+        self._writer.write(bytes(self._unsent))
+        self._unsent.clear()
 
     async def push(self, status: str | bytes) -> None:
         """What aiosmtpd itself says; of all that only its reply to STARTTLS is left, which lacks the status."""
@@ -222,13 +276,23 @@ class SmtpConnection(SMTP):
 
     # -- time and the end ------------------------------------------------------------------------------------------
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Begin to wait for the client. A timer that rings before is left to run: this is done for each line."""
+        seconds = self._limits.command_seconds if duration is None else duration
+        self._deadline = self.loop.time() + seconds
+        handle = self._timeout_handle
+        if handle is None or handle.cancelled() or not self.loop.time() < handle.when() <= self._deadline:
+            super()._reset_timeout(seconds)
+
     def _stop_timer(self) -> None:
         """The client need not hurry while we work; reading and sending start the timer again."""
-        if self._timeout_handle is not None:
-            self._timeout_handle.cancel()
+        self._deadline = math.inf
 
     def _timeout_cb(self) -> None:
-        self._break_off(TOO_SLOW)
+        if self.loop.time() >= self._deadline:
+            self._break_off(TOO_SLOW)
+        elif self._deadline < math.inf:
+            self._reset_timeout(self._deadline - self.loop.time())
 
     def _break_off(self, reply: Reply) -> None:
         """Hang up whatever is going on."""
@@ -247,7 +311,8 @@ class SmtpConnection(SMTP):
             return
         self._is_over = True
         self._abort_handle = self.loop.call_later(self._limits.close_seconds, self._abort)
-        self._writer.write(reply.encode())
+        self._say(reply)
+        self._write_unsent()
         transport = self._writer.transport
         if transport.is_closing() or not transport.can_write_eof():
             transport.close()

@@ -1,6 +1,6 @@
-"""All connections of the SMTP door: how many there are, of whom, and how much mail they hold in memory (S16)."""
+"""All connections of the SMTP door: how many there are and of whom (S16), and how much mail they hold (S8)."""
 
-from collections import Counter
+from collections.abc import Hashable
 from typing import Protocol
 
 from bmgate.domain.account import AccountId
@@ -12,7 +12,7 @@ TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "too many connections")
 
 
 class Client(Protocol):
-    """One connection as it is counted: the IP address it comes from, and who has logged in."""
+    """One connection as it is counted: who has logged in, and the IP address it comes from, empty for a Unix socket."""
 
     source: str
     account: AccountId | None
@@ -27,13 +27,31 @@ class Client(Protocol):
         """Returns when nothing of the connection is left."""
 
 
+class Room:
+    """Memory for all mails that are being read or stored, in octets."""
+
+    def __init__(self, octets: int) -> None:
+        self._octets = octets
+        self._held: dict[Hashable, int] = {}
+        self._sum = 0
+
+    def hold(self, holder: Hashable, octets: int) -> bool:
+        """Note how much is kept for a mail; False when all together keep too much."""
+        self._sum += octets - self._held.get(holder, 0)
+        self._held[holder] = octets
+        return self._sum <= self._octets
+
+    def release(self, holder: Hashable) -> None:
+        """Nothing of that mail is kept any more."""
+        self._sum -= self._held.pop(holder, 0)
+
+
 class Connections:
     """The clients that are connected now."""
 
     def __init__(self, limits: SmtpLimits) -> None:
         self._limits = limits
         self._clients: dict[int, Client] = {}
-        self._held: Counter[int] = Counter()
         self._is_closing = False
 
     def all(self) -> list[Client]:
@@ -48,9 +66,7 @@ class Connections:
         """Count a new connection in, or say why not: too many in all, too many from its source, shutting down."""
         if self._is_closing:
             return SHUTTING_DOWN
-        group = source_group(client.source)
-        same = sum(1 for other in self._clients.values() if source_group(other.source) == group)
-        if len(self._clients) >= self._limits.connections or same >= self._limits.connections_per_source:
+        if len(self._clients) >= self._limits.connections or not self._has_room_for_source(client.source):
             return TOO_MANY_CONNECTIONS
         self._clients[id(client)] = client
         return None
@@ -60,12 +76,12 @@ class Connections:
         same = sum(1 for client in self._clients.values() if client.account == account)
         return same < self._limits.connections_per_user
 
-    def hold(self, client: Client, octets: int) -> bool:
-        """Note how much mail a client keeps in memory; False when all together keep too much."""
-        self._held[id(client)] = octets
-        return self._held.total() <= self._limits.waiting
-
     def forget(self, client: Client) -> None:
-        """It is gone, and what it held."""
+        """It is gone."""
         self._clients.pop(id(client), None)
-        self._held.pop(id(client), None)
+
+    def _has_room_for_source(self, source: str) -> bool:
+        """The MTA behind a Unix socket has as many as there are."""
+        group = source_group(source)
+        same = sum(1 for other in self._clients.values() if source_group(other.source) == group)
+        return not source or same < self._limits.connections_per_source

@@ -9,7 +9,7 @@ class SmtpLimits:
 
     submission: int = 4 * 1024 * 1024  # the largest mail, told as SIZE (O3)
     swallow: int = 64 * 1024 * 1024  # octets of a refused mail that are read and thrown away before we hang up
-    waiting: int = 64 * 1024 * 1024  # octets of all mails together that are being read or stored
+    waiting: int = 32 * 1024 * 1024  # octets of all mails together that are being read or stored
     recipients: int = 100
     text_line: int = 65_536  # within a mail
     command: int = 2048

@@ -1,9 +1,11 @@
 """What the SMTP door asks of the services."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import Flags
 from bmgate.mail.addresses import Resolved
 from bmgate.services.submission import Envelope, Receipt
 
@@ -13,6 +15,10 @@ class Accounts(Protocol):
 
     async def login(self, name: str, password: str, source: str) -> AccountId:
         """Raises LoginFailed, after a delay, LimitReached for a source that failed too often, or Unavailable."""
+        ...
+
+    async def of_sender(self, addr_spec: str) -> AccountId:
+        """Whose identity this is, for an MTA that has authenticated him; raises NotAllowed."""
         ...
 
 
@@ -32,9 +38,26 @@ class Submissions(Protocol):
         ...
 
 
+class Mailboxes(Protocol):
+    """Where the reports of an MTA go."""
+
+    async def append(
+        self,
+        account: AccountId,
+        name: str,
+        raw: bytes,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int | None,
+    ) -> object:
+        """Durable when this returns; raises OverQuota."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpServices:
     """All that a session needs of the house."""
 
     accounts: Accounts
     submissions: Submissions
+    mailboxes: Mailboxes

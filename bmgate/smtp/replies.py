@@ -34,6 +34,7 @@ from bmgate.errors import (
     Refused,
     ShuttingDown,
     StorageBusy,
+    StorageFull,
     TooDifficult,
     TooLarge,
     Unavailable,
@@ -60,8 +61,10 @@ class Reply:
     def encode(self) -> bytes:
         """The lines on the wire, ASCII; the enhanced status code stands in each."""
         text = clean_line(self.text).encode("ascii", "replace").decode("ascii")
-        lines = textwrap.wrap(text, LINE_WIDTH, break_on_hyphens=False)[:MAX_LINES] or [""]
         status = f"{self.status} " if self.status else ""
+        if len(text) <= LINE_WIDTH:  # nearly always, and wrapping takes as long as all the rest of a command
+            return f"{self.code} {status}{text}\r\n".encode("ascii")
+        lines = textwrap.wrap(text, LINE_WIDTH, break_on_hyphens=False)[:MAX_LINES]
         last = len(lines) - 1
         return "".join(
             f"{self.code}{' ' if n == last else '-'}{status}{line}\r\n" for n, line in enumerate(lines)
@@ -107,6 +110,7 @@ _BY_CLASS: dict[type[GatewayError], tuple[int, str]] = {  # a class not named he
     Ambiguous: (550, "5.1.4"),
     Unavailable: (451, "4.3.0"),
     NoPeers: (451, "4.4.1"),
+    StorageFull: (452, "4.3.1"),
     AccountLocked: (451, "4.7.0"),
 }
 _BY_STAGE: dict[tuple[type[GatewayError], Stage], tuple[int, str]] = {

@@ -10,7 +10,7 @@ from smtp.fake_services import DOMAIN, House
 
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.server import SmtpServer, server_context
-from bmgate.smtp.session import Plaintext
+from bmgate.smtp.settings import Plaintext
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,11 @@ class Dialogue:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
         return cls(reader, writer)
 
+    @classmethod
+    async def open_unix(cls, path: Path) -> Self:
+        """The same over a Unix socket."""
+        return cls(*await asyncio.open_unix_connection(str(path)))
+
     async def reply(self) -> str:
         """One reply with all its lines."""
         lines = []

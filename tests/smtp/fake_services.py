@@ -1,10 +1,12 @@
 """The services behind the SMTP door, in memory and as strict as the real ones about addresses."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import Flags
 from bmgate.errors import BadMail, LoginFailed, NotOwner, RecipientMissing
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient
 from bmgate.services.submission import Envelope, Receipt
@@ -47,6 +49,11 @@ class FakeAccounts:
             raise LoginFailed("wrong user name or password")
         return AccountId(1)
 
+    async def of_sender(self, addr_spec: str) -> AccountId:
+        if addr_spec.partition("@")[0] != ALICE:
+            raise NotOwner(f"<{addr_spec}> is no address of this gateway")
+        return AccountId(1)
+
 
 @dataclass
 class FakeSubmissions:
@@ -87,15 +94,37 @@ class FakeSubmissions:
 
 
 @dataclass
+class FakeMailboxes:
+    """Keeps what was appended: account, mailbox, mail."""
+
+    mails: list[tuple[AccountId, str, bytes]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def append(
+        self,
+        account: AccountId,
+        name: str,
+        raw: bytes,
+        flags: Flags,
+        keywords: Collection[str],
+        internaldate: int | None,
+    ) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.mails.append((account, name, raw))
+
+
+@dataclass
 class House:
-    """Both services, and what a server is made with."""
+    """The services, and what a server is made with."""
 
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
     submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
+    mailboxes: FakeMailboxes = field(default_factory=FakeMailboxes)
 
     @property
     def services(self) -> SmtpServices:
-        return SmtpServices(self.accounts, self.submissions)
+        return SmtpServices(self.accounts, self.submissions, self.mailboxes)
 
     @property
     def raw(self) -> list[bytes]:

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 from bmgate.domain.account import AccountId
-from bmgate.smtp.connections import TOO_MANY_CONNECTIONS, Connections
+from bmgate.smtp.connections import TOO_MANY_CONNECTIONS, Connections, Room
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.replies import SHUTTING_DOWN
 
@@ -39,10 +39,17 @@ def test_s16_connections_are_counted_by_source_account_and_in_all() -> None:
     assert connections.admit(first) is SHUTTING_DOWN
 
 
-def test_mail_in_memory_is_counted_over_all_clients() -> None:
-    connections = Connections(SmtpLimits(waiting=100))
-    first, second = Somebody("192.0.2.1"), Somebody("192.0.2.2")
-    assert connections.hold(first, 60)
-    assert not connections.hold(second, 60)
-    connections.forget(first)
-    assert connections.hold(second, 60)
+def test_the_mta_behind_a_unix_socket_has_all_connections_there_are() -> None:
+    connections = Connections(SmtpLimits(connections=3, connections_per_source=1))
+    clients = [Somebody("") for _ in range(4)]
+    assert [connections.admit(client) for client in clients] == [None, None, None, TOO_MANY_CONNECTIONS]
+
+
+def test_s8_mail_in_memory_is_counted_over_all_that_is_read_or_stored() -> None:
+    room = Room(100)
+    assert room.hold("first", 60)
+    assert not room.hold("second", 60)
+    assert room.hold("second", 40)
+    room.release("first")
+    room.release("first")
+    assert room.hold("second", 100)

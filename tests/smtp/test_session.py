@@ -8,6 +8,7 @@ from smtp.fake_services import ALICE, BOB, CHAN, DOMAIN
 from bmgate.errors import LimitReached, NotOwner, StorageBusy, TooLarge, UnsupportedMedia
 from bmgate.services.submission import Receipt
 from bmgate.smtp.limits import SmtpLimits
+from bmgate.smtp.settings import Plaintext
 
 MAIL = b"From: alice\r\n\r\ntext\r\n"
 
@@ -47,9 +48,19 @@ async def test_ehlo_offers_what_there_is_and_no_more(client: Dialogue) -> None:
         "PIPELINING",
         "ENHANCEDSTATUSCODES",
         "DSN",
+        "CHUNKING",
         "STARTTLS",
         "AUTH PLAIN LOGIN",
     ]
+
+
+async def test_no_name_is_looked_up_for_a_connection(
+    door: Door, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V20: `socket.getfqdn` may block the loop for seconds."""
+    monkeypatch.setattr("socket.getfqdn", None)
+    client = await connect(door.plain_port)
+    assert (await client.reply()) == "220 mail.bm.internal ESMTP bmgate"
 
 
 async def test_s17_nothing_tells_a_version_or_an_address(client: Dialogue, door: Door, connect: Connect) -> None:
@@ -86,6 +97,17 @@ async def test_a_pipelined_transaction_works_in_one_segment(client: Dialogue, do
     assert door.house.raw == [MAIL]
 
 
+async def test_replies_to_commands_that_came_together_go_together(client: Dialogue) -> None:
+    client.send(f"MAIL FROM:<{ALICE}@{DOMAIN}>\r\n" + f"RCPT TO:<{BOB}@{DOMAIN}>\r\n" * 20 + "RSET\r\nNOOP")
+    replies = await client.reader.read(1 << 16)
+    assert replies.count(b"\r\n") == 23
+
+
+async def test_a_reply_does_not_wait_for_half_a_command(client: Dialogue) -> None:
+    assert (await client.say(b"NOOP\r\nNOO")).startswith("250")
+    assert (await client.say(b"P\r\n")).startswith("250")
+
+
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r"])
 async def test_s1_a_smuggled_mail_stays_inside_the_first_which_is_refused(
     client: Dialogue, door: Door, end: bytes
@@ -119,6 +141,22 @@ async def test_s4_nothing_is_relayed_without_a_login(door: Door, connect: Connec
             assert (await client.say(command)).startswith("530 5.7.0")
 
 
+async def test_s4_a_loopback_port_has_no_tls_and_asks_for_a_login(door: Door, connect: Connect) -> None:
+    port = await door.server.start(
+        "127.0.0.1", 0, implicit_tls=False, plaintext=Plaintext.ANYBODY, offers_starttls=False
+    )
+    client = await connect(port)
+    await client.reply()
+    offered = await client.say("EHLO x")
+    assert "STARTTLS" not in offered
+    assert "AUTH PLAIN LOGIN" in offered
+    assert (await client.say("STARTTLS")).startswith("502 5.5.1")
+    assert (await client.say(f"MAIL FROM:<{ALICE}@{DOMAIN}>")).startswith("530 5.7.0")
+    assert (await client.say(f"AUTH PLAIN {plain()}")).startswith("235")
+    await client.begin()
+    assert (await client.say(MAIL + b".\r\n")).startswith("250")
+
+
 async def test_s4_without_tls_there_is_no_login(door: Door, connect: Connect) -> None:
     client = await connect(door.starttls_port)
     await client.reply()
@@ -135,6 +173,12 @@ async def test_s4_without_tls_there_is_no_login(door: Door, connect: Connect) ->
 async def test_s5_only_own_addresses_send(client: Dialogue, sender: str, code: str) -> None:
     assert (await client.say(f"MAIL FROM:<{sender}>")).startswith(code)
     assert (await client.say(f"MAIL FROM:<{ALICE}@{DOMAIN}>")).startswith("250 2.1.0")
+
+
+async def test_s5_a_sender_is_checked_anew_when_it_is_another(client: Dialogue) -> None:
+    for sender, code in ((ALICE, "250"), (ALICE, "250"), (BOB, "553"), (BOB, "553"), (ALICE, "250"), (BOB, "553")):
+        assert (await client.say(f"MAIL FROM:<{sender}@{DOMAIN}>")).startswith(code)
+        await client.say("RSET")
 
 
 async def test_s5_another_from_in_the_mail_is_refused(client: Dialogue, door: Door) -> None:
@@ -292,6 +336,19 @@ async def test_s16_a_silent_client_is_hung_up_on(open_door: OpenDoor, connect: C
     assert (await client.reply()).startswith("220")
     client.send(b"NOO")
     assert (await client.rest()).startswith("421 4.4.2")
+
+
+async def test_s16_a_mail_that_keeps_coming_has_its_time(open_door: OpenDoor, connect: Connect) -> None:
+    """A timer of aiosmtpd that is not restarted during DATA would cut it off."""
+    door = await open_door(SmtpLimits(stall_seconds=0.2, command_seconds=0.2, data_seconds=30))
+    client = await connect(door.plain_port)
+    await client.log_in()
+    await client.begin()
+    for octet in MAIL[:8]:
+        client.send(bytes([octet]))
+        await asyncio.sleep(0.05)
+    assert (await client.say(MAIL[8:] + b".\r\n")).startswith("250")
+    assert door.house.raw == [MAIL]
 
 
 @pytest.mark.parametrize("limits", [SmtpLimits(stall_seconds=0.05), SmtpLimits(data_seconds=0.05)])
