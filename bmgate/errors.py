@@ -85,6 +85,18 @@ class UnsupportedMedia(Refused):
     """A kind of mail that Bitmessage cannot carry, or that the recipient is not known to read."""
 
 
+class BadOption(Refused):
+    """An option that there is not, or words it cannot be; the text says which were hoped for."""
+
+
+class BatchRefused(Refused):
+    """Entries of a batch that cannot be carried out, so that none was; `failures` are line numbers with reasons."""
+
+    def __init__(self, detail: str, failures: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(detail)
+        self.failures = failures
+
+
 class LoginFailed(Refused):
     """Unknown name, wrong password or disabled account: one error and one text for all three."""
 
@@ -143,6 +155,10 @@ class StorageBusy(Unavailable):
 
 class StorageFailed(StorageBusy):
     """The disk or the database broke a promise: nothing more is written until somebody has looked at it (D2, D7)."""
+
+
+class StorageFull(Unavailable):
+    """The disk has too little room left for what grows (D1)."""
 
 
 class AccountLocked(Unavailable):

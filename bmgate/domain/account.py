@@ -8,10 +8,11 @@ AccountId = NewType("AccountId", int)
 
 
 class AccountState(StrEnum):
-    """A disabled account neither logs in nor sends; its mail still arrives."""
+    """A disabled account neither logs in nor sends; its mail still arrives. A deleted one gets none either."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
+    DELETED = "deleted"
 
 
 class Level(StrEnum):

@@ -1,13 +1,23 @@
-"""Contacts: labels an account gave to addresses."""
+"""Contacts: labels an account gave to addresses, and what it thinks of them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bmgate.bm.addresses import Address
 
 
+class Standing(StrEnum):
+    """What the owner decided about mail from an address."""
+
+    NONE = ""
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An entry of an account's address book."""
+    """An address that an account has a word for, or decided about; `label` is empty without a word."""
 
     address: Address
     label: str
+    standing: Standing = Standing.NONE

@@ -5,6 +5,7 @@ from typing import NewType
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import PrivateKeys
+from bmgate.bm.plaintext import Behavior
 from bmgate.domain.account import AccountId
 
 IdentityId = NewType("IdentityId", int)
@@ -27,11 +28,13 @@ class Identity:
     payload_length_extra_bytes: int
     created_at: int
     pubkey_sent_at: int | None
+    is_pubkey_outdated: bool = False  # what was published is no longer true
+    deleted_at: int | None = None  # it receives no more; its keys stay for a while
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewIdentity:
-    """What storage needs to make an identity."""
+    """What storage needs to make an identity; its pubkey may have to wait until somebody asks for it."""
 
     address: Address
     keys: PrivateKeys
@@ -40,6 +43,8 @@ class NewIdentity:
     nonce_trials_per_byte: int
     payload_length_extra_bytes: int
     created_at: int
+    behavior: int = int(Behavior.DOES_ACK | Behavior.READS_FILES)
+    publish_on_request: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -19,7 +19,9 @@ class MailboxKind(StrEnum):
     TRASH = "trash"
     JUNK = "junk"
     ARCHIVE = "archive"
+    OUTBOX = "outbox"
     USER = "user"
+    PARENT = "parent"  # holds other mailboxes and no mail
 
 
 SPECIAL_MAILBOXES: dict[MailboxKind, str] = {
@@ -29,6 +31,7 @@ SPECIAL_MAILBOXES: dict[MailboxKind, str] = {
     MailboxKind.TRASH: "Trash",
     MailboxKind.JUNK: "Junk",
     MailboxKind.ARCHIVE: "Archive",
+    MailboxKind.OUTBOX: "Outbox",
 }
 """Kind to name, in the order they are made and listed."""
 
@@ -122,25 +125,23 @@ class Changes:
     expunged: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class MessageHead:
+class MessageHead(NamedTuple):
     """The header of a message and its stored index (`mail.structure.decode_index`)."""
 
     uid: int
     internaldate: int
     header: bytes
-    index: bytes
+    encoded_index: bytes
     uuid: bytes = b""  # of the content
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
+class StoredMessage(NamedTuple):
     """A whole message: header, stored index and body; header + body are the bytes of the mail."""
 
     uid: int
     internaldate: int
     header: bytes
-    index: bytes
+    encoded_index: bytes
     body: bytes
     uuid: bytes = b""  # of the content
 
@@ -168,6 +169,7 @@ class NewContent:
     body: bytes
     message_id_tag: bytes = b""
     vector_tag: bytes = b""
+    beyond_quota: bool = False  # what the gateway owes its user, though he has no room left
 
     @property
     def size(self) -> int:

@@ -4,12 +4,13 @@ The names say what is durable. What the world owes a row after an event is an ef
 repetition, so a restart carries out `RESUME` for each row and loses nothing. Rules O1 to O9.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
+from bmgate.domain.enclosures import Enclosures
 from bmgate.domain.identity import IdentityId
 from bmgate.domain.mailbox import ContentId
 from bmgate.mail.wishes import Priority as Priority
@@ -19,6 +20,8 @@ OutboxId = NewType("OutboxId", int)
 
 MAX_ATTEMPTS = 5
 GIVE_UP_SECONDS = 28 * 86_400
+WAITING_NOTICES = (4 * 3_600, 24 * 3_600)
+"""So many seconds after a mail was given its sender is told that it still waits to be sent."""
 
 
 class State(StrEnum):
@@ -39,6 +42,31 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.ACKED, State.NO_ACK_EXPECTED, State.FAILED, State.CANCELLED})
+UNBUILT = frozenset({State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED, State.READY, State.TOO_DIFFICULT})
+"""The states of a row before its msg, or the ack inside it, is worked for."""
+UNPUBLISHED = UNBUILT | {State.ACK_POW, State.BUILT}
+
+
+class Kind(StrEnum):
+    """What carries a row: a msg to somebody, a post to a chan the account takes part in, or a broadcast.
+
+    A broadcast has the address of its sender as recipient: the key to it follows from that.
+    """
+
+    MSG = "msg"
+    CHAN = "chan"  # signed by the key that all members share
+    CHAN_AS_IDENTITY = "chan_as_identity"  # signed by the identity
+    BROADCAST = "broadcast"
+
+    @property
+    def is_post(self) -> bool:
+        """Whether it goes to a chan, whoever signs it."""
+        return self in (Kind.CHAN, Kind.CHAN_AS_IDENTITY)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it goes to nobody in particular, who could confirm it."""
+        return self is not Kind.MSG
 
 
 class Event(StrEnum):
@@ -83,6 +111,16 @@ class Reason(StrEnum):
     BAD_KEY = "bad_key"
     TOO_DIFFICULT = "too_difficult"
     TOO_LARGE = "too_large"
+    ATTACHMENTS = "attachments"  # the recipient is not known to read them
+    LEFT_CHAN = "left_chan"  # before the post was signed
+    NO_NETWORK = "no_network"
+    SEND_DELAY = "send_delay"
+    NO_PEERS = "no_peers"
+    OVER_QUOTA = "over_quota"
+
+
+HELD = frozenset({Reason.SEND_DELAY, Reason.NO_PEERS, Reason.OVER_QUOTA})
+"""Why a row that is not final waits; gone when it moves on."""
 
 
 _S, _E, _F = State, Event, Effect
@@ -179,7 +217,10 @@ class ReturnContent(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Submission:
-    """One mail given to us. `subject` and `body` are as they will travel; they go when the last row is final."""
+    """One mail given to us. `subject` and `body` are as they will travel; they go when the last row is final.
+
+    `size` is how many bytes of message the largest of its msgs was expected to carry, files included.
+    """
 
     id: SubmissionId
     account: AccountId
@@ -192,6 +233,7 @@ class Submission:
     envelope_id: str
     sent_content: ContentId | None
     created_at: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -208,6 +250,8 @@ class NewSubmission:
     sent_content: ContentId | None
     repeat_tag: bytes
     created_at: int
+    enclosures: Enclosures = field(default_factory=Enclosures)
+    size: int = 0  # 0: that of the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +265,8 @@ class NewOutgoing:
     priority: Priority
     notify: tuple[str, ...]
     original_recipient: str
+    held_until: int = 0  # Unix seconds; work begins then
+    kind: Kind = Kind.MSG
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +276,7 @@ class OutgoingMessage:
     `ack_data` is the object from its type field on that will confirm it, the same in every attempt, empty when none is
     asked for. `payload` is the object being worked on, with nonce 0: a getpubkey, the ack, or the msg itself, by state.
     `expires_time`, `next_attempt` and the other times are Unix seconds; 0 means not set. `attempt` counts from 1.
+    `shown_uid` is the UID of its message in the Outbox, 0 when there is none; `rendering` counts those messages.
     """
 
     id: OutboxId
@@ -256,6 +303,9 @@ class OutgoingMessage:
     original_recipient: str
     created_at: int
     updated_at: int
+    shown_uid: int = 0
+    rendering: int = 0
+    kind: Kind = Kind.MSG
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from bmgate.mail.wishes import read_ttl
 
 DEFAULT_SYNONYMS = ("bm.addr", "bitmessage", "bmaddr.lan", "bitmessage.ch", "bm.agent")
 COMMAND_DOMAIN = "bm.agent"
+RELAY_LABEL = "relay"  # of the domain below ours
 COMMANDS = frozenset({
     "help", "list", "status", "createaddr", "enable", "disable", "label", "alias", "unalias", "delete",
     "sub", "usub", "subscribe", "unsubscribe", "join", "leave", "contact", "uncontact", "block", "allow", "reads",
@@ -189,6 +190,20 @@ def _ttl_in(tag: str) -> int | None:
     return next((read_ttl(wish) for wish in wishes), None)
 
 
+def _refuse_relay(name: _Name, domains: Domains) -> None:
+    """An Internet address behind a relay, `local=domain@relay.D` (A8, O17), while there are no relays.
+
+    Raises ForeignDomain; BadAddress where no address is in it.
+    """
+    labels = f".{name.domain}"
+    if not labels.endswith(f".{RELAY_LABEL}.{domains.own}"):
+        return
+    local, equals, domain = name.base.rpartition("=")
+    if not (local and equals and domain):
+        raise BadAddress("relay", f"{name}: an Internet address is written local=domain@{RELAY_LABEL}.{domains.own}")
+    raise ForeignDomain(f"{name}: no relay is known that would carry mail to the Internet")
+
+
 def _find(name: _Name, domains: Domains, directory: Directory) -> tuple[Address, bool]:
     """The address a name means, and whether its letters had to be repaired (A6 to A10)."""
     is_eligible = name.has_prefix or domains.is_served(name.domain)
@@ -199,6 +214,7 @@ def _find(name: _Name, domains: Domains, directory: Directory) -> tuple[Address,
         known = directory.nickname(word) or directory.alias(word)
         if known is not None:
             return known, False
+    _refuse_relay(name, domains)
     if not is_eligible:
         raise ForeignDomain(f"{name}: mail to the Internet is not carried", _suggestion(name, domains))
     near = _repaired(name, domains, directory)

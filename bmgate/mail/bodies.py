@@ -31,14 +31,14 @@ class BodyPart:
         return self.fields + CRLF + self.content
 
 
-def text_part(text: str) -> BodyPart:
-    """A text/plain part: 7bit where that changes nothing, else quoted-printable or base64, whichever is shorter (I18).
+def text_part(text: str, subtype: str = "plain") -> BodyPart:
+    """A text part: 7bit where that changes nothing, else quoted-printable or base64, whichever is shorter (I18).
 
     `text` has LF line ends and no final one.
     """
     data = text.encode("utf-8", "replace")
     encoding, content = _encode_text(data)
-    fields = field("Content-Type", ["text/plain;", "charset=utf-8"])
+    fields = field("Content-Type", [f"text/{subtype};", "charset=utf-8"])
     return BodyPart(fields + field("Content-Transfer-Encoding", [encoding]), content.replace(b"\n", CRLF))
 
 
@@ -52,8 +52,10 @@ def _encode_text(data: bytes) -> tuple[str, bytes]:
 
 def quoted_printable(data: bytes) -> bytes:
     """Text with LF line ends; `From ` and a lone `.` at the beginning of a line are encoded."""
-    lines = binascii.b2a_qp(data, istext=True).split(b"\n")
-    return b"\n".join(map(_guard_from, lines))
+    encoded = binascii.b2a_qp(data, istext=True)
+    if not _FROM_LINE.search(encoded):
+        return encoded
+    return b"\n".join(map(_guard_from, encoded.split(b"\n")))
 
 
 def _guard_from(line: bytes) -> bytes:

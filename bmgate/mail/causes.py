@@ -118,16 +118,21 @@ class NotConfirmed(Delay):
 
 @dataclass(frozen=True, slots=True)
 class DemandTooHigh(Delay):
-    """The recipient demands `times` the usual work; `command` orders it ("bmgate queue force 7KQ2AB-1")."""
+    """The recipient demands `times` the usual work; `command` orders it ("bmgate queue force 7KQ2AB-1").
+
+    `seconds` are what that takes on this machine, 0 for unknown.
+    """
 
     status = "4.3.3"
     times: int
     command: str
     give_up_at: int
+    seconds: int = 0
 
     def sentence(self, recipient: str) -> str:
+        time = f"about {duration_words(self.seconds)} on this machine" if self.seconds else "more than is done unasked"
         return (
-            f"{recipient} demands {self.times} times the usual work, more than this gateway does unasked. "
+            f"{recipient} demands {self.times} times the usual work, {time}. "
             f'To send it anyway run "{self.command}" before {date_words(self.give_up_at)}.'
         )
 
@@ -180,6 +185,25 @@ class GivenUp(Cause):
 
 
 @dataclass(frozen=True, slots=True)
+class NeverConnected(Cause):
+    """There was no peer to hand it to, in all the time."""
+
+    action = Action.FAILED
+    status = "5.4.7"
+    days: int
+
+    def sentence(self, recipient: str) -> str:
+        return (
+            f"Your message to {recipient} was given up after {self.days} days: this gateway had no connection to the "
+            "Bitmessage network, so it was not sent. When it has one again, send the message anew."
+        )
+
+    @property
+    def diagnostic(self) -> str:
+        return "msgqueued, no peers"
+
+
+@dataclass(frozen=True, slots=True)
 class KeyUnusable(Cause):
     """The published key is broken."""
 
@@ -187,7 +211,10 @@ class KeyUnusable(Cause):
     status = "5.7.5"
 
     def sentence(self, recipient: str) -> str:
-        return f"The key published for {recipient} is unusable."
+        return (
+            f"The key published for {recipient} is unusable. Your message was not sent; "
+            "ask the recipient, some other way, for another address."
+        )
 
     @property
     def diagnostic(self) -> str:
@@ -202,7 +229,10 @@ class AttachmentsNotRead(Cause):
     status = "5.6.1"
 
     def sentence(self, recipient: str) -> str:
-        return f"{recipient} is not known to accept attachments; the message was not sent to this recipient."
+        return (
+            f"{recipient} is not known to accept attachments; the message was not sent to this recipient. "
+            'Send text only, or choose another way: "bmgate account set NAME attachments extended", inline or omit.'
+        )
 
     @property
     def diagnostic(self) -> str:
@@ -217,7 +247,10 @@ class MessageTooLarge(Cause):
     status = "5.3.4"
 
     def sentence(self, recipient: str) -> str:
-        return f"Your message to {recipient} is too large for Bitmessage; it was not sent."
+        return (
+            f"Your message to {recipient} is too large for Bitmessage; it was not sent. "
+            "Shorten it, or send it in several parts."
+        )
 
     @property
     def diagnostic(self) -> str:

@@ -32,7 +32,9 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  
 _NBSP = "\xa0"
 _KEPT_SPACE = "\ufdd0"  # stands for NBSP, which inscriptis would take for a blank it may drop
 _DROPPED = ("head", "script", "style", "title", "template")
-_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(r"<(?:!--|(script|style|title)\b)", re.IGNORECASE | re.ASCII)
+_LONGEST_UNSEEN = len("<script")
+_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE | re.ASCII) for name in ("script", "style", "title")}
 _BREAKING = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|table|ul|ol|pre|hr)\b[^>]*>", re.IGNORECASE)
 _CHUNK = 256 * 1024  # characters looked through at once, to save memory
 _TAG = re.compile(r"<[/!?a-z][^>]*>", re.IGNORECASE)
@@ -106,8 +108,8 @@ def _prepare(tree: lxml.html.HtmlElement) -> None:
             element.tag = "div"
     for element in tree.iter():
         element.attrib.clear()
-        element.text = _legal(element.text or "").replace(_NBSP, _KEPT_SPACE)
-        element.tail = _legal(element.tail or "").replace(_NBSP, _KEPT_SPACE)
+        element.text = _escaped(_legal(element.text or "").replace(_NBSP, _KEPT_SPACE))
+        element.tail = _escaped(_legal(element.tail or "").replace(_NBSP, _KEPT_SPACE))
 
 
 def _picture(image: lxml.html.HtmlElement) -> str:
@@ -143,6 +145,11 @@ def _legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
+def _escaped(text: str) -> str:
+    """Text that speaks of `&nbsp;` still does when inscriptis has resolved references, as it does once more."""
+    return text.replace("&", "&amp;")
+
+
 def _quote(tree: lxml.html.HtmlElement) -> None:
     """Replace each blockquote, the innermost first, by its text with `>` before every line."""
     for quote in reversed(list(tree.iter("blockquote"))):
@@ -152,7 +159,7 @@ def _quote(tree: lxml.html.HtmlElement) -> None:
         for child in list(quote):
             quote.remove(child)
         quote.tag, quote.tail = "pre", tail
-        quote.text = "\n".join(_quoted(line) for line in text.split("\n"))
+        quote.text = _escaped("\n".join(_quoted(line) for line in text.split("\n")))
 
 
 def _quoted(line: str) -> str:
@@ -167,7 +174,7 @@ def _render(tree: lxml.html.HtmlElement) -> str:
 
 def _stripped(markup: str) -> str:
     """The text between the tags; every step takes time in proportion to the markup."""
-    text = _SPACES.sub(" ", _UNSEEN.sub("", markup).replace("\n", " "))
+    text = _SPACES.sub(" ", _without_unseen(markup).replace("\n", " "))
     pieces: list[str] = []
     while (end := text.find(">", _CHUNK) + 1) > 0:
         pieces.append(_without_tags(text[:end]))
@@ -175,7 +182,42 @@ def _stripped(markup: str) -> str:
     return "".join([*pieces, _without_tags(text)])
 
 
+def _without_unseen(markup: str) -> str:
+    """Less comments, scripts, styles and titles.
+
+    These are looked for piece by piece: one search through megabytes would hold up every other thread.
+    """
+    pieces: list[str] = []
+    start = at = 0
+    while at < len(markup):
+        found = _UNSEEN.search(markup, at, at + _CHUNK + _LONGEST_UNSEEN)
+        if found is None or found.start() >= at + _CHUNK:
+            at += _CHUNK
+            continue
+        pieces.append(markup[start : found.start()])
+        start = at = _end_of_unseen(markup, found)
+    return "".join([*pieces, markup[start:]])
+
+
+def _end_of_unseen(markup: str, begun: re.Match[str]) -> int:
+    """Where a comment or an element ends; at the end of everything when nothing closes it."""
+    if begun[1] is None:
+        end = markup.find("-->", begun.end())
+        return len(markup) if end < 0 else end + len("-->")
+    closing = _ENDS[begun[1].lower()].search(markup, begun.end())
+    return len(markup) if closing is None else closing.end()
+
+
 def _without_tags(text: str) -> str:
     tagged, closing, rest = text.rpartition(">")  # behind the last ">" no tag ends: every "<" there is text
     tagged = _TAG.sub("", _BREAKING.sub("\n", tagged + closing))
-    return entities.unescape(tagged + rest)
+    return _unescaped(tagged + rest)
+
+
+def _unescaped(text: str) -> str:
+    """Character references resolved, piece by piece; none reaches over the next `&`."""
+    pieces: list[str] = []
+    while (end := text.find("&", _CHUNK)) > 0:
+        pieces.append(entities.unescape(text[:end]))
+        text = text[end:]
+    return "".join([*pieces, entities.unescape(text)])

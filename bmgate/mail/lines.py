@@ -22,10 +22,11 @@ def wire_size(*pieces: bytes) -> int:
 
 
 class DotStuffer:
-    """Writes one mail as the body of a multi-line response."""
+    """Writes one mail as the body of a multi-line response; of some mails it is known that no LF is bare."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_bare_lf: bool = True) -> None:
         self._is_line_start, self._is_behind_cr = True, False
+        self._has_bare_lf = has_bare_lf
 
     def encode(self, piece: bytes) -> bytes:
         """The next octets of the mail."""
@@ -39,7 +40,7 @@ class DotStuffer:
                 return front
         if b"\0" in piece:
             piece = piece.replace(b"\0", b" ")
-        if piece.count(b"\n") != piece.count(b"\r\n"):
+        if self._has_bare_lf and piece.count(b"\n") != piece.count(b"\r\n"):
             piece = _BARE_LF.sub(b"\r\n", piece)
         if self._is_line_start and piece.startswith(b"."):
             front += b"."

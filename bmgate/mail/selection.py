@@ -10,7 +10,6 @@ from bmgate.mail.charsets import decode_text
 from bmgate.mail.filenames import file_name, given_name
 from bmgate.mail.flowed import unflow
 from bmgate.mail.headers import raw_field
-from bmgate.mail.html import html_to_text, referenced_ids
 from bmgate.mail.parse import Part, children, content_type, disposition
 from bmgate.mail.size import check_source
 from bmgate.mail.text import normal_body, size_in_words
@@ -43,7 +42,8 @@ class Selection:
         self._root = root
         self.texts: list[str] = []  # normal forms, none of them empty
         self.attachments: list[tuple[Part, str]] = []  # parts and their clean names
-        self.left_out: list[str] = []  # such as "logo.png 3 kB"
+        self.logos: list[tuple[Part, str]] = []  # small pictures shown by the HTML: only for readers of files
+        self.left_out: list[str] = []  # such as "signature.asc 1 kB"
         self._tags = 0  # tags of HTML seen so far
         self._collect(root)
 
@@ -78,8 +78,10 @@ class Selection:
                 check_source(sum(map(len, self.texts)))
         elif given_name(part).lower() == "winmail.dat":
             raise UnsupportedMedia(_REFUSED["application/ms-tnef"])
-        elif media in _SIGNATURES or (in_related and self._is_logo(part, media)):
+        elif media in _SIGNATURES:
             self.left_out.append(f"{self._name(part)} {size_in_words(len(decoded_body(part)))}")
+        elif in_related and self._is_logo(part, media):
+            self.logos.append((part, self._name(part)))
         else:
             self.attachments.append((part, self._name(part)))
 
@@ -123,7 +125,7 @@ class Selection:
         return _named_in(self._root)
 
     def _name(self, part: Part) -> str:
-        return file_name(part, len(self.attachments) + len(self.left_out) + 1)
+        return file_name(part, len(self.attachments) + len(self.logos) + len(self.left_out) + 1)
 
 
 def is_body_text(part: Part) -> bool:
@@ -147,6 +149,8 @@ def text_of(part: Part, quick: bool = False) -> str:
     media = content_type(part)
     text = decode_text(decoded_body(part), media.parameters.get("charset", ""))
     if media.value == "text/html":
+        from bmgate.mail.html import html_to_text  # and lxml: 4 MB, when it is needed
+
         return html_to_text(text, quick)
     check_source(len(text))
     if media.parameters.get("format", "").lower() == "flowed":
@@ -183,4 +187,6 @@ def _named_in(part: Part) -> frozenset[str]:
         return frozenset[str]().union(*map(_named_in, parts))
     if content_type(part).value != "text/html":
         return frozenset()
+    from bmgate.mail.html import referenced_ids
+
     return referenced_ids(decode_text(decoded_body(part), content_type(part).parameters.get("charset", "")))

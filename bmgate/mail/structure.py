@@ -5,8 +5,9 @@ from the beginning of the mail; `raw == header + body` with `len(header) == head
 header is answered from the header alone. Sources: RFC 3501 6.4.5 and 7.4.2, RFC 9051 the same.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgpack
 
@@ -15,11 +16,13 @@ from bmgate.mail.dates import read_date
 from bmgate.mail.envelope import address_field, render_envelope
 from bmgate.mail.fields import Field, Header, field_value, scan_header
 from bmgate.mail.headers import decode_header
+from bmgate.mail.lines import wire_size
 from bmgate.mail.mimetree import Node, scan_tree
 
 Path = tuple[int, ...]
 
-_VERSION = 1
+_VERSION = 2
+_UNPACKED_VERSION = 1  # fields, parts and texts among the other values
 
 
 class PartRange(NamedTuple):
@@ -36,11 +39,22 @@ class PartRange(NamedTuple):
     body_end: int
 
 
+class Texts(NamedTuple):
+    """Header fields decoded, for SEARCH and SORT."""
+
+    subject: str
+    from_: str
+    to: str
+    cc: str
+    bcc: str
+
+
 class MessageIndex(NamedTuple):
     """What is known of a mail without reading it again; `envelope`, `body`, `bodystructure` are ready IMAP text.
 
-    `sent_date` is the Date field in Unix seconds, `sent_offset` its zone in seconds east of UTC. The last five are
-    decoded texts for SEARCH and SORT.
+    `sent_date` is the Date field in Unix seconds, `sent_offset` its zone in seconds east of UTC. The packed ones are
+    unpacked when they are asked for: most commands want one of them, or none. `wire_octets` is the size that POP3
+    counts (`mail.lines.wire_size`), None in an index of the first version.
     """
 
     size: int
@@ -48,15 +62,27 @@ class MessageIndex(NamedTuple):
     envelope: bytes
     body: bytes
     bodystructure: bytes
-    fields: tuple[Field, ...]
-    parts: tuple[PartRange, ...]
+    packed_fields: bytes
+    packed_parts: bytes
+    packed_texts: bytes
     sent_date: int | None
     sent_offset: int
-    subject: str
-    from_: str
-    to: str
-    cc: str
-    bcc: str
+    wire_octets: int | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The header fields and where they lie."""
+        return cast(tuple[Field, ...], _unpack(self.packed_fields))
+
+    @property
+    def parts(self) -> tuple[PartRange, ...]:
+        """The mail itself and its numbered parts."""
+        return tuple([PartRange(*part) for part in _unpack(self.packed_parts)])
+
+    @property
+    def texts(self) -> Texts:
+        """What people wrote into the header."""
+        return Texts(*_unpack(self.packed_texts))
 
     @property
     def sent_day(self) -> int | None:
@@ -95,15 +121,17 @@ def index_message(raw: bytes) -> MessageIndex:
         envelope=render_envelope(raw, header),
         body=render_body(raw, root, envelopes, extended=False),
         bodystructure=render_body(raw, root, envelopes, extended=True),
-        fields=header.fields,
-        parts=(PartRange((), 0, 0, header.end, len(raw)), *_parts(root, ())),
+        packed_fields=_pack(header.fields),
+        packed_parts=_pack((PartRange((), 0, 0, header.end, len(raw)), *_parts(root, ()))),
+        packed_texts=_pack(
+            (
+                decode_header(header.value(raw, "subject") or b""),
+                *(_addresses_text(raw, header, name) for name in ("from", "to", "cc", "bcc")),
+            )
+        ),
         sent_date=sent.seconds if sent else None,
         sent_offset=sent.offset if sent else 0,
-        subject=decode_header(header.value(raw, "subject") or b""),
-        from_=_addresses_text(raw, header, "from"),
-        to=_addresses_text(raw, header, "to"),
-        cc=_addresses_text(raw, header, "cc"),
-        bcc=_addresses_text(raw, header, "bcc"),
+        wire_octets=wire_size(raw),
     )
 
 
@@ -169,27 +197,26 @@ def section_bytes(raw: bytes, index: MessageIndex, section: Section) -> bytes | 
 
 def encode_index(index: MessageIndex) -> bytes:
     """An index for storage, with a version in front."""
-    values = (
-        _VERSION,
-        index.size,
-        index.header_size,
-        index.envelope,
-        index.body,
-        index.bodystructure,
-        index.fields,
-        index.parts,
-        index.sent_date,
-        index.sent_offset,
-        *(index.subject, index.from_, index.to, index.cc, index.bcc),
-    )
-    encoded: bytes = msgpack.packb(values, unicode_errors="replace")
-    return encoded
+    return _pack((_VERSION, *index))
 
 
 def decode_index(data: bytes) -> MessageIndex:
-    """What `encode_index` wrote; ValueError for anything of another version."""
+    """What `encode_index` wrote, in this version or the first; ValueError for anything else."""
+    values = _unpack(data)
+    if values and values[0] == _VERSION:
+        return MessageIndex._make(values[1:])
+    if values and values[0] == _UNPACKED_VERSION:
+        fields, parts, sent_date, sent_offset, *texts = values[6:]
+        packed = (_pack(fields), _pack(parts), _pack(texts))
+        return MessageIndex._make((*values[1:6], *packed, sent_date, sent_offset, None))
+    raise ValueError("index of an unknown version")
+
+
+def _pack(values: Iterable[object]) -> bytes:
+    packed: bytes = msgpack.packb(tuple(values), unicode_errors="replace")
+    return packed
+
+
+def _unpack(data: bytes) -> tuple[Any, ...]:
     values: tuple[Any, ...] = msgpack.unpackb(data, strict_map_key=True, use_list=False)
-    if not values or values[0] != _VERSION:
-        raise ValueError("index of an unknown version")
-    parts = tuple([PartRange(*part) for part in values[7]])
-    return MessageIndex._make((*values[1:7], parts, *values[8:]))
+    return values

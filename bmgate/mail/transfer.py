@@ -2,15 +2,19 @@
 
 import binascii
 import re
+from collections.abc import Iterator
 
 from bmgate.errors import UnsupportedMedia
 from bmgate.mail.headers import raw_field
 from bmgate.mail.parse import Part, raw_body
 from bmgate.mail.text import clean_line
 
-_TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\n|\Z)")
+PIECE = 128 * 1024  # octets
+
+_TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _STRETCH = re.compile(rb"[^=]{2,}")  # one character alone makes no byte
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+_NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64)
 
 
 def decoded_body(part: Part) -> bytes:
@@ -31,15 +35,22 @@ def decoded_body(part: Part) -> bytes:
 
 def decode_quoted_printable(body: bytes) -> bytes:
     """Blanks before a line end were added in transport and go; a `=` that encodes nothing stays."""
-    return binascii.a2b_qp(_TRAILING_BLANKS.sub(b"", body))
+    return binascii.a2b_qp(b"".join(_TRAILING_BLANKS.sub(b"", piece) for piece in _pieces(body)))
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """Whole lines, many at a time: looking through megabytes in one go would hold up every other thread."""
+    at = 0
+    while at < len(body):
+        end = body.find(b"\n", at + PIECE) + 1 or len(body)
+        yield body[at:end]
+        at = end
 
 
 def decode_base64(body: bytes) -> bytes:
     """Foreign characters are skipped; padding in the middle ends one stretch and the next begins."""
-    decoded = bytearray()
-    for stretch in _STRETCH.finditer(_NOT_BASE64.sub(b"", body)):
-        decoded += _decode_stretch(stretch[0])
-    return bytes(decoded)
+    stretches = _STRETCH.finditer(body.translate(None, _NOT_BASE64))
+    return b"".join(_decode_stretch(stretch[0]) for stretch in stretches)
 
 
 def _decode_stretch(stretch: bytes) -> bytes:

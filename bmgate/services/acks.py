@@ -1,7 +1,7 @@
 """Acks we wait for, and acks we send."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
 from bmgate.bm.acceptance import KEPT, judge
 from bmgate.bm.acks import ack_data_of, read_ack
@@ -37,14 +37,6 @@ class AckWatch:
         return self._rows.get(ack_data_of(encoded))
 
 
-class AckPolicy(StrEnum):
-    """To whom an identity confirms what arrived."""
-
-    ALL = "all"
-    CONTACTS = "contacts"
-    NEVER = "never"
-
-
 @dataclass(frozen=True, slots=True)
 class AckSender:
     """Judges the ack inside a msg and delays it; `mean_delay` in seconds, already of this network (P26, P27).
@@ -54,13 +46,12 @@ class AckSender:
 
     network: NetworkParameters
     entropy: Entropy
-    policy: AckPolicy
     mean_delay: float
     per_day: int = 20
 
-    def wants(self, *, is_contact: bool) -> bool:
-        """Whether the policy confirms mail of such a sender."""
-        return self.policy is AckPolicy.ALL or (self.policy is AckPolicy.CONTACTS and is_contact)
+    def wants(self, *, is_contact: bool, policy: Literal["all", "contacts", "never"]) -> bool:
+        """Whether the recipient's policy confirms mail of such a sender (V15)."""
+        return policy == "all" or (policy == "contacts" and is_contact)
 
     def has_left(self, store: Store, sender: Address, now: int) -> bool:
         """Whether this sender has had fewer acks than one gets in a day (P26)."""

@@ -6,41 +6,44 @@ Duplicates are known by their content id (I13, I14): the second copy of a messag
 from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
-from bmgate.bm.encodings import IGNORE, SIMPLE, DecodedMessage, UndecodableMessage, decode_message, encode_message
+from bmgate.bm.encodings import EXTENDED, IGNORE, SIMPLE, DecodedMessage, encode_message
 from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS
-from bmgate.bm.objects import BitmessageObject
-from bmgate.bm.plaintext import Msg
+from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.account import AccountId
-from bmgate.domain.identity import ReceivingKey
-from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
+from bmgate.domain.contact import Standing
+from bmgate.domain.mailbox import MailboxId, MailboxKind
 from bmgate.domain.objects import StoredObject
+from bmgate.domain.policy import Policy, Reads
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Failpoints, Store
+from bmgate.domain.thread import Exchange
 from bmgate.errors import OverQuota
-from bmgate.mail.incoming import IncomingMail, Kind, content_id, message_id, render
+from bmgate.mail.incoming_body import parts_of
+from bmgate.mail.message_identity import content_id
+from bmgate.mail.read import from_decoded
+from bmgate.mail.reading import Kind, Manner, Reading
 from bmgate.pow.target import is_work_sufficient
 from bmgate.services.acks import AckSender
-from bmgate.services.mailboxes import indexed, to_minute
+from bmgate.services.arrivals import Arrival
+from bmgate.services.policies import Policies
+from bmgate.services.posting import Post, Poster
+from bmgate.services.sender_rates import is_flood
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Arrival:
-    """A msg that one of our keys opened."""
-
-    key: ReceivingKey
-    object: BitmessageObject
-    msg: Msg
+TAKE_MAIL = frozenset({MailboxKind.INBOX, MailboxKind.ARCHIVE, MailboxKind.JUNK, MailboxKind.TRASH, MailboxKind.USER})
+"""The kinds of mailboxes that `deliver_to` may name."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LocalMail:
-    """Mail from one identity of an account to another of the same; `ack_data` tells repeats apart as on the network."""
+    """Mail from one identity of an account to another of the same; `ack_data` tells repeats apart as on the network.
+
+    What it answers, if anything, stands in `decoded.parents` as for mail that travels.
+    """
 
     account: AccountId
     sender: Address
     recipient: Address
-    subject: str
-    body: str
+    decoded: DecodedMessage
     ack_data: bytes
 
 
@@ -50,15 +53,17 @@ class Delivered:
 
     mailbox: MailboxId | None = None
     ack: StoredObject | None = None
+    is_junk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Writes mail into mailboxes. `domain` is what addresses are written under."""
+    """Decides what becomes of what arrived, and has it written into mailboxes."""
 
-    domain: str
+    poster: Poster
     acks: AckSender
     failpoints: Failpoints
+    policies: Policies
 
     def deliver(self, store: Store, arrival: Arrival, now: int) -> Delivered:
         """Deliver a msg with its duplicate tag, and prepare its ack; nothing for what is not wanted (P16, I1)."""
@@ -67,68 +72,77 @@ class Deliverer:
         is_contact = bool(mine.contacts.label_of(sender))
         if arrival.msg.encoding == IGNORE or not (is_contact or self._pays_our_demand(store, arrival, now)):
             return Delivered()
-        has_left = is_contact or self.acks.has_left(store, sender, now)
-        confirmed = has_left and self._confirms(arrival, is_contact=is_contact)
-        ack = self.acks.prepared(arrival.msg.ack, now) if confirmed else None
-        mail = self._incoming(mine, arrival, sender, now)
+        is_junk = mine.contacts.standing_of(sender) is Standing.BLOCKED
+        content = _content_id(arrival)
         mailbox = None
-        if not mine.duplicates.seen(mail.content_id):
+        if mine.duplicates.seen(content):
+            self.poster.note_copy(mine, content, _between(arrival), arrival.object.vector, now)
+        else:
+            is_junk = is_junk or (not is_contact and is_flood(mine, sender, arrival.reading.kind, now))
             self.failpoints.pass_("delivery.store")
             try:
-                mailbox = self._store_mail(mine, mail)
+                mailbox = self._deliver_new(mine, arrival, content, now, is_junk=is_junk)
             except OverQuota:  # not confirmed, so its sender sends it again later
                 return Delivered()
-        mine.duplicates.remember(mail.content_id, arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS)
+        mine.duplicates.remember(content, arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS)
         mine.duplicates.forget(now)
-        return Delivered(mailbox, ack)
+        mine.threads.forget(now)
+        if is_junk or not self._confirms(store, arrival, now, is_contact=is_contact):
+            return Delivered(mailbox, is_junk=is_junk)
+        return Delivered(mailbox, self.acks.prepared(arrival.msg.ack, now))
 
     def deliver_local(self, store: Store, mail: LocalMail, now: int) -> MailboxId:
         """Mail that needs no network (M9)."""
         mine = store.account(mail.account)
-        data = encode_message(mail.subject, mail.body)
-        content = content_id(mail.sender, mail.recipient, SIMPLE, data, mail.ack_data, b"")
-        return self._store_mail(
-            mine,
-            IncomingMail(
-                kind=Kind.LOCAL,
-                sender=mail.sender,
-                recipient=mail.recipient,
-                encoding=SIMPLE,
-                data=data,
-                decoded=DecodedMessage(mail.subject, mail.body),
-                content_id=content,
-                received_at=now,
-                sender_label=_label(mine, mail.sender),
-                recipient_label=_label(mine, mail.recipient),
-            ),
+        owner = next((each.id for each in mine.identities.all() if each.address == mail.recipient), None)
+        policy = self.policies.of(mine, identity=owner, contact=mail.sender)
+        encoding = EXTENDED if mail.decoded.files or mail.decoded.parents else SIMPLE
+        data = encode_message(mail.decoded.subject, mail.decoded.body)
+        content = content_id(mail.sender, mail.recipient, encoding, data, mail.ack_data, b"")
+        reading = from_decoded(mail.decoded, Manner(Kind.LOCAL))
+        post = Post(
+            sender=mail.sender,
+            recipient=mail.recipient,
+            encoding=encoding,
+            reading=reading,
+            parts=parts_of(reading),
+            content_id=content,
+            vector=content,
+            between=Exchange(mail.recipient, mail.sender),
+            by_subject=policy.thread_by_subject,
         )
+        mailbox = _mailbox(mine, policy, is_junk=False)
+        self.poster.post(mine, post, mailbox, now)
+        return mailbox
 
-    def _incoming(self, mine: AccountStore, arrival: Arrival, sender: Address, now: int) -> IncomingMail:
-        msg, recipient = arrival.msg, arrival.key.address
-        return IncomingMail(
-            kind=Kind.MSG,
+    def _deliver_new(
+        self, mine: AccountStore, arrival: Arrival, content: bytes, now: int, *, is_junk: bool
+    ) -> MailboxId:
+        """A mail, and what is learnt from it of its sender."""
+        sender = arrival.msg.sender.address
+        post = Post(
             sender=sender,
-            recipient=recipient,
-            encoding=msg.encoding,
-            data=msg.message,
-            decoded=_decoded(msg),
-            content_id=content_id(sender, recipient, msg.encoding, msg.message, msg.ack_data, msg.signed_data),
-            received_at=now,
-            sender_label=_label(mine, sender),
-            recipient_label=_label(mine, recipient),
+            recipient=arrival.key.address,
+            encoding=arrival.msg.encoding,
+            reading=arrival.reading,
+            parts=arrival.parts,
+            content_id=content,
+            vector=arrival.object.vector,
+            between=_between(arrival),
+            by_subject=arrival.policy.thread_by_subject,
             first_contact=mine.contacts.note_correspondent(sender),
         )
+        mailbox = _mailbox(mine, arrival.policy, is_junk=is_junk)
+        self.poster.post(mine, post, mailbox, now)
+        reads = shown_to_read(arrival.msg.sender, arrival.msg.encoding, arrival.reading)
+        if reads is not Reads.AUTO:
+            mine.contacts.learn_reads(sender, reads)
+        return mailbox
 
-    def _store_mail(self, mine: AccountStore, mail: IncomingMail) -> MailboxId:
-        raw = render(mail, mine.secrets.id_key, self.domain)
-        tag = mine.messages.message_id_tag(message_id(mine.secrets.id_key, mail.content_id, self.domain))
-        content = mine.messages.add_content(indexed(raw).content(tag))
-        inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
-        mine.messages.append(inbox.id, content, Flags.NONE, (), to_minute(mail.received_at))
-        return inbox.id
-
-    def _confirms(self, arrival: Arrival, *, is_contact: bool) -> bool:
-        return bool(arrival.msg.ack) and self.acks.wants(is_contact=is_contact)
+    def _confirms(self, store: Store, arrival: Arrival, now: int, *, is_contact: bool) -> bool:
+        if not arrival.msg.ack or not self.acks.wants(is_contact=is_contact, policy=arrival.policy.ack):
+            return False
+        return is_contact or self.acks.has_left(store, arrival.msg.sender.address, now)
 
     def _pays_our_demand(self, store: Store, arrival: Arrival, now: int) -> bool:
         """Whether the msg carries the work its recipient demands; it was relayed either way."""
@@ -138,14 +152,30 @@ class Deliverer:
         )
 
 
-def _decoded(msg: Msg) -> DecodedMessage | None:
-    try:
-        return decode_message(msg.encoding, msg.message)
-    except UndecodableMessage:
-        return None
+def _content_id(arrival: Arrival) -> bytes:
+    msg = arrival.msg
+    sender, recipient = msg.sender.address, arrival.key.address
+    return content_id(sender, recipient, msg.encoding, msg.message, msg.ack_data, msg.signed_data)
 
 
-def _label(mine: AccountStore, address: Address) -> str:
-    """The account's own word for an address: of an identity, or of a contact."""
-    own = next((identity.label for identity in mine.identities.all() if identity.address == address), "")
-    return own or mine.contacts.label_of(address)
+def _between(arrival: Arrival) -> Exchange:
+    return Exchange(arrival.key.address, arrival.msg.sender.address)
+
+
+def _mailbox(mine: AccountStore, policy: Policy, *, is_junk: bool) -> MailboxId:
+    """Where mail goes: INBOX, unless the identity's owner named another mailbox that is there and takes mail (M3)."""
+    if is_junk:
+        return mine.mailboxes.by_kind(MailboxKind.JUNK).id
+    named = mine.mailboxes.find(policy.deliver_to)
+    if named is not None and named.kind in TAKE_MAIL:
+        return named.id
+    return mine.mailboxes.by_kind(MailboxKind.INBOX).id
+
+
+def shown_to_read(sender: Pubkey, encoding: int, reading: Reading) -> Reads:
+    """What a message shows that its sender's program reads (O11); AUTO where it shows nothing."""
+    if sender.reads_files:
+        return Reads.FILES
+    if encoding == EXTENDED and (reading.parents or reading.files) and reading.is_readable:
+        return Reads.FILES
+    return Reads.MIME if "I8" in reading.rules else Reads.AUTO

@@ -27,8 +27,10 @@ class AccountDirectory:
         return fitting[0] if len(fitting) == 1 else None
 
     def candidates(self) -> Iterable[Address]:
-        """Own addresses, contacts and correspondents."""
+        """Own addresses, chans, subscriptions, contacts and correspondents."""
         mine = self.store.account(self.account)
         yield from (identity.address for identity in mine.identities.all())
+        yield from (membership.address for membership in mine.chans.all())
+        yield from (subscription.address for subscription in mine.subscriptions.all())
         yield from (contact.address for contact in mine.contacts.all())
         yield from mine.contacts.correspondents()

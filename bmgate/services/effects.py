@@ -8,20 +8,21 @@ that lost a race, to a cancel or to an ack, changes nothing. What is committed i
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bmgate.bm.acks import ack_object, ack_packet, ack_ttl
-from bmgate.bm.encodings import SIMPLE, encode_message
+from bmgate.bm.encodings import DecodedMessage
 from bmgate.bm.hashes import inventory_vector
-from bmgate.bm.keys import Entropy, PrivateKeys
+from bmgate.bm.keys import Entropy
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.objects import encode_getpubkey, read_object, with_nonce
-from bmgate.bm.plaintext import Pubkey, build_msg
+from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.mailbox import MailboxId
 from bmgate.domain.outbox import (
     Effect,
     Event,
+    Kind,
     OutgoingMessage,
     Reason,
     State,
@@ -32,9 +33,11 @@ from bmgate.errors import AccountLocked, TooLarge, Unavailable
 from bmgate.mail.wishes import MAX_TTL
 from bmgate.pow.target import expected_trials, initial_hash
 from bmgate.services.delivery import Deliverer, LocalMail
-from bmgate.services.keys import Demand, demand_of, find_demand, find_pubkey, minimum
+from bmgate.services.drafts import Draft, gather_draft, note_published
+from bmgate.services.keys import Demand, demand_for, demand_of, key_for, minimum
 from bmgate.services.outbox import OutboxRecorder, Recorded, failure
 from bmgate.services.own_objects import own_object, work_job, work_rank
+from bmgate.services.payloads import Payloads
 
 DAY = 86_400
 GETPUBKEY_TTL = 216_000
@@ -44,16 +47,6 @@ JITTER_SECONDS = 300
 
 T = TypeVar("T")
 Work = Callable[[OutgoingMessage], Awaitable[Recorded | None]]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Draft:
-    """All that goes into a msg; `pubkey` is None while nobody has it."""
-
-    pubkey: Pubkey | None
-    sender: Pubkey
-    private: PrivateKeys
-    data: bytes
 
 
 class Effects:
@@ -72,16 +65,18 @@ class Effects:
         network: NetworkParameters,
         recorder: OutboxRecorder,
         deliverer: Deliverer,
+        payloads: Payloads,
         max_difficulty: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         changed: Callable[[Collection[MailboxId]], None],
     ) -> None:
         self._database, self._solver, self._announcer = database, solver, announcer
         self._clock, self._entropy, self._network = clock, entropy, network
-        self._recorder, self._deliverer = recorder, deliverer
+        self._recorder, self._deliverer, self._payloads = recorder, deliverer, payloads
         self._max_difficulty, self._spawn, self._changed = max_difficulty, spawn, changed
         self._turn = asyncio.Semaphore(UNITS_AT_ONCE)
         self.on_stored: Callable[[], None] = lambda: None
+        self.connected: Callable[[], bool] = lambda: True  # whether there are peers
         self.work: dict[Effect, Work] = {
             Effect.FIND_PUBKEY: self._find_pubkey,
             Effect.SOLVE_GETPUBKEY: self._solve_getpubkey,
@@ -133,7 +128,9 @@ class Effects:
                 return None
             if current.state is State.ACCEPTED and self._is_own(store, current):
                 return self._deliver_locally(store, current, now)
-            pubkey = find_pubkey(store, current.recipient)
+            if current.kind.is_public:  # no key to wait for: whether the chan is still joined is seen at building
+                return self._recorder.record(store, current, Event.PUBKEY_FOUND, now, next_attempt=0)
+            pubkey = key_for(store, current, self._network)
             if pubkey is None and current.state is State.REQUESTED:
                 return None
             event, changes = self.judge_key(current, pubkey, now)
@@ -145,12 +142,16 @@ class Effects:
         """What having this pubkey, or none, means for a row that wants one, and the changes that go with it."""
         if pubkey is None:
             return Event.PUBKEY_MISSING, {"payload": b"", "next_attempt": 0}
+        if row.kind.is_public:
+            return Event.PUBKEY_FOUND, {"payload": b"", "next_attempt": 0}
         if not row.forced and demand_of(pubkey, self._network).times_minimum(self._network) > self._max_difficulty:
             until = now + FORCE_SECONDS
             return Event.DEMAND_TOO_HIGH, {"reason": Reason.TOO_DIFFICULT, "payload": b"", "next_attempt": until}
         return Event.PUBKEY_FOUND, {"payload": b"", "next_attempt": 0}
 
     def _is_own(self, store: Store, row: OutgoingMessage) -> bool:
+        if row.kind is not Kind.MSG:
+            return False
         owner = store.identities.by_address(row.recipient)
         return owner is not None and owner.account == row.account
 
@@ -158,7 +159,9 @@ class Effects:
         """Mail to an identity of the same account needs no object (M9)."""
         submission = store.outbox.submission(row.submission)
         sender = store.account(row.account).identities.get(row.identity).address
-        mail = LocalMail(row.account, sender, row.recipient, submission.subject, submission.body, row.ack_data)
+        payload = self._payloads.payload_of(store, submission, row)
+        decoded = DecodedMessage(payload.subject, payload.body, payload.files, payload.parents)
+        mail = LocalMail(row.account, sender, row.recipient, decoded, row.ack_data)
         mailbox = self._deliverer.deliver_local(store, mail, now)
         outcome = self._recorder.record(store, row, Event.DELIVERED_LOCALLY, now, "own address")
         return replace(outcome, mailboxes=(*outcome.mailboxes, mailbox))
@@ -187,6 +190,7 @@ class Effects:
             also=lambda store: self._store_own(store, asked.encoded),
             payload=b"",
             getpubkey_attempt=row.getpubkey_attempt + 1,
+            reason=self._held(),
             next_attempt=_after(self._clock.now(), row.expires_time - self._clock.now()),
         )
         return self._announced(outcome, asked.encoded)
@@ -207,6 +211,8 @@ class Effects:
 
     async def _build(self, row: OutgoingMessage) -> Recorded | None:
         draft = await self._draft(row)
+        if draft.refused:
+            return await self.advance(row, Event.KEY_UNUSABLE, **failure(draft.refused))
         now = self._clock.now()
         event, changes = self.judge_key(row, draft.pubkey, now)
         if draft.pubkey is None or event is not Event.PUBKEY_FOUND:
@@ -226,16 +232,16 @@ class Effects:
         event, changes = self.judge_key(row, draft.pubkey, self._clock.now())
         if draft.pubkey is None or event is not Event.PUBKEY_FOUND:
             return await self.advance(row, event, **changes)
+        if draft.refused:
+            return await self.advance(row, Event.KEY_UNUSABLE, **failure(draft.refused))
         ack = ack_packet(with_nonce(row.payload, nonce), self._network.magic)
         return await self._commit_msg(row, draft, draft.pubkey, ack)
 
-    async def _commit_msg(self, row: OutgoingMessage, draft: _Draft, recipient: Pubkey, ack: bytes) -> Recorded | None:
+    async def _commit_msg(self, row: OutgoingMessage, draft: Draft, recipient: Pubkey, ack: bytes) -> Recorded | None:
         """Sign and encrypt, and commit that before any work: BUILT (O2)."""
         expires = self._clock.now() + row.ttl_seconds + self._jitter()
         try:
-            payload = await asyncio.to_thread(
-                build_msg, draft.sender, draft.private, recipient, SIMPLE, draft.data, ack, expires, self._entropy
-            )
+            payload = await asyncio.to_thread(draft.built, recipient, ack, expires, self._entropy)
         except TooLarge:
             return await self.advance(row, Event.KEY_UNUSABLE, **failure(Reason.TOO_LARGE))
         except ValueError:  # a key that is no point of the curve: PyBitmessage stores such
@@ -244,7 +250,7 @@ class Effects:
         return await self.advance(row, Event.BUILT, payload=payload, expires_time=expires, ack_data=ack_data)
 
     async def _solve_msg(self, row: OutgoingMessage) -> Recorded | None:
-        demand = await self._database.read(lambda store: find_demand(store, row.recipient, self._network))
+        demand = await self._database.read(lambda store: demand_for(store, row.kind, row.recipient, self._network))
         if self._is_outdated(row, demand, row.ttl_seconds):
             return await self.advance(row, Event.OUTDATED, payload=b"", attempt=row.attempt + 1)
         nonce = await self._search(row, demand)
@@ -253,24 +259,15 @@ class Effects:
         outcome = await self.advance(
             row,
             Event.WORK_DONE if row.ack_data else Event.WORK_DONE_WITHOUT_ACK,
-            also=lambda store: self._store_own(store, encoded),
+            also=lambda store: self._store_msg(store, row, encoded),
             payload=b"",
             next_attempt=_after(now, row.ttl_seconds) if row.ack_data else 0,
+            reason=self._held(),
         )
         return self._announced(outcome, encoded)
 
-    async def _draft(self, row: OutgoingMessage) -> _Draft:
-        def gather(store: Store) -> _Draft:
-            submission = store.outbox.submission(row.submission)
-            signing, encryption = store.account(row.account).identities.private_keys(row.identity)
-            return _Draft(
-                pubkey=find_pubkey(store, row.recipient),
-                sender=store.identities.public_record(row.identity),
-                private=PrivateKeys(signing, encryption),
-                data=encode_message(submission.subject, submission.body),
-            )
-
-        return await self._database.read(gather)
+    async def _draft(self, row: OutgoingMessage) -> Draft:
+        return await self._database.read(lambda store: gather_draft(store, self._payloads, row, self._network))
 
     # -- proof of work ---------------------------------------------------------------------------------------------
 
@@ -313,6 +310,14 @@ class Effects:
 
     def _store_own(self, store: Store, encoded: bytes) -> None:
         store.inventory.add([own_object(encoded, self._clock.now(), self._network)])
+
+    def _store_msg(self, store: Store, row: OutgoingMessage, encoded: bytes) -> None:
+        self._store_own(store, encoded)
+        note_published(store, row, self._payloads.domain, inventory_vector(encoded), self._clock.now())
+
+    def _held(self) -> Reason:
+        """What is published while nobody is there to take it is held until somebody is."""
+        return Reason.NONE if self.connected() else Reason.NO_PEERS
 
     def _announced(self, outcome: Recorded | None, encoded: bytes) -> Recorded | None:
         if outcome is not None:

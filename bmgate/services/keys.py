@@ -1,10 +1,14 @@
-"""Recipients' pubkeys: where one is found, and whether it may be worked for."""
+"""Recipients' pubkeys: where one is found, and whether it may be worked for.
+
+A chan's key is known to those who take part and is never asked for; a broadcast needs none but its sender's own.
+"""
 
 from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.network import NetworkParameters
-from bmgate.bm.plaintext import Pubkey, open_pubkey
+from bmgate.bm.plaintext import Behavior, Pubkey, open_pubkey
+from bmgate.domain.outbox import Kind, OutgoingMessage
 from bmgate.domain.ports.database import Store
 from bmgate.errors import BadObject
 
@@ -18,6 +22,28 @@ def find_pubkey(store: Store, address: Address) -> Pubkey | None:
     if own is not None:
         return store.identities.public_record(own.id)
     return store.pubkeys.find(address) or _from_inventory(store, address)
+
+
+def key_for(store: Store, row: OutgoingMessage, network: NetworkParameters) -> Pubkey | None:
+    """What a row is encrypted to; None while nobody has the key, and for a chan that the account has left.
+
+    A chan's key is told to its members alone: nobody else may learn from us that somebody here takes part.
+    """
+    if row.kind is Kind.BROADCAST:
+        return store.identities.public_record(row.identity)
+    if not row.kind.is_post:
+        return find_pubkey(store, row.recipient)
+    keys = store.chans.public_keys(row.recipient)
+    if keys is None or store.account(row.account).chans.find(row.recipient) is None:
+        return None
+    return Pubkey(
+        version=row.recipient.version,
+        stream=row.recipient.stream,
+        behavior=Behavior.DOES_ACK,  # what PyBitmessage's posts show: nobody shall see whose program it was
+        keys=keys,
+        nonce_trials_per_byte=network.nonce_trials_per_byte,
+        payload_length_extra_bytes=network.payload_length_extra_bytes,
+    )
 
 
 def _from_inventory(store: Store, address: Address) -> Pubkey | None:
@@ -62,6 +88,11 @@ def find_demand(store: Store, address: Address, network: NetworkParameters) -> D
     """What a msg for `address` must carry, the network's minimum where nobody has its key."""
     pubkey = find_pubkey(store, address)
     return minimum(network) if pubkey is None else demand_of(pubkey, network)
+
+
+def demand_for(store: Store, kind: Kind, recipient: Address, network: NetworkParameters) -> Demand:
+    """The same by what carries it: what goes to many needs no more than the network's minimum."""
+    return minimum(network) if kind.is_public else find_demand(store, recipient, network)
 
 
 def minimum(network: NetworkParameters) -> Demand:

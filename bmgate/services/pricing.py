@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bmgate.bm.acks import ack_ttl
 from bmgate.bm.network import NetworkParameters
-from bmgate.domain.outbox import OutgoingMessage, State
+from bmgate.domain.outbox import UNBUILT, Kind, OutgoingMessage, State
 from bmgate.domain.ports.world import chance
 from bmgate.pow.target import expected_trials
 from bmgate.services.keys import Demand, minimum
@@ -16,10 +16,10 @@ _OBJECT_HEADER = 16  # nonce and expiry before the ack data
 _PACKET_HEADER = 24
 _PLAIN = 234  # bytes of a msg's plaintext from a v4 sender, without text and ack
 _CIPHER = 140  # object header, IV, point and MAC around it
+_PLAIN_BROADCAST = _PLAIN - 21  # no recipient's hash, and no length of an ack
+_TAG = 32  # before the ciphertext of a broadcast
 _BLOCK = 16
 
-UNBUILT = frozenset({State.ACCEPTED, State.NEED_PUBKEY, State.REQUESTED, State.READY, State.TOO_DIFFICULT})
-"""The states of a row before its msg, or the ack inside it, is worked for."""
 WORKED_ON = {State.NEED_PUBKEY: "getpubkey", State.ACK_POW: "ack", State.BUILT: "msg"}
 """The states in which a row's payload is an object that work is done for."""
 
@@ -44,14 +44,14 @@ class Pricing:
 
     network: NetworkParameters
 
-    def before(self, text_size: int, ack_data: bytes, ttl_seconds: int, demand: Demand) -> Price:
-        """Of a msg that is not built: `text_size` is that of the encoded subject and body in bytes."""
-        size = msg_size(text_size, ack_data)
+    def before(self, text_size: int, ack_data: bytes, ttl_seconds: int, demand: Demand, kind: Kind = Kind.MSG) -> Price:
+        """Of an object that is not built: `text_size` is that of the encoded subject and body in bytes."""
+        size = broadcast_size(text_size) if kind is Kind.BROADCAST else msg_size(text_size, ack_data)
         return Price(_trials(size, ttl_seconds, demand), self._ack(ack_data, ttl_seconds))
 
     def left(self, row: OutgoingMessage, text_size: int, demand: Demand, now: int) -> Price:
         """Of all that this attempt still has to work for."""
-        estimate = self.before(text_size, row.ack_data, row.ttl_seconds, demand)
+        estimate = self.before(text_size, row.ack_data, row.ttl_seconds, demand, row.kind)
         if row.state in UNBUILT:
             asked = self.payload(row, demand, now) if row.state is State.NEED_PUBKEY else 0
             return Price(estimate.msg, estimate.ack, asked)
@@ -90,6 +90,11 @@ def msg_size(text_size: int, ack_data: bytes) -> int:
     ack = _PACKET_HEADER + _OBJECT_HEADER + len(ack_data) if ack_data else 0
     plain = _PLAIN + text_size + _longer(text_size) + ack + _longer(ack)
     return _CIPHER + _BLOCK * (plain // _BLOCK + 1)
+
+
+def broadcast_size(text_size: int) -> int:
+    """Bytes of the broadcast object of a v4 identity for a text of so many bytes."""
+    return _CIPHER + _TAG + _BLOCK * ((_PLAIN_BROADCAST + text_size + _longer(text_size)) // _BLOCK + 1)
 
 
 def _longer(length: int) -> int:

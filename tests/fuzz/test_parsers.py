@@ -59,6 +59,12 @@ from bmgate.bm.plaintext.msgs import parse_msg
 from bmgate.bm.plaintext.pubkeys import read_pubkey
 from bmgate.bm.wire import WireReader, encode_var_bytes, encode_varint
 from bmgate.errors import BadPacket, ProtocolError
+from bmgate.mail.incoming import IncomingMail, render
+from bmgate.mail.incoming_body import parts_of
+from bmgate.mail.read import read_message
+from bmgate.mail.reading import Kind, Manner
+from bmgate.mail.sanitise import sanitised
+from bmgate.mail.structure import index_message
 
 EXAMPLES = settings().max_examples // 2  # of the whole run's: there are many parsers
 SECONDS = 5.0  # for one input: a hang, not a figure of speed
@@ -75,6 +81,12 @@ ODD_NUMBERS += [
     b"\x91" * 600,
 ]
 MSG_PLAINTEXT = decrypt(read_object(MSG).ciphertext, BOB_KEYS.encryption) or b""
+MARKUP = b"<div><p style=x>one <a href='https://x.example/'>two</a><img src=x></p><script>three</script></div>"
+WHOLE_MAIL = (
+    b"Subject:=?utf-8?q?=C3=BC?=\nBody:MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
+    b"--x\n\n<img src='data:image/png;base64,iVBORw0KGgo='>\n" + b"-" * 54 + b"\nold\n"
+    b"--x\nContent-Type: text/html\n\n" + MARKUP + b"\n--x--\n"
+)
 EXTENDED = encode_extended("Hi", "text", [bytes(32)], [File("n", b"data", "a/b", "inline")])
 
 
@@ -139,6 +151,15 @@ def deflated(data: bytes) -> None:
     decode_message(3, zlib.compress(data, 1))
 
 
+def become_mail(data: bytes) -> None:
+    """The first byte is the encoding; whatever follows must make a mail."""
+    encoding = data[0] % 5 if data else 0
+    for manner in (Manner(), Manner(Kind.BROADCAST, marks_quotes=True, shows_html=True, is_by_relay=True)):
+        reading = read_message(encoding, data[1:], manner)
+        mail = IncomingMail(ALICE.address, BOB.address, encoding, reading, parts_of(reading), bytes(32), NOW)
+        index_message(render(mail, bytes(32), "bm.internal"))
+
+
 def captured_packets() -> tuple[bytes, ...]:
     cases = json.loads((VECTORS / "objects.json").read_text())["objects"]
     objects = [bytes.fromhex(case["object_hex"]) for case in cases][:20]
@@ -178,6 +199,8 @@ TARGETS = {
     ),
     "encodings": Target(first_byte_is_the_encoding, (b"\2" + MESSAGE, b"\1" + MESSAGE, b"\3" + EXTENDED)),
     "extended messages": Target(deflated, (zlib.decompress(EXTENDED),)),
+    "incoming mail": Target(become_mail, (b"\2" + MESSAGE, b"\2" + WHOLE_MAIL, b"\3" + EXTENDED, b"\7x")),
+    "html": Target(lambda data: sanitised(data.decode("latin-1")), (MARKUP,)),
     "addresses": Target(read_text, (str(ALICE.address).encode(), str(BOB.address).encode()[3:])),
     "private keys": Target(lambda data: decode_wif(data.decode("latin-1")), (encode_wif(ALICE_KEYS.signing).encode(),)),
     "acks": Target(lambda data: read_ack(data, MAINNET.magic), (ACK_PACKET,)),

@@ -58,3 +58,11 @@ def test_mail_that_keeps_the_rules_arrives_unchanged(lines: list[bytes]) -> None
 )
 def test_oddities(raw: bytes, sent: bytes) -> None:
     assert stuffed(raw) == sent
+
+
+@given(st.lists(st.sampled_from([b".", b"", b"text", b". x", b"\0", b"a\rb"]), max_size=20))
+def test_mail_that_is_known_to_have_no_bare_lf_is_stuffed_alike(lines: list[bytes]) -> None:
+    raw = b"".join(line + b"\r\n" for line in lines)
+    assert wire_size(raw) == len(raw)
+    quick = DotStuffer(has_bare_lf=False)
+    assert quick.encode(raw) + quick.end() == stuffed(raw)

@@ -64,7 +64,7 @@ SENTENCES: list[tuple[Cause, str, str, str]] = [
         DemandTooHigh(40, "bmgate queue force 7KQ2AB-1", SENT + 7 * DAY),
         "delayed 4.3.3",
         "Delayed",
-        f"{BOB} demands 40 times the usual work, more than this gateway does unasked. "
+        f"{BOB} demands 40 times the usual work, more than is done unasked. "
         'To send it anyway run "bmgate queue force 7KQ2AB-1" before 28 Nov 2026.',
     ),
     (

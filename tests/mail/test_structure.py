@@ -7,11 +7,13 @@ import time
 from email.message import Message
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from imapclient.response_parser import parse_fetch_response
 
+from bmgate.mail.lines import wire_size
 from bmgate.mail.structure import (
     MessageIndex,
     Section,
@@ -117,9 +119,9 @@ def test_a_plain_mail_has_one_text_part() -> None:
 
 def test_search_texts_and_the_writers_day_are_decoded() -> None:
     index = index_message(PLAIN)
-    assert index.subject == "Grüße aus Wien"
-    assert "alice@example.org" in index.from_
-    assert "eve@example.org" in index.to
+    assert index.texts.subject == "Grüße aus Wien"
+    assert "alice@example.org" in index.texts.from_
+    assert "eve@example.org" in index.texts.to
     assert (index.sent_date, index.sent_offset) == (1795288500, 3600)
     late = index_message(b"Date: Sun, 22 Nov 2026 00:30:00 +0200\r\n\r\n")
     assert late.sent_date is not None
@@ -384,3 +386,20 @@ def test_hostile_mail_is_indexed_in_linear_time(name: str) -> None:
     assert len(index.parts) <= 1100
     assert len(index.bodystructure) < 10 * len(raw)
     assert decode_index(encode_index(index)) == index
+
+
+def test_an_index_of_the_first_version_is_still_read() -> None:
+    index = index_message(NESTED)
+    first_version = (1, *index[:5], index.fields, index.parts, index.sent_date, index.sent_offset, *index.texts)
+    assert decode_index(msgpack.packb(first_version)) == index._replace(wire_octets=None)
+
+
+@pytest.mark.parametrize("raw", [b"", b"a: b", b"a: b\n\nbare\nlines", b"a: b\r\n\r\n.dots\r\n", NESTED])
+def test_an_index_knows_the_size_on_the_wire(raw: bytes) -> None:
+    index = decode_index(encode_index(index_message(raw)))
+    assert index.wire_octets == wire_size(raw[: index.header_size], raw[index.header_size :])
+
+
+def test_an_index_of_an_unknown_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown version"):
+        decode_index(msgpack.packb((99,)))

@@ -12,6 +12,7 @@ from bmgate.mail.transfer import decode_base64, decode_quoted_printable, decoded
     [
         (b"a=C3=A9=\nb=20\nc  \t\nd", "aéb \nc\nd".encode()),
         (b"soft=  \nbreak", b"softbreak"),
+        (b"c  \r\nd \t\r\ne = \r\nf  ", b"c\r\nd\r\ne f"),
         (b"a = b =ZZ", b"a = b =ZZ"),
         (b"blanks   inside", b"blanks   inside"),
     ],

@@ -7,6 +7,7 @@ from storage_fixtures import new_identity
 
 from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.outbox import Priority, State
+from bmgate.domain.policy import Policy
 from bmgate.errors import (
     BadMail,
     ForeignDomain,
@@ -168,7 +169,7 @@ async def test_mail_beyond_the_quota_is_refused_whole(station: Station) -> None:
     ("raw", "error"),
     [
         (b"Subject: \0\r\n\r\nbody", BadMail),
-        (b"Content-Type: image/png\r\n\r\nPNG", UnsupportedMedia),
+        (b"Content-Type: application/pkcs7-mime\r\n\r\nx", UnsupportedMedia),
         (b"Content-Type: multipart/report; boundary=b\r\n\r\n--b--\r\n", NotAllowed),
         (b"X-Bitmessage-TTL: soon\r\n\r\nbody", BadMail),
     ],
@@ -189,7 +190,7 @@ async def test_wishes_for_ttl_and_priority_are_kept(station: Station) -> None:
 
 
 async def test_without_a_sent_copy_nothing_is_written_there(make_station: MakeStation) -> None:
-    station = await make_station(Settings(submission=SubmissionOptions(sent_copy=False)))
+    station = await make_station(Settings(policy=Policy(sent_copy="client")))
     alice, bob = await two(station)
     await alice.send(bob)
     await station.settle()
@@ -215,3 +216,13 @@ async def test_a_busy_disk_delays_but_ends_nothing(station: Station, clock: Fake
         await station.settle()
     assert not station.died
     assert await bob.bodies() == ["patience"]
+
+
+async def test_the_250_counts_the_share_of_others_in_the_machine(station: Station, clock: FakeClock) -> None:
+    alice, bob = await two(station)
+    carol = await station.add_user("carol")
+    station.solver.held = True
+    alone = (await alice.send(carol)).seconds
+    await station.settle()
+    clock.advance(2)
+    assert (await bob.send(carol)).seconds == pytest.approx(2 * alone, rel=0.4)

@@ -3,12 +3,15 @@
 Units of work and the gateway's own views are in `database`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from bmgate.bm.addresses import Address
+from bmgate.bm.keys import PrivateKeys
 from bmgate.domain.account import Account, AccountSecrets
-from bmgate.domain.contact import Contact
+from bmgate.domain.chan import Membership, MembershipId, NewChan
+from bmgate.domain.contact import Contact, Standing
+from bmgate.domain.enclosures import Enclosures
 from bmgate.domain.identity import Identity, IdentityId, NewIdentity
 from bmgate.domain.mailbox import (
     Changes,
@@ -31,16 +34,20 @@ from bmgate.domain.outbox import (
     NewSubmission,
     OutboxId,
     OutgoingMessage,
+    Priority,
     Submission,
     SubmissionId,
 )
+from bmgate.domain.policy import Reads, Scope
+from bmgate.domain.subscription import Subscription, SubscriptionId
+from bmgate.domain.thread import Exchange, Thread
 
 
 class AccountIdentities(Protocol):
     """One account's identities and aliases."""
 
     def add(self, identity: NewIdentity) -> Identity:
-        """Raises Conflict when the gateway has an identity of the same ripe."""
+        """Raises Conflict when the gateway has an identity or a chan of the same ripe."""
         ...
 
     def all(self) -> list[Identity]:
@@ -57,8 +64,44 @@ class AccountIdentities(Protocol):
         """Signing and encryption key, 32 bytes each; raises AccountLocked."""
         ...
 
+    def set_demand(self, identity: IdentityId, nonce_trials_per_byte: int) -> None:
+        """The work this address demands from now on; a pubkey that says otherwise is outdated."""
+        ...
+
+    def set_behavior(self, identity: IdentityId, behavior: int) -> None:
+        """The behavior bits this address shows from now on; a pubkey that says otherwise is outdated."""
+        ...
+
+    def set_label(self, identity: IdentityId, label: str) -> None:
+        """The owner's own word for it."""
+        ...
+
+    def set_enabled(self, identity: IdentityId, enabled: bool) -> None:
+        """A disabled one neither receives nor sends."""
+        ...
+
+    def set_default(self, identity: IdentityId) -> None:
+        """The one that the account's name means."""
+        ...
+
+    def delete(self, identity: IdentityId, now: int) -> None:
+        """It receives no more and its names are free for this account; its keys stay until it is purged."""
+        ...
+
+    def restore(self, identity: IdentityId, now: int) -> None:
+        """Bring back a deleted one, with its names; raises Missing."""
+        ...
+
+    def deleted(self) -> list[Identity]:
+        """Those that can still be brought back, oldest first."""
+        ...
+
     def add_alias(self, name: str, identity: IdentityId, now: int) -> None:
-        """Raises Conflict when the name is somebody's."""
+        """Raises Conflict when the name is somebody's, or was within a year."""
+        ...
+
+    def remove_alias(self, name: str, now: int) -> IdentityId:
+        """Give up a name, which told this identity; raises Missing, NotAllowed for the account's own name."""
         ...
 
     def aliases(self) -> dict[str, IdentityId]: ...
@@ -81,12 +124,20 @@ class AccountMailboxes(Protocol):
 
     def by_kind(self, kind: MailboxKind) -> Mailbox: ...
 
-    def create(self, name: str, kind: MailboxKind, now: int) -> Mailbox:
+    def create(self, name: str, kind: MailboxKind, now: int, subscribed: bool = True) -> Mailbox:
         """Raises MailboxExists; UIDVALIDITY is max(last + 1, now) of the account (U3)."""
         ...
 
     def delete(self, mailbox: MailboxId) -> None:
-        """With its messages."""
+        """With its messages; who is subscribed to it stays so (RFC 3501 6.3.6)."""
+        ...
+
+    def former_subscriptions(self) -> list[str]:
+        """Names of mailboxes that are gone, and still subscribed to."""
+        ...
+
+    def forget_subscription(self, name: str) -> bool:
+        """Whether that was the name of a mailbox that is gone."""
         ...
 
     def rename(self, mailbox: MailboxId, name: str) -> None:
@@ -168,6 +219,10 @@ class AccountMessages(Protocol):
 
     def find_by_message_id(self, mailbox: MailboxId, message_id: str) -> list[MessageRow]: ...
 
+    def places_of(self, message_id: str) -> list[tuple[MailboxId, int]]:
+        """Mailbox and UID of each mail of that Message-ID."""
+        ...
+
     def sent_copies(self, mailbox: MailboxId, message_id: str) -> list[SentCopy]:
         """The mails of that Message-ID, by UID."""
         ...
@@ -193,10 +248,14 @@ class AccountOutbox(Protocol):
     """One account's submissions and their rows."""
 
     def find_repeat(self, repeat_tag: bytes, since: int) -> Submission | None:
-        """The submission with this tag made at or after `since` (O9)."""
+        """The submission with this tag made at or after `since` (O9), unless nothing came of any of its rows."""
         ...
 
     def add(self, submission: NewSubmission, rows: Iterable[NewOutgoing]) -> list[OutgoingMessage]: ...
+
+    def enclosures(self, submission: SubmissionId) -> Enclosures:
+        """What a submission holds beside its text; empty once that is forgotten."""
+        ...
 
     def rows(self, limit: int = 1000) -> list[OutgoingMessage]:
         """Newest first, final ones included."""
@@ -204,6 +263,18 @@ class AccountOutbox(Protocol):
 
     def unfinished(self) -> list[OutgoingMessage]:
         """Every row that is not final, newest first."""
+        ...
+
+    def shown(self, uids: Collection[int]) -> dict[int, OutgoingMessage]:
+        """The rows behind messages of the Outbox, by UID."""
+        ...
+
+    def unshown(self, limit: int) -> list[OutgoingMessage]:
+        """Rows that are not final and have no message in the Outbox yet, oldest first."""
+        ...
+
+    def prioritise(self, row: OutboxId, priority: Priority) -> None:
+        """Raises Missing."""
         ...
 
     def find(self, name: str) -> list[OutgoingMessage]:
@@ -216,15 +287,36 @@ class AccountOutbox(Protocol):
 
     def unfinished_count(self) -> int: ...
 
-    def replace_sent_content(self, message_id: str, content: ContentId) -> None:
-        """The Sent copy of the submission with this Message-ID, if there is one, is this content from now on (M7)."""
+    def replace_sent_content(self, message_id: str, content: ContentId) -> list[OutgoingMessage]:
+        """The Sent copy of the submission with this Message-ID, if there is one, is this content from now on (M7).
+
+        Tells its rows.
+        """
+        ...
+
+    def has_queue_id(self, queue_id: str) -> bool:
+        """Whether a mail of anybody is called so."""
+        ...
+
+    def senders_of(self, message_id: str) -> list[IdentityId]:
+        """The identities under which mail with this Message-ID was sent, the first one first."""
         ...
 
 
 class AccountContacts(Protocol):
     """One account's address book and correspondents."""
 
-    def all(self) -> list[Contact]: ...
+    def all(self) -> list[Contact]:
+        """The address book, oldest first."""
+        ...
+
+    def entries(self) -> list[Contact]:
+        """The same, with those that were allowed or blocked without being in it."""
+        ...
+
+    def remove(self, address: Address) -> None:
+        """Take out of the address book, and forget whether it was allowed or blocked."""
+        ...
 
     def save(self, contact: Contact) -> None:
         """Add to the address book, or give another label."""
@@ -238,7 +330,49 @@ class AccountContacts(Protocol):
         """Remember that mail was exchanged; True the first time."""
         ...
 
+    def note_written(self, address: Address) -> None:
+        """Remember that the account wrote there: it is no stranger from now on."""
+        ...
+
+    def was_written_to(self, address: Address) -> bool: ...
+
     def correspondents(self) -> list[Address]: ...
+
+    def reads_of(self, address: Address) -> Reads:
+        """What this address showed that it reads: FILES, MIME, or AUTO where nothing is known (O11)."""
+        ...
+
+    def learn_reads(self, address: Address, reads: Reads) -> None:
+        """What mail signed by this address shows; the latest wins."""
+        ...
+
+    def standing_of(self, address: Address) -> Standing: ...
+
+    def set_standing(self, address: Address, standing: Standing) -> None: ...
+
+    def ref_of(self, address: Address) -> int:
+        """The number of an address in the account's settings; 0 when it was never heard of."""
+        ...
+
+    def make_ref(self, address: Address) -> int:
+        """The same, for an address about which something is to be remembered."""
+        ...
+
+
+class AccountHeldAcks(Protocol):
+    """Acks for mail of strangers, until the account says whether it wants that mail (M3)."""
+
+    def hold(self, sender: Address, content_id: bytes, packet: bytes, keep_until: int) -> None:
+        """In place of an earlier one for the same mail; beyond a number the first to end goes."""
+        ...
+
+    def take(self, sender: Address) -> list[bytes]:
+        """The packets for mail of this sender, which are held no longer."""
+        ...
+
+    def forget(self, before: int) -> None:
+        """Drop what was to be kept until a time before that."""
+        ...
 
 
 class AccountDuplicates(Protocol):
@@ -248,6 +382,140 @@ class AccountDuplicates(Protocol):
 
     def remember(self, content_id: bytes, keep_until: int) -> None:
         """Insert, or prolong."""
+        ...
+
+    def forget(self, before: int) -> None:
+        """Drop what was to be kept until a time before that."""
+        ...
+
+
+class AccountAnswers(Protocol):
+    """Whom one account's identities answered by themselves (V17). Times are Unix seconds."""
+
+    def last(self, identity: IdentityId, correspondent: Address) -> int | None:
+        """When this correspondent was answered last."""
+        ...
+
+    def count(self, identity: IdentityId, since: int) -> int:
+        """How many correspondents were answered at or after `since`."""
+        ...
+
+    def note(self, identity: IdentityId, correspondent: Address, now: int) -> None:
+        """Answered now."""
+        ...
+
+    def forget(self, identity: IdentityId, before: int) -> None:
+        """Drop what was answered before that time."""
+        ...
+
+
+class AccountSenders(Protocol):
+    """How much senders wrote to one account lately, as one moment for each."""
+
+    def until(self, sender: Address) -> int:
+        """What was kept for this sender; 0 when there is nothing, or it has passed."""
+        ...
+
+    def keep(self, sender: Address, until: int, now: int) -> None: ...
+
+
+class AccountSettings(Protocol):
+    """One account's options, in the words they were set with."""
+
+    def values(self, scope: Scope, ref: int = 0) -> dict[str, str]:
+        """What is set for one identity, membership or contact, or with 0 for the account itself."""
+        ...
+
+    def narrowed(self, refs: Mapping[Scope, int]) -> dict[str, str]:
+        """What is in force where these meet: of each option the narrowest value that is set."""
+        ...
+
+    def put(self, scope: Scope, ref: int, name: str, value: str | None) -> None:
+        """Set an option, or with None leave it to what is wider."""
+        ...
+
+
+class AccountChans(Protocol):
+    """The chans in which one account takes part."""
+
+    def all(self) -> list[Membership]:
+        """In the order in which the account joined."""
+        ...
+
+    def find(self, address: Address) -> Membership | None: ...
+
+    def by_mailbox(self, mailbox: MailboxId) -> Membership | None:
+        """The chan whose posts that mailbox takes."""
+        ...
+
+    def join(self, chan: NewChan, mailbox: MailboxId, now: int) -> Membership:
+        """Raises Conflict when the account takes part already, or the keys are those of an identity."""
+        ...
+
+    def leave(self, membership: MembershipId) -> None:
+        """The keys go with the last member; raises Missing."""
+        ...
+
+    def private_keys(self, membership: MembershipId) -> PrivateKeys:
+        """The keys that all members share; raises Missing."""
+        ...
+
+
+class AccountSubscriptions(Protocol):
+    """One account's subscriptions."""
+
+    def all(self) -> list[Subscription]:
+        """Oldest first."""
+        ...
+
+    def find(self, address: Address) -> Subscription | None: ...
+
+    def by_mailbox(self, mailbox: MailboxId) -> Subscription | None:
+        """The one whose broadcasts that mailbox takes."""
+        ...
+
+    def add(self, address: Address, mailbox: MailboxId, now: int) -> Subscription:
+        """Raises Conflict when it is there already."""
+        ...
+
+    def set_enabled(self, subscription: SubscriptionId, enabled: bool) -> None:
+        """What came in between is looked for again; raises Missing."""
+        ...
+
+    def remove(self, subscription: SubscriptionId) -> None:
+        """Raises Missing."""
+        ...
+
+
+class AccountThreads(Protocol):
+    """What one account's mail is threaded by. Times are Unix seconds."""
+
+    def add_vector(self, vector: bytes, mail: Thread, exchange: Exchange, now: int) -> None:
+        """The object `vector` carried this mail, between these two."""
+        ...
+
+    def by_vector(self, vector: bytes) -> Thread | None:
+        """The mail that an object carried."""
+        ...
+
+    def vectors_of(self, message_id: str, exchange: Exchange) -> list[bytes]:
+        """The objects that carried this mail between exactly these two, oldest first."""
+        ...
+
+    def add_alias(self, alias: str, mail: Thread, exchange: Exchange, now: int) -> None:
+        """The correspondent's own program calls this mail `alias`, a Message-ID (I8)."""
+        ...
+
+    def by_alias(self, alias: str, exchange: Exchange) -> Thread | None:
+        """What this correspondent calls so."""
+        ...
+
+    def add_subject(self, subject: str, mail: Thread, exchange: Exchange, now: int) -> None:
+        """The latest mail about `subject`, a base subject, between these two."""
+        ...
+
+    def by_subject(self, subject: str, exchange: Exchange, now: int) -> Thread | None:
+        """The latest mail about it, if that is not long ago."""
         ...
 
     def forget(self, before: int) -> None:
@@ -273,4 +541,18 @@ class AccountStore(Protocol):
     @property
     def contacts(self) -> AccountContacts: ...
     @property
+    def held_acks(self) -> AccountHeldAcks: ...
+    @property
     def duplicates(self) -> AccountDuplicates: ...
+    @property
+    def answers(self) -> AccountAnswers: ...
+    @property
+    def senders(self) -> AccountSenders: ...
+    @property
+    def settings(self) -> AccountSettings: ...
+    @property
+    def chans(self) -> AccountChans: ...
+    @property
+    def subscriptions(self) -> AccountSubscriptions: ...
+    @property
+    def threads(self) -> AccountThreads: ...

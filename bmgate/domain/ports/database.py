@@ -11,14 +11,18 @@ from typing import Protocol, TypeVar
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.hashes import InventoryVector
+from bmgate.bm.keys import PublicKeys
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.account import Account, AccountId, AccountState, Level
+from bmgate.domain.chan import ChanId, ChanKey, Membership, MembershipId
 from bmgate.domain.identity import Identity, IdentityId, PubkeyWork, ReceivingKey
+from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import (
     OutboxId,
     OutgoingMessage,
+    Reason,
     State,
     Submission,
     SubmissionId,
@@ -26,6 +30,7 @@ from bmgate.domain.outbox import (
 from bmgate.domain.peers import KnownPeer, Standing
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.world import NewAccountKeys, NewSlot
+from bmgate.domain.subscription import Subscription, SubscriptionId
 
 T = TypeVar("T")
 MAX_BYTES = 8_000_000  # of objects read at once
@@ -67,10 +72,34 @@ class Accounts(Protocol):
         ...
 
     def all(self) -> list[Account]:
-        """By name."""
+        """By name; without those that were deleted."""
+        ...
+
+    def deleted(self) -> list[tuple[Account, int]]:
+        """Those that can still be brought back and when they were deleted, longest ago first."""
+        ...
+
+    def without_mailbox(self, kind: MailboxKind) -> list[AccountId]:
+        """Accounts older than that special mailbox."""
         ...
 
     def set_state(self, account: AccountId, state: AccountState) -> None: ...
+
+    def set_quota(self, account: AccountId, quota_bytes: int | None) -> None:
+        """Room for its mail, None for no limit; what is there already stays."""
+        ...
+
+    def delete(self, account: AccountId, now: int) -> None:
+        """Nobody logs in and its addresses receive no more; all it has stays until it is purged."""
+        ...
+
+    def restore(self, account: AccountId) -> None:
+        """Bring a deleted one back, with the addresses it had then; raises Missing."""
+        ...
+
+    def purge(self, account: AccountId, now: int) -> bool:
+        """Take out a deleted account with all it has, or a portion of that; False while there is more."""
+        ...
 
     def password_slots(self, account: AccountId) -> list[PasswordSlot]: ...
 
@@ -109,19 +138,43 @@ class Identities(Protocol):
         ...
 
     def without_pubkey(self) -> list[Identity]:
-        """Enabled ones whose pubkey was never published and is not being worked on."""
+        """Enabled ones whose pubkey was never published, is not being worked on and need not wait to be asked for."""
+        ...
+
+    def outdated_pubkeys(self) -> list[Identity]:
+        """Enabled ones whose pubkey was published and says what is no longer true."""
+        ...
+
+    def deleted_before(self, before: int) -> list[IdentityId]:
+        """Those deleted before that time, of accounts that were not."""
+        ...
+
+    def purge(self, identity: IdentityId) -> bool:
+        """Its keys are gone for good; False, and nothing done, while mail it sent is under way."""
+        ...
+
+    def behaviors(self) -> set[int]:
+        """All behavior bits that addresses show."""
         ...
 
     def pubkey_work(self) -> list[PubkeyWork]:
         """Pubkeys signed and stored whose proof of work is not done."""
         ...
 
-    def begin_pubkey(self, identity: IdentityId, payload: bytes, now: int) -> None:
-        """Record the payload, the publication time and one more publication of today."""
+    def begin_pubkey(self, identity: IdentityId, payload: bytes, now: int, trials: int) -> None:
+        """Record the payload, the publication time and one more publication of today, with its expected trials."""
+        ...
+
+    def replace_pubkey(self, identity: IdentityId, payload: bytes, now: int) -> None:
+        """Another payload in place of one that nobody has seen."""
         ...
 
     def publications_since(self, identity: IdentityId, since: int) -> int:
         """How many pubkeys were begun at or after `since`."""
+        ...
+
+    def trials_since(self, since: int) -> int:
+        """The expected trials of all pubkeys begun at or after `since`."""
         ...
 
     def save_pubkey_nonce(self, identity: IdentityId, nonce: int) -> None: ...
@@ -148,6 +201,22 @@ class Outbox(Protocol):
 
     def save_nonce(self, row: OutboxId, nonce: int) -> None: ...
 
+    def show(self, row: OutboxId, uid: int | None, rendering: int) -> None:
+        """Its message in the Outbox: none yet (None), put away by its owner (0), or the one with this UID."""
+        ...
+
+    def remind(self, row: OutboxId, at: int | None) -> None:
+        """When its sender is to be told that it still waits; None for never."""
+        ...
+
+    def notices_due(self, now: int, limit: int) -> list[OutgoingMessage]:
+        """Unfinished rows of whose waiting their sender is to be told by now, longest-waiting first."""
+        ...
+
+    def held(self, reason: Reason) -> list[OutgoingMessage]:
+        """Unfinished rows that wait for this reason, oldest first."""
+        ...
+
     def unfinished(self) -> list[OutgoingMessage]:
         """Every row that is not final, oldest first."""
         ...
@@ -166,6 +235,14 @@ class Outbox(Protocol):
 
     def watched_acks(self) -> list[tuple[bytes, OutboxId]]:
         """Ack data and row of everything an ack may still come for: unfinished, or FAILED within the last 56 days."""
+        ...
+
+    def count_by_reason(self) -> dict[Reason, int]:
+        """Of unfinished rows, those that wait for a reason."""
+        ...
+
+    def oldest_unfinished(self) -> int | None:
+        """When the mail that waits longest was given, in Unix seconds."""
         ...
 
     def forget_text(self, submission: SubmissionId) -> None:
@@ -196,6 +273,19 @@ class Inventory(Protocol):
 
     def mark_processed(self, vectors: Collection[InventoryVector]) -> None: ...
 
+    def stored_from(
+        self, first: int, object_type: int, limit: int, max_bytes: int = MAX_BYTES
+    ) -> list[tuple[int, BitmessageObject]]:
+        """Objects of one type with their numbers, in the order of arrival, from that number on.
+
+        Up to `limit` of them, fewer when they are large, but never none where there is one.
+        """
+        ...
+
+    def count_from(self, first: int, object_type: int) -> int:
+        """How many of one type there are from that number on."""
+        ...
+
     def pubkeys_by_lookup(self, address_version: int, lookup: bytes) -> list[BitmessageObject]:
         """Stored pubkey objects with this tag (v4), or all of that version (v2, v3), newest expiry first."""
         ...
@@ -215,7 +305,7 @@ class Inventory(Protocol):
     def evict(self, surplus: int) -> dict[InventoryVector, int]:
         """Delete processed objects of `surplus` bytes or a little more, as `purge`: those that expire first.
 
-        Our own go when there are no others left (P40).
+        Our own go when there are no others left, and last of all those that still wait for an answer (P40).
         """
         ...
 
@@ -268,6 +358,58 @@ class Peers(Protocol):
     def save_standings(self, changed: Collection[Standing], gone: Collection[str]) -> None: ...
 
 
+class Chans(Protocol):
+    """The chans of all accounts, for receiving and sending."""
+
+    def receiving(self) -> list[ChanId]:
+        """Every chan."""
+        ...
+
+    def receiving_keys(self, of: Collection[ChanId]) -> list[ChanKey]:
+        """Of those that are still there."""
+        ...
+
+    def public_keys(self, address: Address) -> PublicKeys | None:
+        """What a post to the chan is encrypted to; None when no account takes part."""
+        ...
+
+    def members(self, chan: ChanId) -> list[Membership]:
+        """Of all accounts, in the order in which they joined."""
+        ...
+
+    def unscanned(self) -> list[Membership]:
+        """Those whose posts are still looked for among the stored objects, oldest first."""
+        ...
+
+    def note_scanned(self, membership: MembershipId, scan_from: int | None) -> None:
+        """Where to go on, None for nowhere."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """The enabled subscriptions of all accounts, for receiving."""
+
+    def by_tag(self, tag: bytes) -> list[Subscription]:
+        """Those to the address of a v5 broadcast's 32-byte tag."""
+        ...
+
+    def untagged(self) -> list[Subscription]:
+        """Those to v2 and v3 addresses: whose v4 broadcast one is, only trying tells."""
+        ...
+
+    def to(self, address: Address) -> list[Subscription]:
+        """Those to one address."""
+        ...
+
+    def unscanned(self) -> list[Subscription]:
+        """Those whose broadcasts are still looked for among the stored objects, oldest first."""
+        ...
+
+    def note_scanned(self, subscription: SubscriptionId, scan_from: int | None) -> None:
+        """Where to go on, None for nowhere."""
+        ...
+
+
 class Store(Protocol):
     """One unit of work: the gateway's own views, and the way into an account."""
 
@@ -285,6 +427,10 @@ class Store(Protocol):
     def acks(self) -> Acks: ...
     @property
     def peers(self) -> Peers: ...
+    @property
+    def chans(self) -> Chans: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
 
     def account(self, account: AccountId) -> AccountStore:
         """Raises Missing."""

@@ -93,6 +93,14 @@ def chance(tried: int, expected: int) -> float:
     return 1 - math.exp(-tried / expected)
 
 
+class Survey(Protocol):
+    """The queue of a solver at one moment."""
+
+    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
+        """How far these jobs are; those that are not in the queue are left out. For a thread: it takes 4 us a job."""
+        ...
+
+
 class Solver(Protocol):
     """Finds nonces off the loop, fairly between accounts."""
 
@@ -112,8 +120,8 @@ class Solver(Protocol):
         """Give the job another place among its owner's; what is less urgent stops at once. Unknown ones are let be."""
         ...
 
-    def progress(self, initial_hashes: Collection[bytes]) -> Mapping[bytes, WorkProgress]:
-        """How far these jobs are; those that are not in the queue are left out."""
+    def survey(self) -> Survey:
+        """The queue as it is now, to be looked through."""
         ...
 
     def backlog(self) -> Backlog:

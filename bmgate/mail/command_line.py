@@ -1,0 +1,127 @@
+"""Mail commands: what the subject of a mail to `bmgate@D` asks for (mail conversion 1.4).
+
+The subject is the command line: a name in any case, words split at spaces, `"..."` groups. Secrets stay out of
+subjects, so some commands read the first line of the body. What a command does is the services' business.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bmgate.errors import Refused
+from bmgate.mail.text import clean_line
+
+MAX_WORDS = 20
+
+_REPLY = re.compile(r"^(?:(?:re|fwd?|aw|wg)\s*:\s*)+", re.IGNORECASE)
+_WORD = re.compile(r'"([^"]*)"|(\S+)')
+
+
+class BadCommandLine(Refused):
+    """A subject that is no command, or lacks a word; the text says how it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How a command is written and what it does; `least` to `most` words may follow its name."""
+
+    name: str
+    arguments: str
+    help: str
+    least: int = 0
+    most: int = 0
+    aliases: tuple[str, ...] = ()
+    reads_body: bool = False
+
+    @property
+    def line(self) -> str:
+        """As the help shows it."""
+        return f"{self.name} {self.arguments}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One command as it was asked for; `body_line` is the first line of the body that is not empty."""
+
+    usage: Usage
+    words: tuple[str, ...]
+    body_line: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.usage.name
+
+
+_USAGES = (
+    Usage("help", "[command]", "this table, or one line of it", most=1),
+    Usage("list", "[addresses|contacts|chans|subs|queue|aliases]", "your addresses, or what you name", most=1),
+    Usage("status", "[queue-id|BM-...]", "the node and its work, or what became of one message", most=1),
+    Usage("createAddr", "[label]", "a new address; its label is for you alone", most=MAX_WORDS),
+    Usage(
+        "createAddr",
+        "deterministic [label]",
+        "an address made from a passphrase: the first line of the body",
+        most=MAX_WORDS,
+        reads_body=True,
+    ),
+    Usage("enable", "BM-...", "receive at one of your addresses again", 1, 1),
+    Usage("disable", "BM-...", "receive no more at one of your addresses", 1, 1),
+    Usage("label", "BM-... text", "call one of your addresses something else", 2, MAX_WORDS),
+    Usage("alias", "name BM-...", "name@ means that address of yours", 2, 2),
+    Usage("unalias", "name", "give an alias up; nobody else gets it for a year", 1, 1),
+    Usage("delete", "BM-... [token]", "delete one of your addresses: asks first, by a token", 1, 2),
+    Usage("sub", "BM-... [label]", "read the broadcasts of an address", 1, MAX_WORDS, ("subscribe",)),
+    Usage("usub", "BM-...", "read them no more", 1, MAX_WORDS, ("unsubscribe",)),
+    Usage(
+        "join",
+        "name [BM-...]",
+        "take part in a chan; its name may stand in the body instead",
+        most=MAX_WORDS,
+        reads_body=True,
+    ),
+    Usage("leave", "name|BM-...", "leave a chan; its mailbox goes", 1, MAX_WORDS),
+    Usage("contact", "BM-... label", "put an address into your address book", 2, MAX_WORDS),
+    Usage("uncontact", "BM-...", "take it out again", 1, 1),
+    Usage("block", "BM-...", "mail from there goes to Junk, unconfirmed", 1, 1),
+    Usage("allow", "BM-...", "undo block, and let mail out of Requests", 1, 1),
+    Usage("reads", "BM-... files|mime|plain|auto", "what a correspondent's program can read", 2, 2),
+    Usage("cancel", "id", "do not send a message that waits", 1, 1),
+    Usage("retry", "id", "try again now", 1, 1),
+    Usage("force", "id", "send it although the recipient demands much work", 1, 1),
+    Usage("ttl", "id 2d", "let a message live that long on the network", 2, 2),
+    Usage("set", "option value", "change an option of your account", 2, MAX_WORDS),
+    Usage("show", "", "your options"),
+)
+
+
+def usages() -> tuple[Usage, ...]:
+    """All commands, in the order of the help."""
+    return _USAGES
+
+
+def read_command(subject: str, body: str = "") -> CommandLine:
+    """The command of a mail; raises BadCommandLine."""
+    line = _REPLY.sub("", clean_line(subject))
+    words = [group or word for group, word in _WORD.findall(line)]
+    if not words:
+        raise BadCommandLine("the subject is empty; it is the command, such as: help")
+    usage = _usage(words)
+    arguments = words[1:]
+    if not usage.least <= len(arguments) <= usage.most:
+        raise BadCommandLine(f"it is written: {usage.line}")
+    return CommandLine(usage, tuple(arguments), _first_line(body) if usage.reads_body else "")
+
+
+def _usage(words: list[str]) -> Usage:
+    name = words[0].lower()
+    found = [usage for usage in _USAGES if name in (usage.name.lower(), *usage.aliases)]
+    if not found:
+        raise BadCommandLine(f"there is no command {words[0]!r}")
+    second = words[1].lower() if len(words) > 1 else ""
+    for usage in found[1:]:
+        if usage.arguments.split()[0] == second:
+            return usage
+    return found[0]
+
+
+def _first_line(body: str) -> str:
+    return next((line.strip() for line in body.splitlines() if line.strip()), "")

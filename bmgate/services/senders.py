@@ -1,0 +1,130 @@
+"""Who sends: which of an account's addresses a mail is written under, and whether it may be (1.2, M10, M12).
+
+All within the caller's unit of work. Making an address takes too long for that, so `AddressWanted` is raised where one
+is made on first use, and the caller comes again with its keys.
+"""
+
+from dataclasses import dataclass
+
+from bmgate.bm.addresses import Address
+from bmgate.domain.account import AccountId
+from bmgate.domain.identity import Identity
+from bmgate.domain.policy import Policy
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Store
+from bmgate.errors import Ambiguous, BadAddress, IdentityDisabled, Missing, NotAllowed, NotOwner
+from bmgate.mail.addresses import Domains, RecipientKind, Resolved, mail_address, resolve_sender
+from bmgate.mail.headers import raw_field
+from bmgate.mail.parse import parse_header
+from bmgate.mail.senders import Senders
+from bmgate.mail.text import clean_line
+from bmgate.services.directory import AccountDirectory
+from bmgate.services.policies import Policies
+
+MAX_LABEL = 64  # characters
+_TOLD_ADDRESSES = 5
+
+
+class AddressWanted(Missing):
+    """The account sends as an address it does not have yet, and which is to be made with this label."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"there is no address {label} yet")
+        self.label = label
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRules:
+    """Decides who sends. `operator` is the account that mail to postmaster goes to, empty for none."""
+
+    domains: Domains
+    policies: Policies
+    operator: str = ""
+
+    def check(self, store: Store, account: AccountId, addr_spec: str) -> None:
+        """Whether the account may send as this address; raises NotOwner, IdentityDisabled, NotAllowed."""
+        try:
+            self.identity(store, account, addr_spec)
+        except AddressWanted:
+            return
+
+    def identity(self, store: Store, account: AccountId, addr_spec: str) -> Identity:
+        """The own identity an address names.
+
+        Raises NotOwner, which tells those there are, IdentityDisabled and AddressWanted.
+        """
+        mine = store.account(account)
+        owned = mine.identities.all()
+        resolved = self._resolved(store, account, addr_spec)
+        wanted = None if resolved is None else self._address(store, account, resolved)
+        for identity in owned:
+            if identity.address == wanted:
+                named = self._tagged(mine, owned, addr_spec, resolved) or identity
+                if not named.enabled:
+                    raise IdentityDisabled(f"{named.address} is disabled")
+                return named
+        names = [f"<{mail_address(identity.address, self.domains.own)}>" for identity in owned[:_TOLD_ADDRESSES]]
+        raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: {', '.join(names) or 'none'}")
+
+    def of_mail(self, store: Store, account: AccountId, reverse_path: str, senders: Senders) -> Identity:
+        """The header's From decides; envelope and Sender must be the account's own too (M10)."""
+        by_envelope = self.identity(store, account, reverse_path)
+        author = senders.author()
+        for other in senders.senders:
+            self.identity(store, account, str(other))
+        if author is None or str(author) == reverse_path:
+            return by_envelope
+        return self.identity(store, account, str(author))
+
+    def guard(self, mine: AccountStore, identity: Identity, answered: tuple[str, ...], policy: Policy) -> None:
+        """Raise NotAllowed for the answer to a mail that another identity of the account got (M12)."""
+        if policy.identity_guard == "off" or not answered:
+            return
+        others = {str(other.address) for other in mine.identities.all() if other.id != identity.id}
+        reached = _delivered_to(mine, answered[0]) if others else ""
+        if reached in others:
+            raise NotAllowed(
+                f"this answers a mail to {reached} but is written as {identity.address}; choose the other sender, or "
+                "set identity_guard off"
+            )
+
+    def operators(self, store: Store) -> Address | None:
+        """The address that postmaster, abuse and admin mean."""
+        identity = store.identities.by_alias(self.operator.lower()) if self.operator else None
+        return None if identity is None else identity.address
+
+    def _resolved(self, store: Store, account: AccountId, addr_spec: str) -> Resolved | None:
+        try:
+            return resolve_sender(addr_spec, self.domains, AccountDirectory(store, account))
+        except (BadAddress, Missing, Ambiguous):
+            return None
+
+    def _address(self, store: Store, account: AccountId, resolved: Resolved) -> Address | None:
+        if resolved.kind is RecipientKind.POSTMASTER:
+            return self.operators(store)
+        return resolved.address
+
+    def _tagged(
+        self, mine: AccountStore, owned: list[Identity], addr_spec: str, resolved: Resolved | None
+    ) -> Identity | None:
+        """The identity labelled `alias+tag`, where the account has one for each tag (A3); None without a tag."""
+        if resolved is None or not resolved.tag or "=" in resolved.tag:
+            return None
+        base = addr_spec.rpartition("@")[0].partition("+")[0].strip('"').lower()
+        if base not in mine.identities.aliases() or not self.policies.of(mine).subaddress_identities:
+            return None
+        label = clean_line(f"{base}+{resolved.tag}")[:MAX_LABEL]
+        for identity in owned:
+            if identity.label.lower() == label.lower():
+                return identity
+        raise AddressWanted(label)
+
+
+def _delivered_to(mine: AccountStore, message_id: str) -> str:
+    """The address a stored mail was delivered to, empty when it is not there or was not."""
+    for mailbox, uid in mine.messages.places_of(message_id):
+        for head in mine.messages.heads(mailbox, [uid]):
+            field = raw_field(parse_header(head.header), "Delivered-To").decode("ascii", "replace")
+            if reached := field.strip().partition("@")[0]:
+                return reached
+    return ""
