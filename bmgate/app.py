@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import random
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
@@ -37,8 +38,12 @@ from bmgate.pow.opencl import OpenclEngine
 from bmgate.pow.permission import Permission, PowerSupplies
 from bmgate.pow.solver import LocalSolver
 from bmgate.services.accounts import AccountDefaults, Accounts
-from bmgate.services.acks import AckPolicy, AckSender, AckWatch
+from bmgate.services.acks import AckSender, AckWatch
+from bmgate.services.autoresponder import Autoresponder
+from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
+from bmgate.services.chans import Chans
 from bmgate.services.delivery import Deliverer
+from bmgate.services.disk import DiskSpace
 from bmgate.services.events import MailboxEvents
 from bmgate.services.identities import Identities
 from bmgate.services.limiter import LoginLimits
@@ -47,11 +52,21 @@ from bmgate.services.maildrops import Maildrops
 from bmgate.services.notices import NoticeWriter
 from bmgate.services.onion_peer import OnionPeerPublisher
 from bmgate.services.outbox import OutboxRecorder
+from bmgate.services.outbox_mailbox import OutboxRules
+from bmgate.services.parsing import Parsing
+from bmgate.services.payloads import Payloads
+from bmgate.services.policies import AccountOptions, Policies
+from bmgate.services.posting import Poster
 from bmgate.services.pubkeys import Pubkeys, PublishPolicy
 from bmgate.services.queue import Queue
+from bmgate.services.queued_mail import QueuedMailWriter
 from bmgate.services.receiving import Receiving
+from bmgate.services.retention import Retention
+from bmgate.services.row_commands import RowCommands
+from bmgate.services.senders import SenderRules
 from bmgate.services.sending import Sending, SendingOptions
 from bmgate.services.submission import SubmissionOptions, Submissions
+from bmgate.services.subscriptions import Subscriptions
 from bmgate.storage.database import SealedDatabase, open_database
 from bmgate.storage.failpoints import NoFailpoints, read_failpoint
 from bmgate.storage.masterkey import read_master_key
@@ -79,6 +94,8 @@ class Gateway:
         self.folder, self.config, self.database = folder, config, database
         self.network: NetworkParameters = config.node.parameters
         self.clock = SystemClock()
+        self.disk = DiskSpace(lambda: shutil.disk_usage(folder.path).free, self.clock, config.storage.keep_free)
+        self.policies = Policies(config.accounts.policy)
         self.listeners: tuple[Listener, ...] = ()
         clock, entropy, network = self.clock, os.urandom, self.network
         domains = Domains(
@@ -103,16 +120,17 @@ class Gateway:
             self._stored,
             trace,
             self.hidden.connector,
+            lambda: self.disk.has_room_for_objects,
         )
-        recorder = OutboxRecorder(NoticeWriter(domains.own, entropy, config.accounts.give_up), network, failpoints)
+        notices = NoticeWriter(domains.own, entropy)
+        recorder = OutboxRecorder(notices, network, failpoints, self._rate, self.policies)
         acks = AckSender(
             network,
             entropy,
-            AckPolicy(config.accounts.ack),
             network.delay(config.node.ack_delay),
             config.node.acks_per_sender,
         )
-        deliverer = Deliverer(domains.own, acks, failpoints)
+        deliverer = Deliverer(Poster(domains.own), acks, failpoints, self.policies)
         watch = AckWatch()
         self.pubkeys = Pubkeys(
             database,
@@ -124,8 +142,10 @@ class Gateway:
             failpoints,
             PublishPolicy(config.node.publish_pubkeys),
             network.delay(config.node.pubkey_delay),
+            config.node.pubkey_work,
         )
         self.onion_peers = OnionPeerPublisher(database, self.solver, self.node, clock, entropy, network)
+        payloads = Payloads(self.policies, domains.own)
         self.sending = Sending(
             database,
             self.solver,
@@ -135,9 +155,11 @@ class Gateway:
             network,
             recorder,
             deliverer,
+            payloads,
             watch,
             events,
-            SendingOptions(config.pow.max_difficulty, config.accounts.give_up),
+            SendingOptions(config.pow.max_difficulty),
+            self._is_connected,
         )
         self.receiving = Receiving(
             database,
@@ -151,6 +173,9 @@ class Gateway:
             events,
             failpoints,
             KeySet(self.backend.trial, Lookups(config.security.lookups), max(1, lanes // 2)),
+            KeySet(self.backend.trial, Lookups(config.security.lookups), 1),
+            Autoresponder(entropy, network.delay(config.node.ack_delay), config.smtp.queue_limit),
+            self.disk.check_room_for_mail,
         )
         self.accounts = Accounts(
             database,
@@ -161,8 +186,30 @@ class Gateway:
             AccountDefaults(config.level, config.quota_bytes),
             LoginLimits(config.security.failures_per_minute, config.security.failures_per_day),
         )
-        self.identities = Identities(database, clock, entropy, network, self._identities_changed)
-        self.mailboxes = Mailboxes(database, events, clock, failpoints, config.imap.mailbox_limit)
+        self.identities = Identities(database, clock, entropy, network, self._identities_changed, self.policies)
+        self.outbox = OutboxRules(
+            database,
+            clock,
+            events,
+            self.sending,
+            RowCommands(recorder),
+            QueuedMailWriter(domains.own, network, payloads, self._rate),
+        )
+        self.chans = Chans(database, events, clock, entropy, domains.own, self.receiving.chans_changed)
+        self.subscriptions = Subscriptions(database, events, clock, self.receiving.subscriptions_changed)
+        self.retention = Retention(database, events, clock, self.policies)
+        self.options = AccountOptions(database, self.policies, self._identities_changed)
+        self.parsing = Parsing()
+        self.mailboxes = Mailboxes(
+            database,
+            events,
+            clock,
+            failpoints,
+            config.imap.mailbox_limit,
+            rules=[self.outbox, ChanRules(self.chans), SubscriptionRules(self.subscriptions)],
+            check_room=self.disk.check_room_for_mail,
+            parsing=self.parsing,
+        )
         self.maildrops = Maildrops(database, events, failpoints)
         self.queue = Queue(database, self.sending, self.solver, clock, network)
         self.submissions = Submissions(
@@ -172,17 +219,19 @@ class Gateway:
             clock,
             entropy,
             network,
-            domains,
+            SenderRules(domains, self.policies, config.gateway.operator),
+            payloads,
+            self.identities,
             events,
             SubmissionOptions(
-                ttl_seconds=config.accounts.ttl,
                 ack_stealth=config.accounts.ack_stealth,
-                notify=tuple(word.upper() for word in config.accounts.notify),
-                sent_copy=config.accounts.sent_copy == "auto",
                 max_queued=config.smtp.queue_limit,
                 max_work_seconds=config.pow.max_work,
+                max_difficulty=config.pow.max_difficulty,
             ),
             failpoints,
+            check_room=self.disk.check_room_for_mail,
+            parsing=self.parsing,
         )
         self._resources = ExitStack()
 
@@ -199,11 +248,13 @@ class Gateway:
         """
         self._tell_kernels()
         doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.maildrops, self.submissions)
+        await self.outbox.prepare_accounts()
         await self.receiving.load()
+        await self.identities.show_behavior()
         async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
             await self.solver.start()
             running.push_async_callback(self.solver.close)
-            parts = (self.receiving, self.sending, self.pubkeys, self.onion_peers)
+            parts = (self.receiving, self.sending, self.pubkeys, self.onion_peers, self.retention)
             workers = [tasks.create_task(part.run()) for part in parts]
             running.push_async_callback(_cancel, workers)
             try:
@@ -228,6 +279,7 @@ class Gateway:
     async def close(self) -> None:
         """Leave the database in good order and the folder free."""
         self.accounts.close()
+        self.parsing.close()
         await self.database.close()
         self._resources.close()
 
@@ -251,6 +303,12 @@ class Gateway:
         self.node.add_own_host(place.host)
         if is_onion(place.host):
             self.onion_peers.named(OnionPeer(place.host, place.port))
+
+    def _rate(self) -> float:
+        return self.solver.trials_per_second
+
+    def _is_connected(self) -> bool:
+        return any(peer.established for peer in self.node.peers())
 
     def _identities_changed(self) -> None:
         self.receiving.identities_changed()
@@ -324,7 +382,7 @@ def _node_settings(config: Config, hidden: HiddenPlaces) -> NodeSettings:
     return NodeSettings(
         network=config.node.parameters,
         listen=(*listeners, *hidden.node_listener),
-        doorsteps=hidden.doorsteps,
+        proxies=hidden.proxies,
         peers=tuple(PeerTarget(host, port) for host, port in config.node.fixed_peers),
         outbound=config.node.outbound,
         only_peers=config.node.only_peers,

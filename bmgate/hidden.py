@@ -6,6 +6,7 @@ Without socks and sam: straight, and nothing here runs. Behind them nothing else
 import asyncio
 import base64
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from nacl.bindings import crypto_scalarmult_ed25519_base_noclamp
@@ -51,7 +52,7 @@ class HiddenPlaces:
         return (PeerTarget(tor.host, port),)
 
     @property
-    def doorsteps(self) -> tuple[str, ...]:
+    def proxies(self) -> tuple[str, ...]:
         """Addresses from and to which Tor brings callers: they say nothing about who calls."""
         hides = self._config.node.is_hidden or self._config.tor.node_service != "off"
         return (*FORWARDED_BY_TOR, self._config.tor.host) if hides else ()
@@ -102,6 +103,7 @@ class HiddenPlaces:
         from bmgate.reactor import guest_reactor
 
         reactor = guest_reactor()  # before the next import, which asks Twisted for the global one
+        await asyncio.to_thread(import_module, "bmgate.onion")  # txtorcon takes half a second
         from bmgate.onion import OnionPlan, OnionService, TorControl
 
         tor = self._config.tor

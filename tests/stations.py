@@ -15,29 +15,44 @@ from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.network import TESTNET, NetworkParameters
 from bmgate.bm.trial import ONE_BY_ONE, KeySet, Lookups
 from bmgate.domain.account import Account, AccountId, Level
-from bmgate.domain.identity import Identity, IdentityId, NewIdentity
+from bmgate.domain.identity import Identity, NewIdentity
 from bmgate.domain.mailbox import MailboxKind, StoredMessage
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import OutgoingMessage
+from bmgate.domain.policy import Policy
 from bmgate.domain.ports.database import Store
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved
-from bmgate.services.acks import AckPolicy, AckSender, AckWatch
+from bmgate.services.acks import AckSender, AckWatch
+from bmgate.services.autoresponder import Autoresponder
+from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
+from bmgate.services.chans import Chans
 from bmgate.services.delivery import Deliverer
+from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
+from bmgate.services.identities import Identities
+from bmgate.services.keyring import KeyOwner
 from bmgate.services.mailboxes import Mailboxes
 from bmgate.services.notices import NoticeWriter
 from bmgate.services.outbox import OutboxRecorder
-from bmgate.services.pubkeys import Pubkeys, PublishPolicy
+from bmgate.services.outbox_mailbox import OutboxRules
+from bmgate.services.payloads import Payloads
+from bmgate.services.policies import Policies
+from bmgate.services.posting import Poster
+from bmgate.services.pubkeys import DAILY_WORK_SECONDS, Pubkeys, PublishPolicy
 from bmgate.services.queue import Queue
+from bmgate.services.queued_mail import QueuedMailWriter
 from bmgate.services.receiving import Receiving
+from bmgate.services.row_commands import RowCommands
+from bmgate.services.senders import SenderRules
 from bmgate.services.sending import Sending, SendingOptions
 from bmgate.services.submission import Envelope, Receipt, Recipient, SubmissionOptions, Submissions
+from bmgate.services.subscriptions import Subscriptions
 from bmgate.storage.database import SealedDatabase
 
 DOMAIN = "bm.internal"
 
 
-def one_by_one() -> KeySet[IdentityId]:
+def one_by_one() -> KeySet[KeyOwner]:
     """The plainest way to try keys."""
     return KeySet(ONE_BY_ONE, Lookups.CONSTANT_TIME, 1)
 
@@ -49,11 +64,14 @@ class Settings:
     network: NetworkParameters = TESTNET
     submission: SubmissionOptions = field(default_factory=SubmissionOptions)
     sending: SendingOptions = field(default_factory=SendingOptions)
-    ack_policy: AckPolicy = AckPolicy.ALL
+    policy: Policy = field(default_factory=Policy)
+    operator: str = ""
     ack_delay: float = 0.0
     publish: PublishPolicy = PublishPolicy.ON_REQUEST
     pubkey_delay: float = 0.0
-    keys: Callable[[], KeySet[IdentityId]] = one_by_one
+    pubkey_work: float = DAILY_WORK_SECONDS
+    check_room: Callable[[], None] = room_for_all
+    keys: Callable[[], KeySet[KeyOwner]] = one_by_one
 
 
 class Services:
@@ -65,9 +83,11 @@ class Services:
         self.failpoints = failpoints
         self.events = MailboxEvents()
         self.watch = AckWatch()
-        recorder = OutboxRecorder(NoticeWriter(DOMAIN, os.urandom), network, failpoints)
-        acks = AckSender(network, os.urandom, settings.ack_policy, settings.ack_delay)
-        deliverer = Deliverer(DOMAIN, acks, failpoints)
+        self.policies = Policies(settings.policy)
+        notices = NoticeWriter(DOMAIN, os.urandom)
+        recorder = OutboxRecorder(notices, network, failpoints, lambda: solver.trials_per_second, self.policies)
+        acks = AckSender(network, os.urandom, settings.ack_delay)
+        deliverer = Deliverer(Poster(DOMAIN), acks, failpoints, self.policies)
         self.pubkeys = Pubkeys(
             database,
             solver,
@@ -78,7 +98,9 @@ class Services:
             failpoints,
             settings.publish,
             settings.pubkey_delay,
+            settings.pubkey_work,
         )
+        payloads = Payloads(self.policies, DOMAIN)
         self.sending = Sending(
             database,
             solver,
@@ -88,9 +110,11 @@ class Services:
             network,
             recorder,
             deliverer,
+            payloads,
             self.watch,
             self.events,
             settings.sending,
+            lambda: station.connected,
         )
         self.receiving = Receiving(
             database,
@@ -104,6 +128,12 @@ class Services:
             self.events,
             failpoints,
             settings.keys(),
+            KeySet(ONE_BY_ONE, Lookups.CONSTANT_TIME, 1),
+            Autoresponder(os.urandom, settings.ack_delay),
+            settings.check_room,
+        )
+        self.identities = Identities(
+            database, clock, os.urandom, network, self.receiving.identities_changed, self.policies
         )
         self.submissions = Submissions(
             database,
@@ -112,12 +142,22 @@ class Services:
             clock,
             os.urandom,
             network,
-            Domains(),
+            SenderRules(Domains(), self.policies, settings.operator),
+            payloads,
+            self.identities,
             self.events,
             settings.submission,
             failpoints,
+            check_room=settings.check_room,
         )
-        self.mailboxes = Mailboxes(database, self.events, clock, failpoints)
+        writer = QueuedMailWriter(DOMAIN, network, payloads, lambda: solver.trials_per_second)
+        self.outbox = OutboxRules(database, clock, self.events, self.sending, RowCommands(recorder), writer)
+        self.chans = Chans(database, self.events, clock, os.urandom, DOMAIN, self.receiving.chans_changed)
+        self.subscriptions = Subscriptions(database, self.events, clock, self.receiving.subscriptions_changed)
+        rules = [self.outbox, ChanRules(self.chans), SubscriptionRules(self.subscriptions)]
+        self.mailboxes = Mailboxes(
+            database, self.events, clock, failpoints, rules=rules, check_room=settings.check_room
+        )
         self.queue = Queue(database, self.sending, solver, clock, network)
 
 
@@ -138,6 +178,7 @@ class Station:
         self.database = WatchedDatabase(self._sealed)
         self.solver = solver or FakeSolver()
         self.announcer = FakeAnnouncer()
+        self.connected = True
         self.services: Services
         self._life: asyncio.Task[None] | None = None
 

@@ -91,15 +91,15 @@ def test_a_node_by_torrc_listens_where_the_torrc_leads_and_has_the_name_it_is_to
     config = settings(f"[node]\n{SOCKS}[tor]\nnode_service = torrc\nnode_name = {ONION}\n")
     places, named = HiddenPlaces(config, tmp_path, SystemClock(), zeros), list[PeerTarget]()
     assert places.node_listener == (PeerTarget("127.0.0.1", 28_444),)
-    assert "127.0.0.1" in places.doorsteps
+    assert "127.0.0.1" in places.proxies
     group = asyncio.TaskGroup()  # in which nothing runs
     assert places.start(group, lambda _: pytest.fail("nobody calls"), named.append, places.node_listener, ()) == []
     assert named == [PeerTarget(ONION, 8444)]
 
 
-def test_straight_nodes_have_no_doorstep_and_no_names(tmp_path: Path) -> None:
+def test_straight_nodes_have_no_proxy_and_no_names(tmp_path: Path) -> None:
     places = HiddenPlaces(settings(""), tmp_path, SystemClock(), zeros)
-    assert (places.node_listener, places.doorsteps, own_names(tmp_path)) == ((), (), {})
+    assert (places.node_listener, places.proxies, own_names(tmp_path)) == ((), (), {})
 
 
 @pytest.mark.parametrize("key", ["ED25519-V3:AAAA", "ED25519-V3:!", "", "RSA1024:" + "A" * 88])

@@ -85,6 +85,43 @@ def enable(name: str, as_json: bool) -> None:
     _told(call("account.enable", name=name), as_json)
 
 
+@account.command()
+@click.argument("name", default="")
+@json_option
+@place_options
+def show(name: str, as_json: bool) -> None:
+    """Tell what is in force for an account: the options that `bmgate account set` changes.
+
+    NAME may be left out where there is one account.
+    """
+    result = call("account.show", name=name)
+    if as_json:
+        print_json(result)
+        return
+    rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in result["options"]]
+    print_table(("OPTION", "VALUE", ""), rows)
+
+
+@account.command("set")
+@click.argument("name")
+@click.argument("option")
+@click.argument("value", default="")
+@json_option
+@place_options
+def set_option(name: str, option: str, value: str, as_json: bool) -> None:
+    """Set OPTION of account NAME to VALUE; without VALUE the gateway's default counts again.
+
+    What an address sets for itself (bmgate address set) goes before it. The options: bmgate account show
+    """
+    result = call("account.set", name=name, option=option, value=value)
+    if as_json:
+        print_json(result)
+        return
+    chosen = option.strip().lower().replace("-", "_")
+    values = {each["name"]: each["value"] for each in result["options"]}
+    click.echo(f"{result['name']}: {chosen} = {values[chosen]}")
+
+
 def _told(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)

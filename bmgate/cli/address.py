@@ -84,6 +84,45 @@ def show(address: str, account: str, as_json: bool) -> None:
     _show(call("address.show", account=account, address=address), as_json)
 
 
+@address.command("set")
+@click.argument("address")
+@click.argument("option", default="")
+@click.argument("value", default="")
+@account_option
+@json_option
+@place_options
+def set_option(address: str, option: str, value: str, account: str, as_json: bool) -> None:
+    """Set OPTION of ADDRESS (BM-... or an alias) to VALUE; without VALUE what holds for the account counts again.
+
+    Without OPTION what is in force is listed.
+
+    difficulty: how many times the usual work a msg to it must carry, 1 to 100. Others learn it from its pubkey, which
+    is published anew; what they send by an old one is not delivered, unless the sender is a contact.
+
+    ack: whose messages are confirmed: all, contacts or never. What else there is, the list tells.
+    """
+    if not option:
+        _show_options(call("address.options", account=account, address=address), as_json)
+        return
+    result = call("address.set", account=account, address=address, option=option, value=value)
+    if as_json:
+        print_json(result)
+        return
+    chosen = option.strip().lower().replace("-", "_")
+    options = {each["name"]: each["value"] for each in result["options"]}
+    click.echo(f"{result['address']}: {chosen} = {options[chosen]}")
+    if result["pubkey_outdated"]:
+        click.echo("Its pubkey says otherwise yet; the gateway publishes another one, at most four a day.")
+
+
+def _show_options(options: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(options)
+        return
+    rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in options]
+    print_table(("OPTION", "VALUE", ""), rows)
+
+
 def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
@@ -95,10 +134,16 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
             "label": result["label"],
             "state": _state(result),
             "made": moment(result["created_at"]),
-            "pubkey published": moment(result["pubkey_sent_at"]) or "not yet",
+            "difficulty": f"{result['difficulty']:g}",
+            "pubkey published": _publication(result),
         }
     )
     click.echo("\n" + qr_code(result["uri"]))
+
+
+def _publication(value: dict[str, Any]) -> str:
+    told = moment(value["pubkey_sent_at"]) or "not yet"
+    return f"{told}; outdated, another one follows" if value["pubkey_outdated"] else told
 
 
 def _state(value: dict[str, Any]) -> str:

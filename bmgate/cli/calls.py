@@ -4,12 +4,17 @@ from typing import Any
 
 from bmgate.cli.options import Place, place
 from bmgate.control.client import ControlClient
-from bmgate.control.protocol import Progress, untold
+from bmgate.control.protocol import Progress
 from bmgate.errors import Unavailable
 
 
 def call(method: str, **params: Any) -> Any:
     """The result of `method` of the gateway that the command line names."""
+    return call_telling(method, lambda _: None, **params)
+
+
+def call_telling(method: str, progress: Progress, **params: Any) -> Any:
+    """The same, with what is told on the way."""
     where = place()
     try:
         client = ControlClient(where.folder.socket)
@@ -17,13 +22,13 @@ def call(method: str, **params: Any) -> Any:
         where.folder.check()  # not before: root may speak to a gateway whose folder is another user's (E7)
         import asyncio
 
-        return asyncio.run(_call_here(where, method, params))
+        return asyncio.run(_call_here(where, method, params, progress))
     with client:
-        return client.call(method, params, lambda _: None)
+        return client.call(method, params, progress)
 
 
 def follow(method: str, progress: Progress, **params: Any) -> Any:
-    """The same of a method that tells progress, which only a running gateway has; raises Unavailable without one."""
+    """The same of a method that only a running gateway has; raises Unavailable without one."""
     where = place()
     try:
         client = ControlClient(where.folder.socket)
@@ -34,13 +39,16 @@ def follow(method: str, progress: Progress, **params: Any) -> Any:
         return client.call(method, params, progress)
 
 
-async def _call_here(where: Place, method: str, params: dict[str, Any]) -> Any:
+async def _call_here(where: Place, method: str, params: dict[str, Any], progress: Progress) -> Any:
     from bmgate.app import open_gateway
     from bmgate.cli.composition import methods_of
     from bmgate.services.status import LoopLag
 
+    async def tell(value: Any) -> None:
+        progress(value)
+
     gateway = open_gateway(where.folder, where.config(), f"bmgate {method.replace('.', ' ')}")
     try:
-        return await methods_of(gateway, LoopLag(gateway.clock), serving=False).call(method, params, untold)
+        return await methods_of(gateway, LoopLag(gateway.clock), serving=False).call(method, params, tell)
     finally:
         await gateway.close()

@@ -4,6 +4,7 @@ import math
 import os
 import platform
 import shlex
+import shutil
 import socket
 import sqlite3
 import stat
@@ -17,7 +18,7 @@ from cryptography import x509
 
 from bmgate.bm.tls import tls_works
 from bmgate.cli.options import Place
-from bmgate.cli.output import host_port
+from bmgate.cli.output import host_port, size
 from bmgate.config import Config
 from bmgate.control.client import ControlClient
 from bmgate.doors import can_bind, certificate_files, wanted_listeners
@@ -123,9 +124,18 @@ def config_findings(where: Place, config: Config) -> Iterator[Finding]:
     else:
         kind: Kind = "error" if left < 0 else "warning" if left < RENEW_DAYS else "ok"
         yield Finding(kind, "certificate", f"{files.chain}, {'expired' if left < 0 else f'valid for {left} days'}")
+    if where.folder.path.is_dir():
+        yield _disk_finding(where, config)
     yield from _port_findings(where, config)
     yield from _proxy_findings(config)
     yield from _device_findings(config)
+
+
+def _disk_finding(where: Place, config: Config) -> Finding:
+    free = shutil.disk_usage(where.folder.path).free
+    if free >= config.storage.keep_free:
+        return Finding("ok", "disk", f"{size(free)} free")
+    return Finding("warning", "disk", f"{size(free)} free, less than [storage] keep_free: no objects are taken")
 
 
 def _days_left(chain: Path) -> int:
@@ -178,6 +188,7 @@ def _wanted(config: Config) -> Iterator[tuple[str, int]]:
     yield from config.node.listeners
     yield from ((each.host, each.port) for each in wanted_listeners("imap", config.imap))
     yield from ((each.host, each.port) for each in wanted_listeners("smtp", config.smtp))
+    yield from ((host, config.smtp.loopback_port or 0) for host in config.smtp.loopback_hosts)
     yield from ((each.host, each.port) for each in wanted_listeners("pop3", config.pop3))
 
 

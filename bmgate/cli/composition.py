@@ -8,10 +8,12 @@ from bmgate.app import Gateway
 from bmgate.bm.hosts import is_address, is_i2p, is_onion
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.config.values import parse_host_port
-from bmgate.control.methods import Methods
+from bmgate.control.chan_methods import ChanMethods, SubscriptionMethods
+from bmgate.control.methods import Family, Methods
 from bmgate.domain.peers import Standing
 from bmgate.errors import NotAllowed
 from bmgate.metrics.server import MetricsServer
+from bmgate.services.chan_options import ChanOptions
 from bmgate.services.status import Build, LoopLag, NodeView, Status
 
 
@@ -60,11 +62,21 @@ def methods_of(gateway: Gateway, lag: LoopLag, serving: bool) -> Methods:
     peers = NodePeers(gateway, serving)
     return Methods(
         gateway.accounts,
+        gateway.options,
         gateway.identities,
         gateway.queue,
         peers,
         _status(gateway, peers, lag),
         gateway.config.gateway.domain,
+        _families(gateway),
+    )
+
+
+def _families(gateway: Gateway) -> tuple[Family, ...]:
+    domain = gateway.config.gateway.domain
+    return (
+        ChanMethods(gateway.chans, ChanOptions(gateway.database, gateway.policies), domain),
+        SubscriptionMethods(gateway.subscriptions, domain),
     )
 
 
@@ -93,4 +105,6 @@ def _status(gateway: Gateway, peers: NodePeers, lag: LoopLag) -> Status:
         data=gateway.folder.path,
         wal=database.with_name(database.name + "-wal"),
     )
-    return Status(build, gateway.database, gateway.clock, gateway.solver, peers.view, lambda: gateway.listeners, lag)
+    return Status(
+        build, gateway.database, gateway.clock, gateway.solver, peers.view, lambda: gateway.listeners, lag, gateway.disk
+    )

@@ -20,6 +20,8 @@ COMMANDS: dict[str, str] = {
     "check": "Look over configuration, machine and data folder.",
     "account": "Accounts: who logs in with a mail program.",
     "address": "Bitmessage addresses of an account.",
+    "chan": "Chans: mailing lists without a server.",
+    "subscription": "Subscriptions: whose broadcasts are delivered.",
     "queue": "Outgoing mail: what became of it, cancel, retry.",
     "peers": "Connections to other Bitmessage nodes.",
     "tor": "Onion services and I2P: lines for a torrc, our names.",

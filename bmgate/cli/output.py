@@ -51,7 +51,9 @@ def printable(value: Any) -> str:
 
 
 def host_port(host: str, port: int) -> str:
-    """Where something listens or a peer is; an IPv6 address stands in brackets."""
+    """Where something listens or a peer is; an IPv6 address stands in brackets, the path of a socket alone."""
+    if host.startswith("/"):
+        return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -13,7 +13,7 @@ from bmgate.cli.progress import percentage, prospect
 @click.group()
 @place_options
 def queue() -> None:
-    """Outgoing mail: what became of it, what it costs, cancel, retry, force.
+    """Outgoing mail: what became of it, what it costs, cancel, retry, force, priority, ttl.
 
     Each mail has a queue id such as 7KQ2AB and one row per recipient: 7KQ2AB-1, 7KQ2AB-2, ...
     A bare queue id means all of them.
@@ -80,6 +80,20 @@ def priority(id: str, level: str, account: str, as_json: bool) -> None:  # noqa:
 
 @queue.command()
 @click.argument("id")
+@click.argument("ttl")
+@account_option
+@json_option
+@place_options
+def ttl(id: str, ttl: str, account: str, as_json: bool) -> None:  # noqa: A002
+    """Let a mail that is not published yet stay on the network for so long: 12h, 4d, at most 28d.
+
+    The work for a mail grows with that time. Work that is under way begins anew.
+    """
+    _print_rows(call("queue.ttl", account=account, id=id, ttl=ttl), as_json)
+
+
+@queue.command()
+@click.argument("id")
 @account_option
 @json_option
 @place_options
@@ -94,7 +108,7 @@ def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 @json_option
 @place_options
 def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
-    """Ask for the key again, or send again, without waiting for the time set."""
+    """Ask for the key, or send, without waiting for the time set; also what a send delay holds."""
     _print_rows(call("queue.retry", account=account, id=id), as_json)
 
 
@@ -130,7 +144,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 def _state(row: dict[str, Any]) -> str:
     if row["reason"]:
         return f"{row['state']} ({row['reason']})"
-    if row["no_retry"]:
+    if row["no_retry"] and row["state"] == "PUBLISHED":
         return f"{row['state']} (no further attempt)"
     return f"{row['state']} {percentage(row)}".rstrip()
 
@@ -143,6 +157,7 @@ def _print_row(row: dict[str, Any]) -> None:
             "id": row["id"],
             "recipient": row["recipient"],
             "subject": row["subject"],
+            **({"left out": ", ".join(row["left_out"])} if row["left_out"] else {}),
             "state": _state(row),
             "attempt": row["attempt"],
             "time to live": duration(row["ttl_seconds"]),

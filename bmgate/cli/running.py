@@ -1,8 +1,10 @@
 """A gateway in the foreground of this process, until SIGTERM or Ctrl-C."""
 
 import asyncio
+import gc
 import importlib.util
 import os
+import sys
 from collections.abc import Awaitable, Callable
 
 import click
@@ -22,10 +24,13 @@ from bmgate.services.status import LoopLag
 
 Preparation = Callable[[Gateway], Awaitable[bool]]
 
+SWITCH_SECONDS = 0.001  # that a thread keeps the GIL while others want it: at Python's 5 ms the loop waits too long
+
 
 def run_gateway(folder: DataFolder, config: Config, prepare: Preparation, trace: Trace = not_traced) -> None:
     """Open the gateway, let `prepare` look at it, and where that says so, serve. Returns when told to stop."""
     check_user(config, os.geteuid())
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(folder, config, prepare, trace))
 
@@ -56,6 +61,8 @@ async def _serve(gateway: Gateway) -> None:
 
 
 def _tell_ready(gateway: Gateway) -> None:
+    gc.collect()
+    gc.freeze()  # what is there now stays; looking through it again held the loop for 75 ms each time
     click.echo(f"bmgate {__version__} runs; stop it with Ctrl-C.")
     for listener in gateway.listeners:
         click.echo(f"  {listener.name:<13} {host_port(listener.host, listener.port)}")

@@ -15,6 +15,7 @@ from bmgate.config.values import (
     Domain,
     Domains,
     Duration,
+    FixedPort,
     HostPort,
     HostPorts,
     Hosts,
@@ -25,11 +26,13 @@ from bmgate.config.values import (
     Port,
     Quota,
     Size,
+    SocketPath,
     Ttl,
     is_loopback,
     parse_list,
 )
 from bmgate.domain.account import Level
+from bmgate.domain.policy import OPTIONS, Attachments, Policy
 from bmgate.mail.addresses import DEFAULT_SYNONYMS
 
 Role = Literal["node", "receive", "send", "solve", "smtp", "imap", "pop3", "web", "api"]
@@ -64,7 +67,7 @@ class GatewaySection(Section):
         ", ".join(DEFAULT_SYNONYMS),
         "Domains under which other gateways write Bitmessage addresses: understood in recipients, never looked up.",
     )
-    operator: str = setting("", "Account whose default identity takes mail to postmaster, abuse and admin.", later=True)
+    operator: str = setting("", "Account whose default identity takes mail to postmaster, abuse and admin.")
     local_delivery: Literal["account", "gateway"] = setting(
         "account",
         "account: only mail between identities of one account skips the network. gateway: mail between accounts does "
@@ -84,6 +87,11 @@ class StorageSection(Section):
 
     url: Literal["sqlite"] = setting("sqlite", "sqlite: bmgate.db in the data folder. PostgreSQL: in a later version.")
     inventory_limit: Size = setting("2 GiB", "Room for objects of the network; when full, those expiring first go.")
+    keep_free: Size = setting(
+        "200 MiB",
+        "Room that is left free on the disk: below it no objects of the network are taken, below a quarter of it no "
+        "mail either.",
+    )
     backups: Count = setting("3", "How many automatic backups are kept.", later=True)
 
 
@@ -151,6 +159,11 @@ class NodeSection(Section):
         "20", "Acknowledgements a day for mail of one sender who is no contact. What comes beyond arrives unconfirmed."
     )
     pubkey_delay: Duration = setting("10m", "Mean of the random delay before a pubkey leaves.")
+    pubkey_work: Duration = setting(
+        "1h",
+        "Work of this machine, in a day, on pubkeys that are asked for or outdated, of all addresses together. Whoever "
+        "asks beyond it hears nothing; half of it is kept for addresses whose last pubkey has left the network.",
+    )
     first_getdata: Duration = setting(
         "20s", "Wait after connecting before objects are asked for: peers ignore earlier requests."
     )
@@ -292,12 +305,31 @@ class SmtpSection(DoorSection):
 
     tls_port: Port = setting("auto", "TLS from the start. auto: 465 if it may be bound, else 10465. 0: any free one.")
     starttls_port: Port = setting("auto", "TLS by STARTTLS. auto: 587 if it may be bound, else 10587.")
+    loopback_port: FixedPort = setting(
+        "off",
+        "No TLS at all, for programs of this machine that cannot speak it; they log in all the same. It listens on "
+        "the loopback addresses of listen, or on 127.0.0.1. 0: any free one.",
+    )
+    lmtp_socket: SocketPath = setting(
+        "off",
+        "Path of a Unix socket for a mail server (MTA) in front that has authenticated the sender: it hands mail over "
+        "by LMTP, and the address in From names the account. Whoever may open the socket writes as anybody here.",
+    )
+    lmtp_group: str = setting("", "Group that may open it (mode 0660), such as postfix. Empty: the gateway's own.")
     connections_per_user: Positive = setting("10", "Connections of one account.")
-    submission_limit: Size = setting(
-        "4 MiB", "Largest mail accepted; what travels is its text, at most 261644 bytes with the subject."
+    submission_limit: Annotated[Size, Field(ge=1 << 16, le=32 << 20)] = setting(
+        "4 MiB",
+        "Largest mail accepted, 64 KiB to 32 MiB; what travels is its text, at most 261644 bytes with the subject.",
     )
     recipients: Annotated[int, Field(ge=1, le=1000)] = setting("100", "Recipients of one mail.")
     queue_limit: Positive = setting("500", "Mails of one account that may wait to be sent.")
+
+    @property
+    def loopback_hosts(self) -> tuple[str, ...]:
+        """Where `loopback_port` listens."""
+        if self.loopback_port is None:
+            return ()
+        return tuple(host for host in self.listen if is_loopback(host)) or ("127.0.0.1",)
 
 
 class ImapSection(DoorSection):
@@ -384,7 +416,7 @@ class AccountsSection(Section):
     )
     ttl: Ttl = setting("4d", "How long a sent message stays on the network before it is sent again (1h to 28d).")
     give_up: Duration = setting("28d", "No new attempt is made after this time.")
-    send_delay: Duration = setting("0s", "How long a mail can be called back before work on it begins.", later=True)
+    send_delay: Duration = setting("0s", "How long a mail can be called back before work on it begins.")
     ack: Literal["all", "contacts", "never"] = setting("all", "Whose messages are acknowledged.")
     ack_stealth: Annotated[int, Field(ge=0, le=2)] = setting(
         "1", "What acknowledgements look like. 0: 32 random bytes. 1: a request for a key. 2: a small message."
@@ -392,22 +424,32 @@ class AccountsSection(Section):
     sent_copy: Literal["auto", "client"] = setting("auto", "auto: the gateway files the copy in Sent. client: you do.")
     notify: Listed[Notify] = setting("failure, delay", "Which notices come when the mail program asks for none.")
     attachments: Literal["refuse", "extended", "inline", "omit"] = setting(
-        "refuse", "What to do with attachments for readers not known to take them.", later=True
+        "refuse", "What to do with attachments for readers not known to take them."
     )
     identity_guard: Literal["refuse", "off"] = setting(
-        "refuse", "refuse: no answer to mail for one of your addresses is sent under another.", later=True
+        "refuse", "refuse: no answer to mail for one of your addresses is sent under another."
     )
-    disclose_recipients: bool = setting("off", "Tell recipients who else got the mail.", later=True)
-    subaddress_identities: bool = setting("off", "name+tag as sender is an address of its own.", later=True)
-    requests: bool = setting("off", "Mail of strangers waits in Requests.", later=True)
-    junk_blocks: bool = setting("off", "Moving mail to Junk blocks its sender.", later=True)
+    disclose_recipients: bool = setting("off", "Tell recipients who else got the mail.")
+    subaddress_identities: bool = setting("off", "name+tag as sender is an address of its own.")
+    requests: Literal["off", "on", "junk"] = setting(
+        "off", "Mail of strangers: on: waits in Requests. junk: goes to Junk. Neither is confirmed."
+    )
+    junk_blocks: bool = setting("off", "Moving mail to Junk blocks its sender.")
     post_as: Literal["chan", "identity"] = setting("chan", "Whose key signs posts to a chan.", later=True)
-    recognise: bool = setting("on", "Read the ways in which other gateways wrap mail.", later=True)
-    thread_by_subject: bool = setting("on", "Join answers to threads by their subject.", later=True)
-    incoming_html: Literal["off", "sanitised"] = setting("off", "Show cleaned HTML beside the text.", later=True)
-    quotes: Literal["keep", "dashes"] = setting("keep", "dashes: write quotes as PyBitmessage does.", later=True)
-    quotes_in: Literal["keep", "gt"] = setting("keep", "gt: show PyBitmessage's quotes with >.", later=True)
-    reads_files_bit: bool = setting("on", "Tell other gateways that this one reads attachments.", later=True)
+    recognise: bool = setting("on", "Read the ways in which other gateways wrap mail.")
+    thread_by_subject: bool = setting("on", "Join answers to threads by their subject.")
+    incoming_html: Literal["off", "sanitised"] = setting("off", "Show cleaned HTML beside the text.")
+    quotes: Literal["keep", "dashes"] = setting("keep", "dashes: write quotes as PyBitmessage does.")
+    quotes_in: Literal["keep", "gt"] = setting("keep", "gt: show PyBitmessage's quotes with >.")
+    reads_files_bit: bool = setting("on", "Tell other gateways that this one reads attachments.")
+
+    @property
+    def policy(self) -> Policy:
+        """What is in force where an account sets nothing."""
+        own = {name: getattr(self, name) for name in OPTIONS if name in type(self).model_fields}
+        own["notify"] = tuple(word.upper() for word in self.notify)
+        own["attachments"] = Attachments(self.attachments)
+        return Policy(**own)
 
 
 class Config(Section):

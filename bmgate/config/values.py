@@ -4,8 +4,10 @@ Every type takes the text of the file and raises ValueError with what was hoped 
 """
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
@@ -16,6 +18,7 @@ from bmgate.pow.permission import Span, read_span
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+MAX_SOCKET_PATH = 107
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -109,6 +112,23 @@ def _parse_port(text: str) -> int | str:
     return int(text)
 
 
+def _parse_fixed_port(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError("hoped for off or a port from 0 (any free one) to 65535")
+    return int(text)
+
+
+def _parse_socket_path(text: str) -> Path | None:
+    """Absolute, as other programs have it in their settings; a socket address holds no more than that."""
+    if text in ("", "off"):
+        return None
+    if not text.startswith("/") or len(os.fsencode(text)) > MAX_SOCKET_PATH:
+        raise ValueError(f"hoped for off or a path from / of at most {MAX_SOCKET_PATH} bytes")
+    return Path(text)
+
+
 def _parse_address_list(text: str) -> tuple[HostPort, ...]:
     return () if text == "off" else tuple(parse_host_port(item) for item in parse_list(text))
 
@@ -158,6 +178,8 @@ Ttl = Annotated[int, BeforeValidator(parse_duration), AfterValidator(_check_ttl)
 Size = Annotated[int, BeforeValidator(parse_size)]
 Quota = Annotated[int | None, BeforeValidator(_parse_quota)]
 Port = Annotated[int | Literal["auto", "off"], BeforeValidator(_parse_port)]
+FixedPort = Annotated[int | None, BeforeValidator(_parse_fixed_port)]
+SocketPath = Annotated[Path | None, BeforeValidator(_parse_socket_path)]
 Domain = Annotated[str, BeforeValidator(parse_domain)]
 Domains = Annotated[tuple[str, ...], BeforeValidator(_parse_domains)]
 DaySpans = Annotated[tuple[Span, ...], BeforeValidator(_parse_spans)]

@@ -4,17 +4,19 @@ One table for a running gateway, which serves it on its socket, and for a comman
 values for JSON. Texts that strangers chose are handed on as they are: who shows them makes them harmless.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from bmgate.control.chan_methods import FindAccount
 from bmgate.control.protocol import Tell
+from bmgate.control.table import Method, Param, checked
 from bmgate.control.values import (
     account_value,
     backlog_value,
     entry_value,
     news_value,
+    options_value,
     peer_value,
     row_value,
     standing_value,
@@ -25,12 +27,13 @@ from bmgate.domain.identity import Identity
 from bmgate.domain.outbox import Priority
 from bmgate.domain.peers import Standing
 from bmgate.errors import Ambiguous, Missing, NotAllowed, ProtocolError, Unavailable
+from bmgate.mail.wishes import read_ttl
 from bmgate.services.accounts import Accounts
-from bmgate.services.identities import AddressRequest, Identities
+from bmgate.services.identities import DIFFICULTY, AddressRequest, Identities
+from bmgate.services.policies import AccountOptions
 from bmgate.services.queue import Queue, QueueNews
 from bmgate.services.status import NodeView, Status
 
-_REQUIRED = object()
 _TOLD_NAMES = 10
 
 
@@ -54,24 +57,12 @@ class Peers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A parameter of a method. Without a default it must be given."""
+class Family(Protocol):
+    """Methods on things of one kind."""
 
-    name: str
-    kind: type[str] | type[int] | type[bool]
-    default: object = _REQUIRED
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """What answers a call, and the parameters it takes as keyword arguments; `tells` progress, which it is given
-    first.
-    """
-
-    answer: Callable[..., Awaitable[Any]]
-    params: tuple[Param, ...] = ()
-    tells: bool = False
+    def table(self, find: FindAccount) -> Mapping[str, Method]:
+        """Each under its name."""
+        ...
 
 
 _ACCOUNT = Param("account", str, "")
@@ -82,9 +73,17 @@ class Methods:
     """All methods, over the services of one gateway. `domain` stands behind the @ of the mail addresses told."""
 
     def __init__(
-        self, accounts: Accounts, identities: Identities, queue: Queue, peers: Peers, status: Status, domain: str
+        self,
+        accounts: Accounts,
+        options: AccountOptions,
+        identities: Identities,
+        queue: Queue,
+        peers: Peers,
+        status: Status,
+        domain: str,
+        families: Iterable[Family] = (),
     ) -> None:
-        self._accounts, self._identities, self._queue = accounts, identities, queue
+        self._accounts, self._options, self._identities, self._queue = accounts, options, identities, queue
         self._peers, self._status, self._domain = peers, status, domain
         self._methods = {
             "account.add": Method(
@@ -94,6 +93,10 @@ class Methods:
             "account.passwd": Method(self._account_passwd, (Param("name", str, ""), Param("password", str))),
             "account.disable": Method(self._account_disable, (Param("name", str),)),
             "account.enable": Method(self._account_enable, (Param("name", str),)),
+            "account.show": Method(self._account_show, (Param("name", str, ""),)),
+            "account.set": Method(
+                self._account_set, (Param("name", str), Param("option", str), Param("value", str, ""))
+            ),
             "address.new": Method(
                 self._address_new,
                 (
@@ -107,10 +110,16 @@ class Methods:
             ),
             "address.list": Method(self._address_list, (_ACCOUNT,)),
             "address.show": Method(self._address_show, (_ACCOUNT, Param("address", str, ""))),
+            "address.options": Method(self._address_options, (_ACCOUNT, Param("address", str))),
+            "address.set": Method(
+                self._address_set,
+                (_ACCOUNT, Param("address", str), Param("option", str), Param("value", str, "")),
+            ),
             "queue.list": Method(self._queue_list, (_ACCOUNT, Param("all", bool, False))),
             "queue.show": Method(self._queue_show, (_ACCOUNT, _ID)),
             "queue.watch": Method(self._queue_watch, (_ACCOUNT, Param("id", str, "")), tells=True),
             "queue.priority": Method(self._queue_priority, (_ACCOUNT, _ID, Param("priority", str))),
+            "queue.ttl": Method(self._queue_ttl, (_ACCOUNT, _ID, Param("ttl", str))),
             "queue.cancel": Method(self._queue_cancel, (_ACCOUNT, _ID)),
             "queue.retry": Method(self._queue_retry, (_ACCOUNT, _ID)),
             "queue.force": Method(self._queue_force, (_ACCOUNT, _ID)),
@@ -123,6 +132,8 @@ class Methods:
             "peers.watch": Method(self._peers_watch, tells=True),
             "status": Method(self._status.report),
         }
+        for family in families:
+            self._methods.update(family.table(self._account))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,8 +145,8 @@ class Methods:
         found = self._methods.get(method)
         if found is None:
             raise ProtocolError(f"there is no method {method}; there are {', '.join(self.names)}")
-        checked = _checked(method, found.params, params)
-        return await (found.answer(tell, **checked) if found.tells else found.answer(**checked))
+        values = checked(method, found.params, params)
+        return await (found.answer(tell, **values) if found.tells else found.answer(**values))
 
     # --- accounts ---
 
@@ -161,6 +172,15 @@ class Methods:
 
     async def _account_enable(self, name: str) -> dict[str, Any]:
         return await self._set_state(name, AccountState.ACTIVE)
+
+    async def _account_show(self, name: str) -> dict[str, Any]:
+        account = await self._account(name)
+        return {**account_value(account), "options": options_value(await self._options.show(account.id))}
+
+    async def _account_set(self, name: str, option: str, value: str) -> dict[str, Any]:
+        """Without `value` back to the gateway's default."""
+        account = await self._account(name)
+        return {**account_value(account), "options": options_value(await self._options.set(account.id, option, value))}
 
     async def _set_state(self, name: str, state: AccountState) -> dict[str, Any]:
         await self._accounts.set_state(name, state)
@@ -198,6 +218,22 @@ class Methods:
         owner = await self._account(account)
         return await self._address_of(owner, address or await self._default_address(owner))
 
+    async def _address_options(self, account: str, address: str) -> list[dict[str, Any]]:
+        owner, name = await self._account(account), self._local_part(address)
+        identity, _ = await self._identities.show(owner.id, name)
+        difficulty = self._identities.difficulty_of(identity)
+        demand = {"name": DIFFICULTY, "value": f"{difficulty:g}", "is_set": difficulty != 1}
+        return [demand, *options_value(await self._identities.options(owner.id, name))]
+
+    async def _address_set(self, account: str, address: str, option: str, value: str) -> dict[str, Any]:
+        """Without `value` back to what holds for the account."""
+        owner = await self._account(account)
+        await self._identities.set(owner.id, self._local_part(address), option, value)
+        return {
+            **await self._address_of(owner, address),
+            "options": await self._address_options(owner.name, address),
+        }
+
     async def _default_address(self, owner: Account) -> str:
         for identity in await self._identities.all(owner.id):
             if identity.is_default:
@@ -205,9 +241,13 @@ class Methods:
         raise Missing(f"{owner.name} has no address yet; make one: bmgate address new --account {owner.name}")
 
     async def _address_of(self, owner: Account, name: str) -> dict[str, Any]:
-        local, at, domain = name.rpartition("@")
-        identity, aliases = await self._identities.show(owner.id, local if at and domain == self._domain else name)
+        identity, aliases = await self._identities.show(owner.id, self._local_part(name))
         return self._with_aliases(identity, aliases)
+
+    def _local_part(self, name: str) -> str:
+        """An address or alias without our domain, if that is behind it."""
+        local, at, domain = name.rpartition("@")
+        return local if at and domain == self._domain else name
 
     def _with_aliases(self, identity: Identity, aliases: list[str]) -> dict[str, Any]:
         mail = [f"{name}@{self._domain}" for name in (*aliases, identity.address)]
@@ -224,8 +264,10 @@ class Methods:
             "enabled": identity.enabled,
             "nonce_trials_per_byte": identity.nonce_trials_per_byte,
             "payload_length_extra_bytes": identity.payload_length_extra_bytes,
+            "difficulty": self._identities.difficulty_of(identity),
             "created_at": identity.created_at,
             "pubkey_sent_at": identity.pubkey_sent_at,
+            "pubkey_outdated": identity.is_pubkey_outdated,
         }
 
     # --- the queue ---
@@ -260,6 +302,10 @@ class Methods:
             raise NotAllowed(f"priority is high, normal or low, not {priority!r}")
         owner = await self._account(account)
         return [row_value(row) for row in await self._queue.prioritise(owner.id, id, Priority(priority))]
+
+    async def _queue_ttl(self, account: str, id: str, ttl: str) -> list[dict[str, Any]]:  # noqa: A002
+        owner = await self._account(account)
+        return [row_value(row) for row in await self._queue.set_ttl(owner.id, id, read_ttl(ttl))]
 
     async def _queue_cancel(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
@@ -311,21 +357,3 @@ class Methods:
         if node is None:
             raise Unavailable("no gateway runs here, so there are no peers; start it: bmgate serve")
         return node
-
-
-def _checked(method: str, expected: tuple[Param, ...], given: Mapping[str, Any]) -> dict[str, Any]:
-    """All parameters of a method with their values; raises ProtocolError."""
-    names = [param.name for param in expected]
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise ProtocolError(f"{method} takes no {unknown[0]}; it takes {', '.join(names) or 'nothing'}")
-    return {param.name: _value(method, param, given) for param in expected}
-
-
-def _value(method: str, param: Param, given: Mapping[str, Any]) -> object:
-    value = given.get(param.name, param.default)
-    if value is _REQUIRED:
-        raise ProtocolError(f"{method} needs {param.name}")
-    if type(value) is not param.kind:  # True is an int, but no version
-        raise ProtocolError(f"{method}: {param.name} is a {type(value).__name__}, hoped for {param.kind.__name__}")
-    return value

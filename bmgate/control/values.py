@@ -3,12 +3,14 @@
 Times are Unix seconds, sizes bytes, work is counted in trials and seconds. A moment that does not come is null.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from bmgate.domain.account import Account
 from bmgate.domain.outbox import HistoryEntry, OutgoingMessage
 from bmgate.domain.peers import FOR_EVER, Standing
 from bmgate.domain.ports.world import Backlog, WorkProgress
+from bmgate.services.policies import Shown
 from bmgate.services.queue import QueueEntry, QueueRow
 from bmgate.services.status import PeerNewsView, PeerView
 
@@ -20,6 +22,10 @@ def account_value(account: Account) -> dict[str, Any]:
         "level": account.level.value,
         "quota_bytes": account.quota_bytes,
     }
+
+
+def options_value(options: Iterable[Shown]) -> list[dict[str, Any]]:
+    return [{"name": each.option.name, "value": each.words, "is_set": each.is_set} for each in options]
 
 
 def row_value(row: OutgoingMessage) -> dict[str, Any]:
@@ -69,6 +75,7 @@ def entry_value(entry: QueueEntry) -> dict[str, Any]:
     return {
         **worked_value(entry.row),
         "subject": entry.subject,
+        "left_out": list(entry.left_out),
         "expected_trials": entry.price.trials,
         "expected_seconds": round(entry.price_seconds, 6),
         "price": {"msg": entry.price.msg, "ack": entry.price.ack, "getpubkey": entry.price.getpubkey},

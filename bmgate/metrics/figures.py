@@ -56,14 +56,24 @@ class _Snapshot(Collector):
         yield _gauge("pending_downloads", "Objects announced that have not come.", node["pending_downloads"])
         yield _gauge("stem_objects", "Objects hidden in a Dandelion stem.", node["in_stem"])
         yield _gauge("stems", "Outbound peers to which stems lead.", node["stems"])
+        yield _gauge("objects_bytes", "Bytes of all objects in the inventory.", node["stored_bytes"])
+        if node["clock_offset"] is not None:
+            yield _gauge("clock_offset_seconds", "How far the peers' clocks are ahead of ours.", node["clock_offset"])
 
     def _storage(self) -> Iterator[Metric]:
         objects = self._report["objects"]
         yield _gauge("objects_stored", "Objects in the inventory.", objects["stored"])
         yield _gauge("objects_to_process", "Objects not looked into yet.", objects["to_process"])
+        yield _gauge("disk_free_bytes", "Room on the disk that holds the data.", self._report["disk"]["free_bytes"])
         yield _gauge("accounts", "Accounts.", self._report["accounts"])
         rows = {(state,): count for state, count in self._report["outbox"].items()}
         yield _by_labels("outbox_rows", "Outgoing messages, one a recipient.", rows, ("state",))
+        queue = self._report["queue"]
+        waiting = {(reason,): count for reason, count in queue["waiting"].items()}
+        yield _by_labels("outbox_waiting_rows", "Outgoing messages held back, and why.", waiting, ("reason",))
+        oldest = queue["oldest"]
+        if oldest is not None:
+            yield _gauge("outbox_oldest_timestamp_seconds", "When the mail that waits longest was given.", oldest)
         yield _gauge("wal_bytes", "Size of the database's write-ahead log.", self._report["database"]["wal_bytes"])
 
     def _work(self) -> Iterator[Metric]:

@@ -7,20 +7,21 @@ session once verified is remembered for a while: a mail program opens up to five
 import asyncio
 import hmac
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
-from bmgate.bm.addresses import parse_address
+from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy
 from bmgate.domain.account import Account, AccountId, AccountState, Level
 from bmgate.domain.ports.database import Database, PasswordSlot, Store
 from bmgate.domain.ports.world import Clock, Passwords
-from bmgate.domain.sources import login_source
-from bmgate.errors import BadAddress, LoginFailed, Missing, NotAllowed, Unavailable
-from bmgate.mail.addresses import Domains, is_alias
+from bmgate.domain.sources import is_banned_for_failures, login_source, source_group
+from bmgate.errors import BadAddress, IdentityDisabled, LoginFailed, Missing, NotAllowed, NotOwner, Unavailable
+from bmgate.mail.addresses import Domains, is_alias, resolve_sender
 from bmgate.services.limiter import LoginLimiter, LoginLimits
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Accounts:
         self._waiting = 0
         self._fingerprint_key = entropy(32)
         self._verified: dict[bytes, tuple[AccountId, float]] = {}
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
         """Let the password threads go."""
@@ -115,18 +117,40 @@ class Accounts:
         failed too often, Unavailable when too many logins wait.
         """
         source = login_source(source, name)
-        self._limiter.check(source)
         fingerprint = self._fingerprint(name, password)
-        known = self._verified.get(fingerprint)
-        if known is not None and known[1] > self._clock.monotonic():
-            return known[0]
-        account = await self._verify(name, password)
+        async with self._turn(source, fingerprint):
+            self._limiter.check(source)
+            known = self._verified.get(fingerprint)
+            if known is not None and known[1] > self._clock.monotonic():
+                return known[0]
+            account = await self._verify(name, password)
+            if account is not None:
+                self._limiter.succeeded(source)
+                self._remember(fingerprint, account)
+                return account
+            delay = self._limiter.failed(source, fingerprint)
+        await self._clock.sleep(delay)
+        raise LoginFailed("wrong user name or password")
+
+    def _turn(self, source: str, fingerprint: bytes) -> asyncio.Lock:
+        """One attempt of a source at a time: guesses made at once are counted before the next is tried (I9).
+
+        Where no source is shut out, one of the same words: the first is verified, the others are remembered (F12).
+        """
+        key = source_group(source).encode() if is_banned_for_failures(source) else fingerprint
+        return self._turns.setdefault(key, asyncio.Lock())
+
+    async def of_sender(self, addr_spec: str) -> AccountId:
+        """The account of the identity that an address means, for a program which has authenticated its owner.
+
+        Raises NotOwner when it means none of this gateway, IdentityDisabled when its account is disabled.
+        """
+        account = await self._database.read(lambda store: find_sender(store, addr_spec, self._domains))
         if account is None:
-            await self._clock.sleep(self._limiter.failed(source, fingerprint))
-            raise LoginFailed("wrong user name or password")
-        self._limiter.succeeded(source)
-        self._remember(fingerprint, account)
-        return account
+            raise NotOwner(f"<{addr_spec}> is no address of this gateway")
+        if account.state is not AccountState.ACTIVE:
+            raise IdentityDisabled(f"the account of <{addr_spec}> is disabled")
+        return account.id
 
     async def _verify(self, name: str, password: str) -> AccountId | None:
         def slots(store: Store) -> tuple[Account, list[PasswordSlot]] | None:
@@ -188,6 +212,33 @@ def find_account(store: Store, login: str, domains: Domains) -> Account | None:
         return store.accounts.find_by_address(parse_address(local))
     except BadAddress:
         return store.accounts.find_by_folded_address(local.lower().removeprefix("bm-"))
+
+
+def find_sender(store: Store, addr_spec: str, domains: Domains) -> Account | None:
+    """Whose identity an address means when no account has logged in: as M10, but no nicknames, which are anybody's."""
+    try:
+        resolved = resolve_sender(addr_spec, domains, _EveryName(store))
+    except (BadAddress, Missing, NotAllowed):
+        base = addr_spec.rpartition("@")[0].partition("+")[0] or addr_spec
+        return store.accounts.find_by_folded_address(base.lower().removeprefix("bm-")) if base.isascii() else None
+    return None if resolved.address is None else store.accounts.find_by_address(resolved.address)
+
+
+@dataclass(frozen=True, slots=True)
+class _EveryName:
+    """The `mail.addresses.Directory` of nobody in particular."""
+
+    store: Store
+
+    def alias(self, name: str) -> Address | None:
+        identity = self.store.identities.by_alias(name)
+        return None if identity is None else identity.address
+
+    def nickname(self, name: str) -> Address | None:
+        return None
+
+    def candidates(self) -> Iterable[Address]:
+        return ()
 
 
 def _prepared(password: str) -> str:

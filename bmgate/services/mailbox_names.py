@@ -1,5 +1,6 @@
 """Mailbox names: which are possible, what a client means by one, and moving whole trees of them."""
 
+from bmgate.domain.chan import CHANS
 from bmgate.domain.mailbox import (
     DELIMITER,
     SPECIAL_MAILBOXES,
@@ -9,8 +10,11 @@ from bmgate.domain.mailbox import (
     MailboxKind,
 )
 from bmgate.domain.ports.account_store import AccountMailboxes, AccountStore
+from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.errors import MailboxMissing, NotAllowed
 
+PARENTS = frozenset({CHANS, SUBSCRIPTIONS})
+_NOT_IN_NAMES = str.maketrans({DELIMITER: "_", "*": "_", "%": "_"})
 MAX_NAME_LEVELS, MAX_NAME_CHARACTERS = 20, 200
 
 
@@ -27,6 +31,26 @@ def resolve(mailboxes: AccountMailboxes, name: str) -> Mailbox:
     return mailboxes.by_kind(kind)
 
 
+def label_of(mailbox: Mailbox) -> str:
+    """The label that a chan's or a subscription's mailbox is named by: what follows the first delimiter."""
+    return mailbox.name.partition(DELIMITER)[2]
+
+
+def resolve_with_mail(mailboxes: AccountMailboxes, name: str) -> Mailbox:
+    """The same, of those that hold mail; raises NotAllowed for one that only holds others."""
+    mailbox = resolve(mailboxes, name)
+    if mailbox.kind is MailboxKind.PARENT:
+        raise NotAllowed(f"{mailbox.name} holds no mail, only other mailboxes")
+    return mailbox
+
+
+def below(parent: str, label: str) -> str:
+    """The name of a mailbox below `parent` for any label; raises NotAllowed for one that is empty or too long."""
+    name = parent + DELIMITER + label.translate(_NOT_IN_NAMES)
+    check_name(name)
+    return name
+
+
 def check_name(name: str) -> None:
     """Raises NotAllowed for a name no mailbox may have (I14)."""
     levels = name.split(DELIMITER)
@@ -40,14 +64,18 @@ def check_name(name: str) -> None:
         raise NotAllowed("INBOX has no mailboxes below it; make them at top level")
 
 
-def make_with_parents(mailboxes: AccountMailboxes, name: str, now: int) -> Mailbox:
-    """Raises MailboxExists."""
+def make_with_parents(mailboxes: AccountMailboxes, name: str, now: int, subscribed: bool = True) -> Mailbox:
+    """To those that mail programs make they subscribe themselves. Raises MailboxExists."""
     levels = name.split(DELIMITER)
     for depth in range(1, len(levels)):
         parent = DELIMITER.join(levels[:depth])
         if mailboxes.find(parent) is None:
-            mailboxes.create(parent, MailboxKind.USER, now)
-    return mailboxes.create(name, MailboxKind.USER, now)
+            mailboxes.create(parent, _kind(parent), now, subscribed)
+    return mailboxes.create(name, _kind(name), now, subscribed)
+
+
+def _kind(name: str) -> MailboxKind:
+    return MailboxKind.PARENT if name in PARENTS else MailboxKind.USER
 
 
 def refuse_special(mailbox: Mailbox, verb: str) -> None:
@@ -61,7 +89,7 @@ def rename_tree(mailboxes: AccountMailboxes, mailbox: Mailbox, wanted: str, now:
     below = [other for other in mailboxes.all() if other.name.startswith(mailbox.name + DELIMITER)]
     parent = wanted.rpartition(DELIMITER)[0]
     if parent and mailboxes.find(parent) is None:
-        make_with_parents(mailboxes, parent, now)
+        make_with_parents(mailboxes, parent, now, subscribed=False)
     mailboxes.rename(mailbox.id, wanted)
     for other in below:
         mailboxes.rename(other.id, wanted + other.name[len(mailbox.name) :])

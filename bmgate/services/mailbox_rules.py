@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bmgate.domain.account import AccountId
-from bmgate.domain.mailbox import FlagChange, Flags, Mailbox, NewMail
+from bmgate.domain.mailbox import FlagChange, Flags, Mailbox, MailboxId, NewMail, Transfer
 from bmgate.domain.ports.account_store import AccountStore
 
 Effects = tuple[Callable[[], None], ...]
@@ -33,6 +33,25 @@ class MailboxRules(Protocol):
 
     async def prepare(self, account: AccountId, name: str) -> None:
         """Before CREATE's transaction: for what is slow, such as deriving keys. Raises NotAllowed."""
+        ...
+
+    async def looking(self, account: AccountId) -> None:
+        """Before somebody sees what is in it, or what is new: for messages that are made only then."""
+        ...
+
+    async def expunging(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None
+    ) -> list[int] | None:
+        r"""EXPUNGE of an opened mailbox, done by the rules: the UIDs removed, of those that are marked \Deleted.
+
+        Of `uids` only, if given. None lets it be done as any other.
+        """
+        ...
+
+    async def transferring(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str, moved: bool
+    ) -> Transfer | None:
+        """COPY or MOVE out of an opened mailbox, done by the rules; None lets it be done as any other."""
         ...
 
     def creating(self, mine: AccountStore, name: str, now: int) -> Made | None:
@@ -82,6 +101,19 @@ class Permissive:
     async def prepare(self, account: AccountId, name: str) -> None:
         return
 
+    async def looking(self, account: AccountId) -> None:
+        return
+
+    async def expunging(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None
+    ) -> list[int] | None:
+        return None
+
+    async def transferring(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], target: str, moved: bool
+    ) -> Transfer | None:
+        return None
+
     def creating(self, mine: AccountStore, name: str, now: int) -> Made | None:
         return None
 
@@ -113,10 +145,21 @@ class RuleBook:
 
     def __init__(self, rules: Sequence[MailboxRules] = ()) -> None:
         self._rules = tuple(rules)
+        self._opened: dict[MailboxId, MailboxRules] = {}
 
     def of(self, name: str) -> MailboxRules:
         """The rules for a mailbox of that name."""
         return next((rules for rules in self._rules if rules.governs(name)), _PERMISSIVE)
+
+    def opened(self, mailbox: Mailbox) -> None:
+        """Remember whose rules a mailbox is under that was opened: from now on its id is all that is known."""
+        rules = self.of(mailbox.name)
+        if rules is not _PERMISSIVE:
+            self._opened[mailbox.id] = rules
+
+    def of_opened(self, mailbox: MailboxId) -> MailboxRules:
+        """The rules for a mailbox that was opened."""
+        return self._opened.get(mailbox, _PERMISSIVE)
 
 
 _PERMISSIVE: MailboxRules = Permissive()

@@ -1,41 +1,47 @@
 """What every change of an outgoing message brings with it, inside the transaction of the change.
 
-One row moves on by one event; its mail in Sent shows the new status, the sender gets the notice he asked for, and the
-text goes when nobody needs it any more. Whoever records an event tells `Sending` afterwards, which carries out the
-effects.
+A row moves on by one event; its mail in Sent shows the new status, its message in the Outbox is outdated, the sender
+gets the notice he asked for, and the text goes when nobody needs it any more. Whoever records an event tells `Sending`
+afterwards, which carries out the effects.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from bmgate.bm.encodings import encode_message
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import (
     FINAL,
+    HELD,
     Effect,
     Event,
     OutgoingMessage,
     Reason,
-    State,
     Submission,
     SubmissionId,
     advance,
 )
+from bmgate.domain.policy import Policy
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Failpoints, Store
-from bmgate.errors import OverQuota
-from bmgate.services.keys import demand_of, find_demand, find_pubkey
+from bmgate.mail.causes import Cause
+from bmgate.services.keys import demand_for
 from bmgate.services.mailboxes import indexed, to_minute
-from bmgate.services.notices import NoticeWriter
-from bmgate.services.pricing import UNBUILT, Pricing
+from bmgate.services.notices import Change, NoticeWriter, Work, next_reminder
+from bmgate.services.policies import Policies
+from bmgate.services.pricing import Pricing
+from bmgate.services.sent_status import ProgressShown, show_status
 
-PENDING = "bm-pending"  # of a mail that was just accepted
-WORKING = "bm-pow"  # beside bm-pending, with one of:
-QUARTERS = ("bm-pow25", "bm-pow50", "bm-pow75")
-STATUS_KEYWORDS = (PENDING, "bm-sent", "bm-noack", "bm-acked", "bm-cancelled", "bm-failed", WORKING, *QUARTERS)
 
-_UNPUBLISHED = UNBUILT | {State.ACK_POW, State.BUILT}
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event of a row; `changes` are fields of the row that change with it."""
+
+    message: OutgoingMessage
+    event: Event
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,13 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecorder:
-    """Records events. Holds what the notices are written with."""
+    """Records events. Holds what the notices are written with; `rate` is that of the proof of work, 0 for unknown."""
 
     notices: NoticeWriter
     network: NetworkParameters
     failpoints: Failpoints
+    rate: Callable[[], float] = lambda: 0.0
+    policies: Policies = field(default_factory=lambda: Policies(Policy()))
 
     def record(
         self, store: Store, message: OutgoingMessage, event: Event, now: int, detail: str = "", **changes: Any
@@ -63,102 +71,114 @@ class OutboxRecorder:
 
         `detail` goes into the history and must hold neither addresses nor text.
         """
-        state, effects = advance(message.state, event)
-        changes.setdefault("saved_nonce", 0)
-        after = replace(message, state=state, updated_at=now, **changes)
-        self.failpoints.pass_(f"outbox.{event}")
-        after = store.outbox.save(after, now, detail)
-        submission = store.outbox.submission(after.submission)
-        rows = store.account(submission.account).outbox.rows_of(submission.id)
-        mailboxes = self._notify(store, message, after, submission, now)
-        mailboxes += _show_status(store, submission, message, rows)
-        if all(row.state in FINAL for row in rows):
-            store.outbox.forget_text(SubmissionId(submission.id))
-        return Recorded(after, event, effects, mailboxes)
+        (recorded,) = self.record_all(store, [Step(message, event, changes)], now, detail)
+        return recorded
+
+    def record_all(self, store: Store, steps: Sequence[Step], now: int, detail: str = "") -> list[Recorded]:
+        """The same for several rows at once; those of one mail to which the same happens share a notice."""
+        moved = [self._move(store, step, now, detail) for step in steps]
+        news: dict[SubmissionId, tuple[MailboxId, ...]] = {}
+        for submission in {after.submission for after, _ in moved}:
+            changes = [
+                Change(step.message, after, step.event)
+                for step, (after, _) in zip(steps, moved, strict=True)
+                if after.submission == submission
+            ]
+            news[submission] = self._follow_up(store, submission, changes, now)
+        return [
+            Recorded(after, step.event, effects, news[after.submission])
+            for step, (after, effects) in zip(steps, moved, strict=True)
+        ]
+
+    def hold(self, store: Store, message: OutgoingMessage, reason: Reason, now: int) -> tuple[MailboxId, ...]:
+        """A row waits for `reason` beside its state, or with NONE no longer; tells which mailboxes changed."""
+        if message.reason is reason or message.state in FINAL:
+            return ()
+        after = store.outbox.save(replace(message, reason=reason), now, "")
+        mine = store.account(message.account)
+        submission = store.outbox.submission(message.submission)
+        rows = mine.outbox.rows_of(submission.id)
+        return outdate(store, mine, after) + show_status(mine, submission, {message.id: message}, rows)
+
+    def remind(self, store: Store, rows: Sequence[OutgoingMessage], now: int) -> tuple[MailboxId, ...]:
+        """Tell the sender of one mail that it still waits for these recipients, where he wants to know."""
+        waiting: dict[Cause, list[OutgoingMessage]] = {}
+        for row in rows:
+            store.outbox.remind(row.id, next_reminder(row, now))
+            cause = self.notices.waiting(row, self.give_up_at(store, row), now)
+            if cause is not None:
+                waiting.setdefault(cause, []).append(row)
+        mine, submission = store.account(rows[0].account), store.outbox.submission(rows[0].submission)
+        return self._tell(mine, submission, waiting, now)
 
     def show_progress(
         self, store: Store, before: OutgoingMessage, after: OutgoingMessage, now: int
     ) -> tuple[MailboxId, ...]:
-        """Put the work done for a mail on its copy in Sent when it reaches another quarter; tells in which mailboxes.
+        """Put the work done for a mail on it when it reaches another quarter; tells in which mailboxes."""
+        return ProgressShown(self.network).show(store, before, after, now)
 
-        Work that nobody has to wait for never comes here.
-        """
-        submission = store.outbox.submission(after.submission)
-        if submission.sent_content is None:
-            return ()
-        size, pricing = len(encode_message(submission.subject, submission.body)), Pricing(self.network)
-        rows = store.account(submission.account).outbox.rows_of(submission.id)
-        demands = [find_demand(store, row.recipient, self.network) for row in rows]
+    def give_up_at(self, store: Store, row: OutgoingMessage) -> int:
+        """After which no new attempt begins."""
+        return row.created_at + self.policies.of(store.account(row.account)).give_up
 
-        def quarter(shown: OutgoingMessage) -> int:
-            now_shown = [shown if row.id == shown.id else row for row in rows]
-            shares = [
-                pricing.share_done(row, size, demand, now) for row, demand in zip(now_shown, demands, strict=True)
-            ]
-            return int(sum(shares) / len(shares) * (len(QUARTERS) + 1))
+    def _move(self, store: Store, step: Step, now: int, detail: str) -> tuple[OutgoingMessage, tuple[Effect, ...]]:
+        state, effects = advance(step.message.state, step.event)
+        usual: dict[str, Any] = {"saved_nonce": 0, "shown_uid": 0}
+        if step.message.reason in HELD:
+            usual["reason"] = Reason.NONE
+        after = replace(step.message, state=state, updated_at=now, **(usual | step.changes))
+        self.failpoints.pass_(f"outbox.{step.event}")
+        return store.outbox.save(after, now, detail), effects
 
-        former, reached = quarter(before), quarter(after)
-        if not former < reached <= len(QUARTERS):
-            return ()
-        shown = QUARTERS[reached - 1]
-        messages = store.account(submission.account).messages
-        return tuple(messages.status_keywords(submission.sent_content, set(QUARTERS) - {shown}, {WORKING, shown}))
+    def _follow_up(self, store: Store, of: SubmissionId, changes: Sequence[Change], now: int) -> tuple[MailboxId, ...]:
+        submission = store.outbox.submission(of)
+        mine = store.account(submission.account)
+        told: dict[Cause, list[OutgoingMessage]] = {}
+        for change in changes:
+            work = self._work(store, change.after, submission)
+            cause = self.notices.cause(change, work, partial(self.give_up_at, store, change.after), now)
+            if cause is not None:
+                told.setdefault(cause, []).append(change.after)
+        mailboxes = self._tell(mine, submission, told, now)
+        for change in changes:
+            mailboxes += outdate(store, mine, change.before)
+        rows = mine.outbox.rows_of(submission.id)
+        mailboxes += show_status(mine, submission, {change.before.id: change.before for change in changes}, rows)
+        if all(row.state in FINAL for row in rows):
+            store.outbox.forget_text(submission.id)
+        return mailboxes
 
-    def _notify(
-        self, store: Store, before: OutgoingMessage, after: OutgoingMessage, submission: Submission, now: int
+    def _tell(
+        self, mine: AccountStore, submission: Submission, news: dict[Cause, list[OutgoingMessage]], now: int
     ) -> tuple[MailboxId, ...]:
-        mine = store.account(after.account)
-        raw = self.notices.notice(mine, before, after, submission, self._difficulty(store, after), now)
-        if raw is None:
-            return ()
-        inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
-        try:
-            content = mine.messages.add_content(indexed(raw).content())
-        except OverQuota:  # the keywords in Sent still tell
-            return ()
-        mine.messages.append(inbox.id, content, Flags.NONE, (), to_minute(now))
-        return (inbox.id,)
+        """One notice for each cause, in INBOX."""
+        mailboxes: tuple[MailboxId, ...] = ()
+        for cause, rows in news.items():
+            raw = self.notices.write(mine, submission, cause, rows, now)
+            inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
+            content = mine.messages.add_content(replace(indexed(raw).content(), beyond_quota=True))
+            mine.messages.append(inbox.id, content, Flags.NONE, (), to_minute(now))
+            mailboxes = (inbox.id,)
+        return mailboxes
 
-    def _difficulty(self, store: Store, message: OutgoingMessage) -> int:
+    def _work(self, store: Store, message: OutgoingMessage, submission: Submission) -> Work:
+        """What a recipient demands, where that is what it is about."""
         if message.reason is not Reason.TOO_DIFFICULT:
-            return 0
-        pubkey = find_pubkey(store, message.recipient)
-        return 0 if pubkey is None else round(demand_of(pubkey, self.network).times_minimum(self.network))
+            return Work()
+        demand, rate = demand_for(store, message.kind, message.recipient, self.network), self.rate()
+        size = submission.size
+        price = Pricing(self.network).before(size, message.ack_data, message.ttl_seconds, demand, message.kind)
+        return Work(round(demand.times_minimum(self.network)), price.msg / rate if rate else 0.0)
 
 
-def sent_keywords(rows: Iterable[OutgoingMessage]) -> set[str]:
-    """The status of a mail as keywords of its copy in Sent, from the states of its rows (mail conversion 5.1)."""
-    states = [row.state for row in rows]
-    others = [state for state in states if state is not State.FAILED]
-    failed = {"bm-failed"} if len(others) < len(states) else set()
-    if not others:
-        return failed
-    if any(state in _UNPUBLISHED for state in others):
-        return failed | {PENDING}
-    for state, keyword in (
-        (State.PUBLISHED, "bm-sent"),
-        (State.NO_ACK_EXPECTED, "bm-noack"),
-        (State.ACKED, "bm-acked"),
-    ):
-        if state in others:
-            return failed | {keyword}
-    return failed | {"bm-cancelled"}
-
-
-def _show_status(
-    store: Store, submission: Submission, before: OutgoingMessage, rows: Collection[OutgoingMessage]
-) -> tuple[MailboxId, ...]:
-    """Put the status of a submission on its mail in Sent where the event changed it; tells in which mailboxes.
-
-    Most events do not change it, and looking costs a fifth of their transaction. `before` is the row that moved on.
-    """
-    shown = sent_keywords(rows)
-    former = sent_keywords(before if row.id == before.id else row for row in rows)
-    undone = before.saved_nonce > 0 and any(row.id == before.id and row.state in UNBUILT for row in rows)
-    if submission.sent_content is None or (shown == former and not undone):
+def outdate(store: Store, mine: AccountStore, row: OutgoingMessage) -> tuple[MailboxId, ...]:
+    """The message of `row` in the Outbox goes; whoever looks next finds a new one (`outbox_mailbox`)."""
+    if not row.shown_uid:
         return ()
-    messages = store.account(submission.account).messages
-    return tuple(messages.status_keywords(submission.sent_content, set(STATUS_KEYWORDS) - shown, shown))
+    outbox = mine.mailboxes.by_kind(MailboxKind.OUTBOX).id
+    mine.messages.expunge(outbox, [row.shown_uid])
+    store.outbox.show(row.id, None, row.rendering)
+    return (outbox,)
 
 
 def failure(reason: Reason) -> dict[str, Any]:

@@ -1,21 +1,22 @@
 """The queue as its owner sees it: outgoing messages, what they cost, how far the work is, and commands on them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bmgate.bm.encodings import encode_message
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.account import AccountId
 from bmgate.domain.outbox import FINAL, Event, HistoryEntry, OutboxId, OutgoingMessage, Priority, State
 from bmgate.domain.ports.database import Database, Store
-from bmgate.domain.ports.world import Backlog, Clock, Solver, WorkProgress
+from bmgate.domain.ports.world import Backlog, Clock, Solver, Survey, WorkProgress
 from bmgate.errors import Missing, NotAllowed
 from bmgate.pow.target import initial_hash
-from bmgate.services.keys import find_demand, minimum
+from bmgate.services.keys import demand_for, minimum
 from bmgate.services.pricing import WORKED_ON, Price, Pricing
 from bmgate.services.sending import Sending
 
 WATCH_SECONDS = 0.5
+MANY = 200  # rows: more are looked through on a thread
 _LIKELY = 3  # means: one search in twenty takes longer
 
 
@@ -34,13 +35,17 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """A row with its subject (empty once the text is gone), history and the work that this attempt still takes."""
+    """A row with its subject (empty once the text is gone), history and the work that this attempt still takes.
+
+    `left_out` names parts of the mail that travel to nobody (O7).
+    """
 
     row: QueueRow
     subject: str
     history: list[HistoryEntry]
     price: Price
     price_seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,15 @@ class _Worked:
     expected: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is told of one row only when it is asked for."""
+
+    subject: str
+    price: Price
+    left_out: tuple[str, ...]
+
+
 class Queue:
     """One account's outgoing messages, by queue id or `QUEUEID-n`."""
 
@@ -76,24 +90,24 @@ class Queue:
             outbox = store.account(account).outbox
             return self._worked(store, outbox.unfinished() if unfinished_only else outbox.rows())
 
-        return self._with_progress(await self._database.read(gather))
+        return await self._with_progress(await self._database.read(gather))
 
     async def show(self, account: AccountId, name: str) -> list[QueueEntry]:
         """The rows that `name` means; raises Missing."""
 
-        def gather(store: Store) -> list[tuple[_Worked, str, Price, list[HistoryEntry]]]:
+        def gather(store: Store) -> list[tuple[_Worked, _Facts, list[HistoryEntry]]]:
             outbox = store.account(account).outbox
             return [
-                (worked, *self._facts(store, worked.message), outbox.history(worked.message.id))
+                (worked, self._facts(store, worked.message), outbox.history(worked.message.id))
                 for worked in self._worked(store, _named(store, account, name))
             ]
 
         gathered = await self._database.read(gather)
-        rows = self._with_progress([worked for worked, *_ in gathered])
+        rows = await self._with_progress([worked for worked, *_ in gathered])
         rate = self._solver.trials_per_second
         return [
-            QueueEntry(row, subject, history, price, price.trials / rate)
-            for row, (_, subject, price, history) in zip(rows, gathered, strict=True)
+            QueueEntry(row, facts.subject, history, facts.price, facts.price.trials / rate, facts.left_out)
+            for row, (_, facts, history) in zip(rows, gathered, strict=True)
         ]
 
     async def watch(self, account: AccountId, name: str, tell: Callable[[QueueNews], Awaitable[None]]) -> None:
@@ -106,7 +120,7 @@ class Queue:
         while True:
             rows = await self._watched(account, name, known)
             backlog = self._solver.backlog()
-            news = [row for row in rows if _look(row) != _look(known.get(row.message.id))]
+            news = await asyncio.to_thread(_news, rows, known) if len(rows) >= MANY else _news(rows, known)
             if news or _backlog_look(backlog) != told_backlog:
                 await tell(QueueNews(news, backlog))
             known |= {row.message.id: row for row in news}
@@ -121,6 +135,18 @@ class Queue:
         if all(row.state in FINAL for row in rows):
             raise NotAllowed(f"{rows[0].name} is {rows[0].state.lower()}: there is no work to put in order")
         return [await self._sending.prioritise(row.id, priority) for row in rows]
+
+    async def set_ttl(self, account: AccountId, name: str, ttl_seconds: int) -> list[OutgoingMessage]:
+        """Have what is not published yet live so long on the network; what is worked for begins anew.
+
+        Raises NotAllowed.
+        """
+        rows = await self._database.read(lambda store: _named(store, account, name))
+        open_rows = [row for row in rows if row.state not in FINAL and row.state is not State.PUBLISHED]
+        if not open_rows:
+            state = "published" if rows[0].state is State.PUBLISHED else rows[0].state.lower()
+            raise NotAllowed(f"{rows[0].name} is {state}: how long it lives is settled")
+        return [await self._sending.set_ttl(row.id, ttl_seconds) for row in open_rows]
 
     async def cancel(self, account: AccountId, name: str) -> list[OutgoingMessage]:
         """Stop what is not published yet (O6); what is published makes no further attempts. Raises NotAllowed."""
@@ -150,28 +176,24 @@ class Queue:
         for row in rows:
             demand = minimum(self._network)
             if row.payload and row.state is State.BUILT:
-                demand = find_demand(store, row.recipient, self._network)
+                demand = demand_for(store, row.kind, row.recipient, self._network)
             expected = self._pricing.payload(row, demand, now)
             found.append(_Worked(row, initial_hash(row.payload) if expected else b"", expected))
         return found
 
-    def _with_progress(self, rows: Sequence[_Worked]) -> list[QueueRow]:
-        """The solver knows best; without it, what was saved."""
-        live = self._solver.progress([row.initial_hash for row in rows if row.expected])
-        rate = self._solver.trials_per_second if any(row.expected for row in rows) else 1.0
-        return [
-            QueueRow(
-                row.message,
-                (live.get(row.initial_hash) or _saved(row, rate)) if row.expected else None,
-            )
-            for row in rows
-        ]
+    async def _with_progress(self, rows: Sequence[_Worked]) -> list[QueueRow]:
+        """The solver knows best; without it, what was saved. Ten thousand rows take too long for the loop."""
+        survey, rate = self._solver.survey(), self._solver.trials_per_second
+        if len(rows) < MANY:
+            return _joined(rows, survey, rate)
+        return await asyncio.to_thread(_joined, rows, survey, rate)
 
-    def _facts(self, store: Store, row: OutgoingMessage) -> tuple[str, Price]:
+    def _facts(self, store: Store, row: OutgoingMessage) -> _Facts:
         submission = store.outbox.submission(row.submission)
-        size = len(encode_message(submission.subject, submission.body))
-        demand = find_demand(store, row.recipient, self._network)
-        return submission.subject, self._pricing.left(row, size, demand, self._clock.now())
+        size = submission.size
+        demand = demand_for(store, row.kind, row.recipient, self._network)
+        left_out = store.account(row.account).outbox.enclosures(row.submission).left_out
+        return _Facts(submission.subject, self._pricing.left(row, size, demand, self._clock.now()), left_out)
 
     async def _watched(self, account: AccountId, name: str, known: dict[OutboxId, QueueRow]) -> list[QueueRow]:
         """The rows that are watched; those that were open when last told stay among them."""
@@ -184,7 +206,19 @@ class Queue:
             ended = opened - {row.id for row in unfinished}
             return self._worked(store, [*unfinished, *(store.outbox.get(row) for row in ended)])
 
-        return self._with_progress(await self._database.read(gather))
+        return await self._with_progress(await self._database.read(gather))
+
+
+def _joined(rows: Sequence[_Worked], survey: Survey, rate: float) -> list[QueueRow]:
+    live = survey.progress([row.initial_hash for row in rows if row.expected])
+    return [
+        QueueRow(row.message, (live.get(row.initial_hash) or _saved(row, rate)) if row.expected else None)
+        for row in rows
+    ]
+
+
+def _news(rows: Sequence[QueueRow], known: Mapping[OutboxId, QueueRow]) -> list[QueueRow]:
+    return [row for row in rows if _look(row) != _look(known.get(row.message.id))]
 
 
 def _saved(row: _Worked, rate: float) -> WorkProgress:

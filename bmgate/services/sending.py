@@ -7,16 +7,16 @@ What an effect takes is in `effects`.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from bmgate.bm.keys import Entropy
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.plaintext import Pubkey
+from bmgate.domain.mailbox import MailboxId
 from bmgate.domain.outbox import (
     FINAL,
-    GIVE_UP_SECONDS,
-    MAX_ATTEMPTS,
     RESUME,
     Effect,
     Event,
@@ -25,21 +25,21 @@ from bmgate.domain.outbox import (
     Priority,
     Reason,
     State,
-    may,
 )
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Announcer, Clock, Solver
 from bmgate.errors import OverQuota, ShuttingDown, Unavailable
-from bmgate.mail.wishes import MAX_TTL
 from bmgate.services.acks import AckWatch
 from bmgate.services.delivery import Deliverer
 from bmgate.services.effects import Effects
 from bmgate.services.events import MailboxEvents
-from bmgate.services.outbox import OutboxRecorder, Recorded, failure
+from bmgate.services.outbox import OutboxRecorder, Recorded
 from bmgate.services.own_objects import RETRY_SECONDS
+from bmgate.services.payloads import Payloads
+from bmgate.services.row_commands import RowCommands
+from bmgate.services.timers import Timers
 
 TIMER_SECONDS = 2.0
-BATCH = 100
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,6 @@ class SendingOptions:
     """`max_difficulty`: the work a recipient may demand, in multiples of the network's minimum."""
 
     max_difficulty: float = 10.0
-    give_up_seconds: int = GIVE_UP_SECONDS
 
 
 class Sending:
@@ -65,9 +64,11 @@ class Sending:
         network: NetworkParameters,
         recorder: OutboxRecorder,
         deliverer: Deliverer,
+        payloads: Payloads,
         watch: AckWatch,
         events: MailboxEvents,
         options: SendingOptions,
+        connected: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database, self._clock, self._options = database, clock, options
         self._recorder, self._watch, self._events = recorder, watch, events
@@ -80,17 +81,25 @@ class Sending:
             network,
             recorder,
             deliverer,
+            payloads,
             options.max_difficulty,
             self._spawn,
             events.changed,
         )
+        self._effects.connected = connected
+        self._timers = Timers(database, clock, recorder, connected)
+        self._commands = RowCommands(recorder)
+        self._on_accepted: Callable[[Iterable[OutgoingMessage]], None] = lambda rows: None
         self._running: dict[OutboxId, asyncio.Task[None]] = {}
-        self._earliest: dict[OutboxId, float] = {}  # on the monotonic clock
         self._tasks: asyncio.TaskGroup | None = None
 
     def when_stored(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when own objects were stored: they are processed like received ones."""
         self._effects.on_stored = callback
+
+    def when_accepted(self, callback: Callable[[Iterable[OutgoingMessage]], None]) -> None:
+        """Have `callback` called with new rows."""
+        self._on_accepted = callback
 
     async def run(self) -> None:
         """Take up every unfinished row where it was left, then tend the timers until cancelled."""
@@ -108,10 +117,13 @@ class Sending:
                 await self._clock.sleep(TIMER_SECONDS)
 
     def accepted(self, rows: Iterable[OutgoingMessage]) -> None:
-        """New rows stand in the outbox: watch for their acks and begin."""
-        for row in rows:
+        """New rows stand in the outbox: watch for their acks and begin, now or when their send delay is over."""
+        new = list(rows)
+        for row in new:
             self._watch.add(row.ack_data, row.id)
+            self._timers.set(row)
             self._begin(row, RESUME[row.state])
+        self._on_accepted(new)
 
     def recorded(self, outcomes: Iterable[Recorded]) -> None:
         """Somebody else recorded events (an ack, a pubkey, a command): carry on from there."""
@@ -125,34 +137,39 @@ class Sending:
         It is too late to cancel what is published: it makes no further attempt, and an ack still counts.
         """
         now = self._clock.now()
-
-        def decide(store: Store) -> Recorded | OutgoingMessage:
-            message = store.outbox.get(row)
-            if event is Event.CANCEL and message.state is State.PUBLISHED and not message.no_retry:
-                return store.outbox.save(replace(message, no_retry=True), now, "")
-            if not may(message.state, event):
-                return message
-            changes: dict[str, Any] = {"forced": True, "reason": Reason.NONE} if event is Event.FORCED else {}
-            return self._recorder.record(store, message, event, now, "by the user", **changes, **_fresh(message, event))
-
-        outcome = await self._database.transact(decide)
-        if isinstance(outcome, OutgoingMessage):
-            return outcome
-        self.recorded([outcome])
+        outcome = await self._database.transact(lambda store: self._commands.decide(store, row, event, now))
+        self.recorded([outcome] if isinstance(outcome, Recorded) else [])
+        if isinstance(outcome, Recorded):
+            return outcome.message
+        self._events.changed(outcome.mailboxes)
+        if outcome.begins:
+            self.accepted([outcome.message])
         return outcome.message
 
     async def prioritise(self, row: OutboxId, priority: Priority) -> OutgoingMessage:
         """Give a row that is not final another priority, and its work another place; the row as it is now."""
         now = self._clock.now()
+        message, mailboxes = await self._database.transact(
+            lambda store: self._commands.prioritise(store, row, priority, now)
+        )
+        self._events.changed(mailboxes)
+        self.reprioritised(message)
+        return message
 
-        def change(store: Store) -> OutgoingMessage:
-            message = store.outbox.get(row)
-            if message.state in FINAL or message.priority is priority:
-                return message
-            return store.outbox.save(replace(message, priority=priority), now, "")
-
-        message = await self._database.transact(change)
+    def reprioritised(self, message: OutgoingMessage) -> None:
+        """The priority of a row was changed: its work moves."""
         self._effects.reprioritise(message)
+
+    async def set_ttl(self, row: OutboxId, ttl_seconds: int) -> OutgoingMessage:
+        """Have a row that is not published live so long on the network; what was built for another time is built
+        anew. The row as it is now.
+        """
+        now = self._clock.now()
+        message, outcome = await self._database.transact(
+            lambda store: self._commands.set_ttl(store, row, ttl_seconds, now)
+        )
+        if outcome is not None:
+            self.recorded([outcome])
         return message
 
     def judge_key(self, row: OutgoingMessage, pubkey: Pubkey, now: int) -> tuple[Event, dict[str, Any]]:
@@ -167,6 +184,10 @@ class Sending:
         self._begin(outcome.message, outcome.effects)
 
     def _begin(self, row: OutgoingMessage, effects: Iterable[Effect]) -> None:
+        if row.state is not State.ACCEPTED or row.next_attempt <= self._clock.now():
+            self._start(row, effects)
+
+    def _start(self, row: OutgoingMessage, effects: Iterable[Effect]) -> None:
         work = self._work_of(effects)
         if work and self._tasks is not None:
             self._running[row.id] = self._tasks.create_task(self._follow(row, work[0]), name=f"outbox {row.name}")
@@ -196,6 +217,8 @@ class Sending:
                     return
                 except (Unavailable, OverQuota) as error:
                     log.warning("%s waits in %s: %s", row.name, row.state, error)
+                    if isinstance(error, OverQuota):
+                        await self._hold(row, Reason.OVER_QUOTA)
                     row, pending = await self._later(row)
                     continue
                 if outcome is None:
@@ -205,6 +228,16 @@ class Sending:
         finally:
             if self._running.get(row.id) is asyncio.current_task():
                 del self._running[row.id]
+
+    async def _hold(self, row: OutgoingMessage, reason: Reason) -> None:
+        now = self._clock.now()
+
+        def hold(store: Store) -> tuple[MailboxId, ...]:
+            current = store.outbox.get(row.id)
+            return self._recorder.hold(store, current, reason, now) if current.state is row.state else ()
+
+        with suppress(Unavailable):
+            self._events.changed(await self._database.transact(hold))
 
     async def _later(self, row: OutgoingMessage) -> tuple[OutgoingMessage, tuple[Effect, ...]]:
         """After a while, the row as it is then and what it needs."""
@@ -220,42 +253,20 @@ class Sending:
 
     def _settle(self, outcome: Recorded) -> None:
         message = outcome.message
-        self._earliest.pop(message.id, None)
-        if message.next_attempt:  # a clock that jumps must not bring it forward (O8)
-            self._earliest[message.id] = self._clock.monotonic() + message.next_attempt - self._clock.now()
-        if outcome.message.state in FINAL and outcome.message.state is not State.FAILED:
-            self._watch.remove(outcome.message.ack_data)
+        self._timers.set(message)
+        if message.state in FINAL and message.state is not State.FAILED:
+            self._watch.remove(message.ack_data)
         self._events.changed(outcome.mailboxes)
 
     # -- timers ----------------------------------------------------------------------------------------------------
 
     async def _tend(self) -> None:
-        now = self._clock.now()
-        for row in await self._database.read(lambda store: store.outbox.due(now, BATCH)):
-            if self._clock.monotonic() < self._earliest.get(row.id, 0.0):
-                continue
-            outcome = await self._time_has_come(row, now)
-            if outcome is not None:
-                self._carry_on(outcome)
-
-    async def _time_has_come(self, row: OutgoingMessage, now: int) -> Recorded | None:
-        spent = row.no_retry or now - row.created_at >= self._options.give_up_seconds
-        match row.state:
-            case State.PUBLISHED if spent or row.attempt >= MAX_ATTEMPTS:
-                return await self._effects.advance(row, Event.GIVEN_UP, **failure(Reason.NEVER_CONFIRMED))
-            case State.PUBLISHED | State.REQUESTED if not spent:
-                return await self._effects.advance(row, Event.TTL_ELAPSED, **_fresh(row, Event.TTL_ELAPSED))
-            case State.REQUESTED:
-                return await self._effects.advance(row, Event.GIVEN_UP, **failure(Reason.NO_KEY))
-            case State.TOO_DIFFICULT:
-                return await self._effects.advance(row, Event.GIVEN_UP, **failure(Reason.TOO_DIFFICULT))
-            case _:
-                return None
-
-
-def _fresh(row: OutgoingMessage, event: Event) -> dict[str, Any]:
-    """The changes with which a row leaves its object behind; a msg sent again lives twice as long (O4)."""
-    changes: dict[str, Any] = {"payload": b"", "next_attempt": 0}
-    if row.state is State.PUBLISHED and event in (Event.TTL_ELAPSED, Event.RETRY):
-        changes |= {"attempt": row.attempt + 1, "ttl_seconds": min(2 * row.ttl_seconds, MAX_TTL)}
-    return changes
+        self._events.changed(await self._timers.remind())
+        due = await self._timers.due()
+        for row in due:
+            if row.state is State.ACCEPTED and row.id not in self._running:  # its send delay is over
+                self._start(row, RESUME[row.state])
+        for outcome in await self._timers.move_on(row for row in due if row.state is not State.ACCEPTED):
+            self._effects.committed(outcome)
+            self._carry_on(outcome)
+        self._events.changed(await self._timers.look_for_peers())

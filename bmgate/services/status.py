@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 from bmgate.domain.peers import Standing
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
+from bmgate.services.scanning import objects_left
 
 SAMPLE_SECONDS = 1.0
 
@@ -77,6 +79,15 @@ class NodeStateView(Protocol):
     def in_stem(self) -> int: ...
     @property
     def stems(self) -> int: ...
+    @property
+    def stored_bytes(self) -> int:
+        """Of all objects together."""
+        ...
+
+    @property
+    def clock_offset(self) -> int | None:
+        """Seconds by which the peers' clocks are ahead of ours, in the middle; None while too few told theirs."""
+        ...
 
 
 class PeerNewsView(Protocol):
@@ -113,6 +124,17 @@ class NodeView(Protocol):
     def news(self) -> AsyncIterator[PeerNewsView]:
         """What happens to connections from now on."""
         ...
+
+
+class DiskView(Protocol):
+    """The disk that holds the data, as people look at it."""
+
+    @property
+    def free_bytes(self) -> int: ...
+    @property
+    def has_room_for_objects(self) -> bool: ...
+    @property
+    def has_room_for_mail(self) -> bool: ...
 
 
 class SolverView(Protocol):
@@ -171,7 +193,9 @@ class Status:
         node: Callable[[], NodeView | None],
         listening: Callable[[], Sequence[ListenerView]],
         lag: LoopLag,
+        disk: DiskView,
     ) -> None:
+        self._disk = disk
         self._build, self._database, self._clock, self._solver = build, database, clock, solver
         self._node, self._listening, self._lag = node, listening, lag
         self._started = clock.monotonic()
@@ -199,6 +223,11 @@ class Status:
                 "queued": self._solver.queue_depth,
             },
             "database": {"sqlite": self._build.sqlite, "wal_bytes": _size(self._build.wal)},
+            "disk": {
+                "free_bytes": self._disk.free_bytes,
+                "takes_objects": self._disk.has_room_for_objects,
+                "takes_mail": self._disk.has_room_for_mail,
+            },
             "process": {
                 "rss_bytes": _rss(),
                 "descriptors": len(os.listdir("/proc/self/fd")),
@@ -211,15 +240,19 @@ class Status:
 
 def _stored(store: Store) -> dict[str, Any]:
     stored, to_process = store.inventory.count()
+    searching, left = objects_left(store)
     outbox = {state.value: count for state, count in store.outbox.count_by_state().items() if count}
+    held = {reason.value: count for reason, count in store.outbox.count_by_reason().items()}
     return {
         "accounts": len(store.accounts.all()),
         "objects": {"stored": stored, "to_process": to_process},
+        "searches": {"waiting": searching, "objects_left": left},
         "outbox": dict(sorted(outbox.items())),
+        "queue": {"waiting": dict(sorted(held.items())), "oldest": store.outbox.oldest_unfinished()},
     }
 
 
-def _peer_counts(peers: Sequence[PeerView]) -> dict[str, int]:
+def _peer_counts(peers: Sequence[PeerView]) -> dict[str, Any]:
     established = [peer for peer in peers if peer.established]
     inbound = sum(peer.inbound for peer in established)
     return {
@@ -227,11 +260,13 @@ def _peer_counts(peers: Sequence[PeerView]) -> dict[str, int]:
         "inbound": inbound,
         "outbound": len(established) - inbound,
         "explicit": sum(peer.kind == "explicit" for peer in established),
+        "tls": sum(peer.tls for peer in established),
+        "kinds": dict(sorted(Counter(peer.kind for peer in established).items())),
         "connecting": len(peers) - len(established),
     }
 
 
-def _node_figures(state: NodeStateView) -> dict[str, int]:
+def _node_figures(state: NodeStateView) -> dict[str, int | None]:
     return {
         "known": state.known,
         "tried": state.tried,
@@ -241,6 +276,8 @@ def _node_figures(state: NodeStateView) -> dict[str, int]:
         "pending_downloads": state.pending_downloads,
         "in_stem": state.in_stem,
         "stems": state.stems,
+        "stored_bytes": state.stored_bytes,
+        "clock_offset": state.clock_offset,
     }
 
 

@@ -113,3 +113,11 @@ def test_tor_and_i2p_are_looked_for(run: Run, folder: Path) -> None:
     assert found["[node] socks"] == ("ok", f"{HOST}:{here} answers")
     assert found["[node] sam"][0] == "warning"
     assert "is it running" in found["[node] sam"][1]
+
+
+def test_d1_a_disk_with_too_little_room_is_found(run: Run, folder: Path) -> None:
+    assert findings(run, 0)["disk"][0] == "ok"
+    ini = folder / "gateway.ini"
+    ini.write_text(ini.read_text(encoding="utf-8").replace("[storage]\n", "[storage]\nkeep_free = 900000 GiB\n", 1))
+    kind, text = findings(run, 0)["disk"]
+    assert (kind, "no objects are taken" in text) == ("warning", True)

@@ -64,6 +64,19 @@ def test_passwords_and_states_change(run: Run) -> None:
     assert "anna is active" in run("account", "enable", "anna").stdout
 
 
+def test_options_of_an_account_are_set_and_shown(run: Run) -> None:
+    run("account", "add", "anna", "--no-address", "--password-stdin", stdin=PASSWORD)
+    assert run("account", "set", "anna", "Identity-Guard", "off").stdout == "anna: identity_guard = off\n"
+    lines = [line.split() for line in run("account", "show").stdout.splitlines()]
+    assert ["identity_guard", "off", "set", "here"] in lines
+    assert ["attachments", "refuse"] in lines
+    assert run("account", "set", "anna", "identity_guard").stdout == "anna: identity_guard = refuse\n"
+    assert value(run("account", "show", "--json"))["name"] == "anna"
+    refused = run("account", "set", "anna", "attachments", "perhaps")
+    assert refused.exit_code == 1
+    assert "refuse, extended, inline or omit, not 'perhaps'" in refused.stderr
+
+
 def test_a_passphrase_comes_from_standard_input(run: Run) -> None:
     run("account", "add", "anna", "--no-address", "--password-stdin", stdin=PASSWORD)
     words = "several words that nobody guesses\n"
@@ -174,3 +187,21 @@ def test_watching_needs_a_running_gateway(run: Run) -> None:
     result = run("queue", "watch")
     assert result.exit_code == 75
     assert "bmgate serve" in result.stderr
+
+
+def test_an_address_demands_and_confirms_as_it_is_told(run: Run) -> None:
+    run("account", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    assert run("address", "set", "anna", "difficulty", "3").stdout.rstrip().endswith("difficulty = 3")
+    assert run("address", "set", "anna@bm.internal", "ACK", "contacts").stdout.rstrip().endswith("ack = contacts")
+    options = {each["name"]: each for each in value(run("address", "set", "anna", "--json"))}
+    assert options["difficulty"] == {"name": "difficulty", "value": "3", "is_set": True}
+    assert (options["ack"]["value"], options["ack"]["is_set"]) == ("contacts", True)
+    assert options["ttl"]["is_set"] is False
+    assert "contacts" in run("address", "set", "anna").stdout
+    shown = value(run("address", "show", "--json"))
+    assert (shown["difficulty"], shown["pubkey_outdated"]) == (3, False)
+    assert run("address", "set", "anna", "difficulty").stdout.rstrip().endswith("difficulty = 1")
+    for option, word, hoped in (("difficulty", "101", "1 to 100"), ("ack", "some", "all, contacts"), ("x", "1", "ttl")):
+        refused = run("address", "set", "anna", option, word)
+        assert refused.exit_code == 1
+        assert hoped in refused.stderr

@@ -14,6 +14,8 @@ from bmgate.control.protocol import untold
 from bmgate.errors import (
     Ambiguous,
     BadAddress,
+    BadOption,
+    BadTtl,
     Conflict,
     GatewayError,
     LoginFailed,
@@ -78,6 +80,15 @@ async def test_no_result_holds_a_password(call: Caller) -> None:
     assert PASSWORD not in json.dumps(await call("account.list"))
 
 
+async def test_options_of_an_account_are_set_shown_and_taken_back(call: Caller) -> None:
+    await call("account.add", name="anna", password=PASSWORD)
+    names = [each["name"] for each in (await call("account.show"))["options"]]
+    assert "reads" not in names
+    for value, shown, is_set in (("", "refuse", False), ("omit", "omit", True), ("", "refuse", False)):
+        told = await call("account.set", name="anna", option="attachments", value=value)
+        assert {"name": "attachments", "value": shown, "is_set": is_set} in told["options"]
+
+
 async def test_a_new_password_replaces_the_old_one(gateway: Gateway, call: Caller) -> None:
     await call("account.add", name="anna", password=PASSWORD)
     await call("account.passwd", name="anna", password="another long one")
@@ -103,6 +114,9 @@ async def test_a_disabled_account_is_let_in_again_when_enabled(gateway: Gateway,
         ("account.add", {"name": "anna", "password": PASSWORD}, Conflict),
         ("account.disable", {"name": "nobody"}, Missing),
         ("account.passwd", {"name": "nobody", "password": PASSWORD}, Missing),
+        ("account.set", {"name": "anna", "option": "colour", "value": "red"}, BadOption),
+        ("account.set", {"name": "anna", "option": "ttl", "value": "soon"}, BadOption),
+        ("account.show", {"name": "nobody"}, Missing),
         ("address.new", {"account": "nobody"}, Missing),
         ("address.new", {"version": 5}, NotAllowed),
         ("address.new", {"alias": "anna"}, Conflict),
@@ -111,6 +125,8 @@ async def test_a_disabled_account_is_let_in_again_when_enabled(gateway: Gateway,
         ("queue.show", {"id": "7KQ2AB"}, Missing),
         ("queue.cancel", {"id": "7KQ2AB-1"}, Missing),
         ("queue.retry", {"id": ""}, Missing),
+        ("queue.ttl", {"id": "7KQ2AB", "ttl": "2d"}, Missing),
+        ("queue.ttl", {"id": "7KQ2AB", "ttl": "soon"}, BadTtl),
         ("queue.force", {"id": "7KQ2AB-1"}, Missing),
         ("queue.priority", {"id": "7KQ2AB", "priority": "high"}, Missing),
         ("queue.priority", {"id": "7KQ2AB", "priority": "urgent"}, NotAllowed),

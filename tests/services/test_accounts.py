@@ -10,12 +10,14 @@ from stations import Station, User
 from storage_fixtures import CHEAP, NOW, PASSWORD, make_vault
 
 from bmgate.domain.account import AccountState
+from bmgate.domain.policy import Policy
 from bmgate.domain.sources import ONION_SOURCE, login_source
-from bmgate.errors import Conflict, LimitReached, LoginFailed, Missing, NotAllowed
+from bmgate.errors import Conflict, IdentityDisabled, LimitReached, LoginFailed, Missing, NotAllowed, NotOwner
 from bmgate.mail.addresses import Domains
 from bmgate.services.accounts import AccountDefaults, Accounts
 from bmgate.services.identities import AddressRequest, Identities
 from bmgate.services.limiter import LoginLimiter, LoginLimits
+from bmgate.services.policies import Policies
 from bmgate.storage.passwords import PasswordSlots
 
 FAR = "192.0.2.7"
@@ -174,7 +176,12 @@ async def test_a_password_is_the_same_in_both_forms_of_unicode(accounts: Account
 async def test_the_first_address_is_the_default_and_answers_to_the_name(station: Station, accounts: Accounts) -> None:
     changes: list[int] = []
     identities = Identities(
-        station.database, station.clock, lambda n: bytes(range(n)), station.settings.network, lambda: changes.append(1)
+        station.database,
+        station.clock,
+        lambda n: bytes(range(n)),
+        station.settings.network,
+        lambda: changes.append(1),
+        Policies(Policy()),
     )
     account = await accounts.add("bob", "long enough")
     first = await identities.new(account.id, AddressRequest(label="Bob\r\nX: y", passphrase="one"))
@@ -276,3 +283,40 @@ def test_success_forgives(clock: FakeClock) -> None:
     fail(limiter, FAR, 10)
     limiter.succeeded(FAR)
     limiter.check(FAR)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "alice@bm.internal",
+        "ALICE+tag@BM.internal",
+        "alice",
+        "{address}@bm.internal",
+        "{address}@example.org",
+        "{bare}@bm.internal",
+        "{lower}@bm.internal",
+        "{lower}@bm.addr",
+        "{address}+ttl=2d@bm.internal",
+    ],
+)
+async def test_an_identity_names_its_account_to_a_program_that_has_authenticated_its_owner(
+    accounts: Accounts, alice: User, form: str
+) -> None:
+    address = str(alice.identity.address)
+    sender = form.format(address=address, bare=address.removeprefix("BM-"), lower=address.lower())
+    assert await accounts.of_sender(sender) == alice.id
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["", "@", "bob", "alice@example.org", "random@bm.internal", "broadcast@bm.internal", "k\u00f6ln@bm.internal"],
+)
+async def test_what_names_no_identity_names_no_account(accounts: Accounts, alice: User, sender: str) -> None:
+    with pytest.raises(NotOwner):
+        await accounts.of_sender(sender)
+
+
+async def test_a_disabled_account_is_named_to_nobody(accounts: Accounts, alice: User) -> None:
+    await accounts.set_state("alice", AccountState.DISABLED)
+    with pytest.raises(IdentityDisabled):
+        await accounts.of_sender(alice.mail_address)

@@ -18,7 +18,6 @@ from bmgate.bm.network import MAINNET
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.domain.identity import NewIdentity
 from bmgate.domain.mailbox import StoredMessage
-from bmgate.services.acks import AckPolicy
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "objects.json").read_text("utf-8"))
 OBJECTS: list[dict[str, Any]] = VECTORS["objects"]
@@ -43,7 +42,7 @@ def text_of(message: StoredMessage) -> tuple[str, str]:
 
 @pytest.fixture
 async def mainnet(make_station: MakeStation) -> Station:
-    return await make_station(Settings(network=MAINNET, ack_policy=AckPolicy.ALL))
+    return await make_station(Settings(network=MAINNET))
 
 
 async def receive(station: Station, clock: FakeClock, vector: dict[str, Any]) -> Verdict:

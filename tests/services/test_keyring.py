@@ -16,36 +16,37 @@ from bmgate.bm.crypto import Ciphertext, read_ciphertext
 from bmgate.bm.network import MAINNET
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.bm.trial import ONE_BY_ONE, KeySet, Lookups
+from bmgate.domain.chan import ChanOwner
 from bmgate.domain.identity import IdentityId, NewIdentity
 from bmgate.domain.outbox import State
 from bmgate.domain.ports.database import Store
 from bmgate.errors import StorageBusy
 from bmgate.services import keyring
-from bmgate.services.keyring import Keyring
+from bmgate.services.keyring import KeyOwner, Keyring
 from bmgate.services.submission import SubmissionOptions
 from bmgate.storage.repositories.identities import IdentityRepository
 from bmgate.storage.schema import identity as identities
 
 
-class CountedKeys(KeySet[IdentityId]):
+class CountedKeys(KeySet[KeyOwner]):
     """Tells how many keys came at a time, which went, and what was tried."""
 
     def __init__(self) -> None:
         super().__init__(ONE_BY_ONE, Lookups.CONSTANT_TIME, 1)
         self.added: list[int] = []
-        self.removed: list[IdentityId] = []
+        self.removed: list[KeyOwner] = []
         self.tried: list[Ciphertext] = []
 
-    def add_all(self, keys: Iterable[tuple[bytes, IdentityId]]) -> None:
+    def add_all(self, keys: Iterable[tuple[bytes, KeyOwner]]) -> None:
         portion = list(keys)
         self.added.append(len(portion))
         super().add_all(portion)
 
-    def remove(self, owner: IdentityId) -> None:
+    def remove(self, owner: KeyOwner) -> None:
         self.removed.append(owner)
         super().remove(owner)
 
-    def open(self, ciphertext: Ciphertext) -> list[tuple[IdentityId, bytes]]:
+    def open(self, ciphertext: Ciphertext) -> list[tuple[KeyOwner, bytes]]:
         self.tried.append(ciphertext)
         return super().open(ciphertext)
 
@@ -79,7 +80,7 @@ async def test_one_new_address_costs_one_key(station: Station) -> None:
     bob = await station.add_user("bob")
     await ring.refresh()
     assert keys.added == [5]  # nobody has told it
-    ring.identities_changed()
+    ring.keys_changed()
     await ring.refresh()
     assert keys.added == [5, 1]
     assert bob.identity.id in keys.owners
@@ -92,9 +93,27 @@ async def test_a_disabled_address_loses_its_key(station: Station) -> None:
     ring = Keyring(station.database, keys)
     await ring.refresh()
     await station.database.transact(lambda store: disable(store, second))
-    ring.identities_changed()
+    ring.keys_changed()
     await ring.refresh()
     assert (set(keys.owners), keys.removed, keys.added) == ({first, third}, [second], [3])
+
+
+async def test_a_chan_is_one_key_however_many_take_part(station: Station) -> None:
+    keys = CountedKeys()
+    ring = Keyring(station.database, keys)
+    members = [await station.add_account(name) for name in ("alice", "bob")]
+    chan = None
+    for member in members:
+        chan = (await station.services.chans.join(member.id, "general")).membership.chan
+        ring.keys_changed()
+        await ring.refresh()
+    assert chan is not None
+    assert (list(keys.owners), keys.added) == ([ChanOwner(chan)], [1])
+    for member, left in zip(members, (1, 0), strict=True):
+        await station.services.chans.leave(member.id, "general")
+        ring.keys_changed()
+        await ring.refresh()
+        assert len(keys) == left
 
 
 async def test_a_database_that_is_away_in_the_middle_is_asked_again(
@@ -106,7 +125,7 @@ async def test_a_database_that_is_away_in_the_middle_is_asked_again(
     ring = Keyring(station.database, keys)
     taken = keys.add_all
 
-    def fail_afterwards(portion: Iterable[tuple[bytes, IdentityId]]) -> None:
+    def fail_afterwards(portion: Iterable[tuple[bytes, KeyOwner]]) -> None:
         taken(portion)
         station.database.failure = StorageBusy("away")
 

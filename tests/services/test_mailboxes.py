@@ -11,7 +11,7 @@ from bmgate.errors import LimitReached, MailboxExists, MailboxMissing, NotAllowe
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes import Mailboxes
 
-SPECIAL = ["INBOX", "Sent", "Drafts", "Trash", "Junk", "Archive"]
+SPECIAL = ["INBOX", "Sent", "Drafts", "Trash", "Junk", "Archive", "Outbox"]
 MAIL = b"Subject: hello\r\n\r\nbody\r\n"
 
 
@@ -58,7 +58,7 @@ async def test_special_mailboxes_answer_to_the_names_programs_use(
 
 async def test_a_mailbox_is_made_with_those_above_it(mailboxes: Mailboxes, alice: User) -> None:
     await mailboxes.create(alice.id, "a/b/c/")
-    assert (await names(mailboxes, alice))[6:] == ["a", "a/b", "a/b/c"]
+    assert (await names(mailboxes, alice))[7:] == ["a", "a/b", "a/b/c"]
     with pytest.raises(MailboxExists):
         await mailboxes.create(alice.id, "a/b")
 
@@ -86,7 +86,7 @@ async def test_renaming_takes_those_below_along(mailboxes: Mailboxes, alice: Use
     await mailboxes.create(alice.id, "a/b/c")
     await mailboxes.create(alice.id, "ab")
     await mailboxes.rename(alice.id, "a", "x/y")
-    assert (await names(mailboxes, alice))[6:] == ["ab", "x", "x/y", "x/y/b", "x/y/b/c"]
+    assert (await names(mailboxes, alice))[7:] == ["ab", "x", "x/y", "x/y/b", "x/y/b/c"]
     with pytest.raises(NotAllowed):
         await mailboxes.rename(alice.id, "x/y", "x/y/z")
     with pytest.raises(MailboxExists):
@@ -114,7 +114,7 @@ async def test_a_mailbox_made_again_has_another_uidvalidity(mailboxes: Mailboxes
 
 
 async def test_the_number_of_mailboxes_has_a_limit(station: Station, alice: User) -> None:
-    few = Mailboxes(station.database, MailboxEvents(), station.clock, Failpoints(), limit=8)
+    few = Mailboxes(station.database, MailboxEvents(), station.clock, Failpoints(), limit=9)
     await few.create(alice.id, "a/b")
     with pytest.raises(LimitReached):
         await few.create(alice.id, "c")

@@ -22,13 +22,13 @@ from bmgate.bm.acks import ack_object
 from bmgate.bm.keys import PrivateKeys, random_keys
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
-from bmgate.domain.mailbox import MailboxKind
+from bmgate.domain.mailbox import FlagChange, Flags, MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import FINAL, TRANSITIONS, OutboxId, OutgoingMessage, State, SubmissionId
 from bmgate.domain.ports.database import Store
 from bmgate.errors import NotAllowed
 from bmgate.mail.addresses import RecipientKind, Resolved
-from bmgate.services.outbox import PENDING, QUARTERS, WORKING, sent_keywords
+from bmgate.services.sent_status import PENDING, QUARTERS, WORKING, outbox_keyword, sent_keywords
 from bmgate.services.submission import Envelope, Recipient
 
 T = TypeVar("T")
@@ -184,6 +184,57 @@ class OutboxMachine(RuleBasedStateMachine):
             )
         await self.station.settle()
 
+    @rule(connected=st.booleans())
+    def peers_come_and_go(self, connected: bool) -> None:
+        async def change() -> None:
+            self.station.connected = connected
+            self.clock.advance(3)
+            await self.station.settle()
+
+        self.run(change())
+
+    @rule()
+    def the_outbox_is_looked_at(self) -> None:
+        self.run(self._look())
+
+    async def _look(self) -> None:
+        try:
+            snapshot = await self.station.services.mailboxes.open(self.alice.id, "Outbox")
+        except Killed:
+            await self._restart()
+            return
+        rows = {row.shown_uid: row for row in await self.station.rows() if row.state not in FINAL and row.shown_uid}
+        shown = {message.uid: message.keywords for message in snapshot.rows}
+        assert set(rows) == set(shown), "M6: one message for each row that is not final"
+        for uid, words in shown.items():
+            assert words[0] == outbox_keyword(rows[uid])
+            assert set(words[1:]) <= set(QUARTERS)
+            assert len(words) <= 2
+
+    @rule(data=st.data(), to=st.sampled_from(["", "Trash", "Drafts"]))
+    def a_message_is_taken_out_of_the_outbox(self, data: st.DataObject, to: str) -> None:
+        rows = [row for row in self.run(self.station.rows()) if row.shown_uid and row.state not in FINAL]
+        if rows:
+            row = data.draw(st.sampled_from(rows))
+            self.commanded.add(row.id)
+            self.run(self._take_out(row, to))
+
+    async def _take_out(self, row: OutgoingMessage, to: str) -> None:
+        mailboxes = self.station.services.mailboxes
+        try:
+            box = (await mailboxes.open(self.alice.id, "Outbox")).mailbox.id
+            if to:
+                await mailboxes.move(self.alice.id, box, [row.shown_uid], to)
+            else:
+                await mailboxes.set_flags(self.alice.id, box, [row.shown_uid], FlagChange.ADD, Flags.DELETED, ())
+                await mailboxes.expunge(self.alice.id, box, [row.shown_uid])
+        except Killed:
+            await self._restart()
+            return
+        after = next(each for each in await self.station.rows() if each.id == row.id)
+        assert after.state is State.CANCELLED or (after.state is State.PUBLISHED and after.no_retry)
+        await self.station.settle()
+
     @rule()
     def a_crash(self) -> None:
         self.run(self._restart())
@@ -269,8 +320,8 @@ class OutboxMachine(RuleBasedStateMachine):
         assert len(msgs) == sent, "O3: one inventory vector for each publication"
 
     async def _check_notices(self, rows: list[OutgoingMessage], histories: dict[OutboxId, list[State]]) -> None:
-        headers = [message.header for message in await self.alice.messages()]
-        failures = sum(b"Subject: Not delivered" in header for header in headers)
+        failed = [each for each in await self.alice.messages() if b"Subject: Not delivered" in each.header]
+        failures = sum(message.body.count(b"Final-Recipient: ") for message in failed)
         assert failures == sum(states.count(State.FAILED) for states in histories.values()), "O4: one final notice"
 
     async def _check_texts_and_keywords(self, rows: list[OutgoingMessage]) -> None:

@@ -95,7 +95,7 @@ async def test_the_receipt_tells_the_price_that_the_recipient_demands(make_stati
     await station.settle()
     assert receipt.seconds == pytest.approx((await shown(alice)).price_seconds, rel=0.02)
     station.solver.trials_per_second = 1e4
-    with pytest.raises(TooLarge, match="of work; the limit is"):
+    with pytest.raises(TooLarge, match="demands 5 times the usual work"):
         await alice.send(dear.as_user(alice), body="more")
 
 

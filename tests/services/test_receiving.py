@@ -5,70 +5,29 @@ from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
 from functools import partial
+from typing import Literal
 
 import pytest
 from fakes import FakeClock
 from stations import MakeStation, Settings, Station, User
 from storage_fixtures import NOW, new_identity
+from writers import DAY, Writer, key_of, receive, worked
 
 from bmgate.bm.acks import ack_object, ack_packet, build_ack_data
 from bmgate.bm.addresses import Address
 from bmgate.bm.encodings import EXTENDED, IGNORE, SIMPLE, encode_extended, encode_message
-from bmgate.bm.keys import PrivateKeys, random_keys
 from bmgate.bm.network import TESTNET
-from bmgate.bm.objects import OnionPeer, encode_getpubkey, encode_onionpeer, read_object, with_nonce
-from bmgate.bm.plaintext import Behavior, Pubkey, build_msg, build_pubkey
+from bmgate.bm.objects import OnionPeer, encode_getpubkey, encode_onionpeer, read_object
+from bmgate.bm.plaintext import Pubkey, build_pubkey
 from bmgate.domain.mailbox import StoredMessage
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import State
+from bmgate.domain.policy import Policy
 from bmgate.domain.ports.database import Store
 from bmgate.errors import StorageBusy
-from bmgate.native import choose_backend
-from bmgate.pow.target import initial_hash, target
-from bmgate.services.acks import AckPolicy
 from bmgate.services.pubkeys import PublishPolicy
 
-DAY = 86_400
-HELLO = encode_message("Hi", "from afar")
 ONION = "4vu4hpcujnbw5gj2qxi6jbbsdzbznb4sn33d7rdvpmbdgdhhaj2kmmbv.onion"
-
-
-def worked(encoded: bytes, now: int = NOW, nonce_trials_per_byte: int = 1) -> bytes:
-    """With its proof of work."""
-    ttl = max(read_object(encoded).expires_time - now, 300)
-    limit = target(len(encoded), ttl, nonce_trials_per_byte, TESTNET.payload_length_extra_bytes)
-    nonce, _ = choose_backend().search(initial_hash(encoded), limit, 0, 1 << 40, bytearray(1))
-    assert nonce is not None
-    return with_nonce(encoded, nonce)
-
-
-class Stranger:
-    """Somebody out there who writes to us."""
-
-    def __init__(self) -> None:
-        self.keys: PrivateKeys = random_keys(os.urandom, leading_zeros=0)
-        self.pubkey = Pubkey(4, 1, Behavior.DOES_ACK, self.keys.public, 1, 1000)
-        self.ack_data = build_ack_data(1, 1, os.urandom)
-
-    def ack(self, expires: int = NOW + DAY) -> bytes:
-        return ack_packet(worked(ack_object(self.ack_data, expires)), TESTNET.magic)
-
-    def msg(
-        self,
-        recipient: Pubkey,
-        message: bytes = HELLO,
-        encoding: int = SIMPLE,
-        ack: bytes | None = None,
-        expires: int = NOW + 4 * DAY,
-    ) -> bytes:
-        """A msg for `recipient` with its work done."""
-        packet = self.ack() if ack is None else ack
-        return worked(build_msg(self.pubkey, self.keys, recipient, encoding, message, packet, expires, os.urandom))
-
-
-async def key_of(user: User) -> Pubkey:
-    """As it is published."""
-    return await user.station.database.read(lambda store: store.identities.public_record(user.identity.id))
 
 
 async def demanding_user(station: Station, nonce_trials_per_byte: int) -> User:
@@ -78,13 +37,8 @@ async def demanding_user(station: Station, nonce_trials_per_byte: int) -> User:
     return User(station, account, await station.add_identity(account, new))
 
 
-async def receive(station: Station, *encoded: bytes) -> None:
-    await station.add_objects(encoded)
-    await station.settle()
-
-
 async def test_a_msg_is_delivered_and_confirmed(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.msg(await key_of(alice)))
     (message,) = await alice.messages()
     assert message.body.strip() == b"from afar"
@@ -93,7 +47,7 @@ async def test_a_msg_is_delivered_and_confirmed(station: Station) -> None:
 
 
 async def test_p19_a_resend_is_shown_once_and_confirmed_again(station: Station, clock: FakeClock) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.msg(await key_of(alice)))
     await receive(station, stranger.msg(await key_of(alice), expires=NOW + 8 * DAY, ack=stranger.ack(NOW + 2 * DAY)))
     assert await alice.bodies() == ["from afar"]
@@ -101,7 +55,7 @@ async def test_p19_a_resend_is_shown_once_and_confirmed_again(station: Station, 
 
 
 async def test_p19_a_deliberate_repeat_is_delivered_again(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.msg(await key_of(alice)))
     stranger.ack_data = build_ack_data(1, 1, os.urandom)
     await receive(station, stranger.msg(await key_of(alice)))
@@ -109,15 +63,15 @@ async def test_p19_a_deliberate_repeat_is_delivered_again(station: Station) -> N
 
 
 async def test_two_resends_in_one_batch_are_shown_once(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     msgs = [stranger.msg(await key_of(alice), expires=NOW + days * DAY) for days in (4, 5, 6)]
     await receive(station, *msgs)
     assert await alice.bodies() == ["from afar"]
 
 
 async def test_a_msg_for_nobody_here_leaves_no_trace(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
-    await receive(station, stranger.msg(Stranger().pubkey))
+    alice, stranger = await station.add_user("alice"), Writer()
+    await receive(station, stranger.msg(Writer().pubkey))
     assert await alice.messages() == []
     assert station.announcer.announced == []
     assert await station.database.read(lambda store: store.inventory.count()) == (1, 0)
@@ -125,7 +79,7 @@ async def test_a_msg_for_nobody_here_leaves_no_trace(station: Station) -> None:
 
 async def test_p23_a_msg_sealed_again_for_somebody_else_is_dropped(station: Station) -> None:
     """P23: the destination inside the signature is another one's."""
-    alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Stranger()
+    alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Writer()
     keys = replace((await key_of(bob)).keys, encryption=(await key_of(alice)).keys.encryption)
     await receive(station, stranger.msg(replace(await key_of(bob), keys=keys)))
     assert await alice.messages() == []
@@ -135,7 +89,7 @@ async def test_p23_a_msg_sealed_again_for_somebody_else_is_dropped(station: Stat
 
 async def test_p16_too_little_work_for_our_own_demand_is_neither_shown_nor_confirmed(station: Station) -> None:
     alice = await demanding_user(station, 1_000)
-    stranger = Stranger()
+    stranger = Writer()
     await receive(station, stranger.msg(await key_of(alice)))
     assert await alice.messages() == []
     assert station.announcer.announced == []
@@ -156,7 +110,7 @@ async def test_every_encoding_gives_one_mail_or_none(
     station: Station, encoding: int, message: bytes, expected: str | None
 ) -> None:
     alice = await station.add_user("alice")
-    await receive(station, Stranger().msg(await key_of(alice), message, encoding))
+    await receive(station, Writer().msg(await key_of(alice), message, encoding))
     messages = await alice.messages()
     assert len(messages) == (0 if expected is None else 1)
     assert not station.died
@@ -170,7 +124,7 @@ def decoded(message: StoredMessage) -> bytes:
     return payload
 
 
-Spoil = Callable[[Stranger], bytes]
+Spoil = Callable[[Writer], bytes]
 
 
 @pytest.mark.parametrize(
@@ -189,14 +143,14 @@ Spoil = Callable[[Stranger], bytes]
 async def test_p26_mail_with_an_ack_that_may_not_be_published_is_delivered_without_it(
     station: Station, spoil: Spoil
 ) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.msg(await key_of(alice), ack=spoil(stranger)))
     assert await alice.bodies() == ["from afar"]
     assert station.announcer.announced == []
 
 
 async def test_p26_an_object_we_have_is_not_published_as_an_ack(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.ack()[24:])
     await receive(station, stranger.msg(await key_of(alice)))
     assert await alice.bodies() == ["from afar"]
@@ -204,7 +158,7 @@ async def test_p26_an_object_we_have_is_not_published_as_an_ack(station: Station
 
 
 async def test_p26_an_ack_we_wait_for_ourselves_is_not_published(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await station.database.transact(lambda store: store.pubkeys.save(stranger.pubkey, NOW))
     await alice.send(replace(alice, identity=replace(alice.identity, address=stranger.pubkey.address)))
     await station.settle()
@@ -218,9 +172,9 @@ async def test_p26_an_ack_we_wait_for_ourselves_is_not_published(station: Statio
 
 
 async def test_p26_one_sender_gets_twenty_acks_a_day_also_over_a_restart(station: Station, clock: FakeClock) -> None:
-    alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Stranger()
+    alice, bob, stranger = await station.add_user("alice"), await station.add_user("bob"), Writer()
 
-    async def confirmed(stranger: Stranger, users: list[User]) -> int:
+    async def confirmed(stranger: Writer, users: list[User]) -> int:
         """How many of one msg for each of `users` are."""
         station.announcer.announced.clear()
         msgs = []
@@ -237,13 +191,13 @@ async def test_p26_one_sender_gets_twenty_acks_a_day_also_over_a_restart(station
     await station.start()
     assert await confirmed(stranger, [alice] * 9) == 4
     assert len(await alice.messages()) == 17, "mail is delivered all the same"
-    assert await confirmed(Stranger(), [alice]) == 1
+    assert await confirmed(Writer(), [alice]) == 1
     clock.advance(DAY + 1)
     assert await confirmed(stranger, [alice]) == 1
 
 
 async def test_p25_pubkeys_nobody_asked_for_are_not_kept(station: Station) -> None:
-    alice, stranger, other = await station.add_user("alice"), Stranger(), Stranger()
+    alice, stranger, other = await station.add_user("alice"), Writer(), Writer()
     unasked = worked(build_pubkey(stranger.pubkey, stranger.keys, NOW + DAY, os.urandom))
     wrong_tag = read_object(worked(build_pubkey(other.pubkey, other.keys, NOW + DAY, os.urandom))).encoded
     at = 22  # behind the common header stands the tag
@@ -256,30 +210,30 @@ async def test_p25_pubkeys_nobody_asked_for_are_not_kept(station: Station) -> No
     assert row.state is State.PUBLISHED, "the key that was among them is found when it is wanted"
 
 
-@pytest.mark.parametrize(("policy", "confirmed"), [(AckPolicy.ALL, 1), (AckPolicy.CONTACTS, 0), (AckPolicy.NEVER, 0)])
+@pytest.mark.parametrize(("policy", "confirmed"), [("all", 1), ("contacts", 0), ("never", 0)])
 async def test_p27_the_policy_decides_whether_strangers_are_confirmed(
-    make_station: MakeStation, policy: AckPolicy, confirmed: int
+    make_station: MakeStation, policy: Literal["all", "contacts", "never"], confirmed: int
 ) -> None:
-    station = await make_station(Settings(ack_policy=policy))
+    station = await make_station(Settings(policy=Policy(ack=policy)))
     alice = await station.add_user("alice")
-    await receive(station, Stranger().msg(await key_of(alice)))
+    await receive(station, Writer().msg(await key_of(alice)))
     assert len(await alice.bodies()) == 1
     assert len(station.announcer.announced) == confirmed
 
 
 async def test_beyond_the_quota_mail_waits_for_a_resend_unconfirmed(station: Station) -> None:
     alice = await station.add_user("alice", quota_bytes=600)
-    stranger = Stranger()
+    stranger = Writer()
     await receive(station, stranger.msg(await key_of(alice), encode_message("big", "x" * 5000)))
     assert not station.died
     assert await alice.messages() == []
     assert station.announcer.announced == []
-    await receive(station, Stranger().msg(await key_of(alice), encode_message("s", "small")))
+    await receive(station, Writer().msg(await key_of(alice), encode_message("s", "small")))
     assert len(await alice.messages()) <= 1
 
 
 async def test_trouble_with_the_disk_leaves_objects_to_be_processed_later(station: Station, clock: FakeClock) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     stored = StoredObject(read_object(stranger.msg(await key_of(alice))))
     await station.database.transact(lambda store: store.inventory.add([stored]))
     station.database.failure = StorageBusy("the disk is full")
@@ -292,7 +246,7 @@ async def test_trouble_with_the_disk_leaves_objects_to_be_processed_later(statio
 
 
 async def test_a_key_learnt_from_a_mail_is_used_for_the_reply(station: Station) -> None:
-    alice, stranger = await station.add_user("alice"), Stranger()
+    alice, stranger = await station.add_user("alice"), Writer()
     await receive(station, stranger.msg(await key_of(alice)))
     known = await station.database.read(lambda store: store.pubkeys.find(stranger.pubkey.address))
     assert known == stranger.pubkey

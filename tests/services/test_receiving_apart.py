@@ -30,9 +30,9 @@ from bmgate.bm.packets import PacketReader
 from bmgate.bm.plaintext import Behavior, Pubkey, build_msg
 from bmgate.bm.trial import ONE_BY_ONE, KeySet, Lookups
 from bmgate.clock import SystemClock
-from bmgate.domain.identity import IdentityId
 from bmgate.native import choose_backend
 from bmgate.pow.target import initial_hash, target
+from bmgate.services.keyring import KeyOwner
 
 C = TypeVar("C", bound=Command)
 HOST, GIVER, READER = "127.78.0.1", "127.78.0.8", "127.78.0.9"
@@ -40,7 +40,7 @@ TIMEOUT = 10.0
 DAY = 86_400
 
 
-class HeldKeys(KeySet[IdentityId]):
+class HeldKeys(KeySet[KeyOwner]):
     """Trial decryption that waits until it may go on, each time."""
 
     def __init__(self) -> None:
@@ -48,14 +48,14 @@ class HeldKeys(KeySet[IdentityId]):
         self.begun, self.go_on = Event(), Event()
         self.tried = 0
 
-    def open(self, ciphertext: Ciphertext) -> list[tuple[IdentityId, bytes]]:
+    def open(self, ciphertext: Ciphertext) -> list[tuple[KeyOwner, bytes]]:
         self.begun.set()
         assert self.go_on.wait(TIMEOUT)
         self.tried += 1
         return super().open(ciphertext)
 
 
-class SlowKeys(KeySet[IdentityId]):
+class SlowKeys(KeySet[KeyOwner]):
     """Trial decryption that takes its time by a clock of its own."""
 
     def __init__(self, clock: "TickingClock", seconds: float) -> None:
@@ -63,7 +63,7 @@ class SlowKeys(KeySet[IdentityId]):
         self._clock, self._seconds = clock, seconds
         self.tried, self.hold_at, self.held, self.go_on = 0, 1 << 30, Event(), Event()
 
-    def open(self, ciphertext: Ciphertext) -> list[tuple[IdentityId, bytes]]:
+    def open(self, ciphertext: Ciphertext) -> list[tuple[KeyOwner, bytes]]:
         if self.tried == self.hold_at:
             self.held.set()
             assert self.go_on.wait(TIMEOUT)

@@ -15,6 +15,7 @@ from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import OutgoingMessage, Reason, State
+from bmgate.domain.policy import Policy
 from bmgate.errors import Missing, NotAllowed
 
 DAY = 86_400
@@ -291,7 +292,7 @@ async def test_a_clock_set_forward_resends_nothing(station: Station, clock: Fake
 async def test_a_success_notice_comes_when_it_was_asked_for(make_station: MakeStation) -> None:
     usual = Settings()
     station = await make_station(
-        replace(usual, submission=replace(usual.submission, notify=("SUCCESS", "FAILURE", "DELAY")))
+        replace(usual, policy=Policy(notify=("SUCCESS", "FAILURE", "DELAY")))
     )
     alice, bob = await station.add_user("alice"), await station.add_user("bob")
     await alice.send(bob, subject="Did it")

@@ -41,6 +41,14 @@ class NodeState:
     pending_downloads: int = 3
     in_stem: int = 2
     stems: int = 1
+    stored_bytes: int = 4_000
+    clock_offset: int | None = -2
+
+
+class Disk:
+    free_bytes = 100_000_000
+    has_room_for_objects = False
+    has_room_for_mail = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,12 @@ class Node:
     state = NodeState()
 
     def peers(self) -> list[Peer]:
-        return [Peer(True, True), Peer(False, True), Peer(False, True, kind="explicit"), Peer(False, False)]
+        return [
+            Peer(True, True, kind="inbound"),
+            Peer(False, True),
+            Peer(False, True, kind="explicit"),
+            Peer(False, False),
+        ]
 
     def banned(self) -> list[Standing]:
         return []
@@ -87,13 +100,23 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
         Node,
         lambda: [Listening("imap", "127.0.0.1", 993)],
         LoopLag(station.clock),
+        Disk(),
     )
     station.clock.advance(90)
     report = await status.report()
     assert report["running"] is True
     assert report["uptime_seconds"] == 90.0
     assert report["listening"] == [{"name": "imap", "host": "127.0.0.1", "port": 993}]
-    assert report["peers"] == {"established": 3, "inbound": 1, "outbound": 2, "explicit": 1, "connecting": 1}
+    assert report["peers"] == {
+        "established": 3,
+        "inbound": 1,
+        "outbound": 2,
+        "explicit": 1,
+        "tls": 3,
+        "kinds": {"explicit": 1, "inbound": 1, "outbound": 1},
+        "connecting": 1,
+    }
+    assert report["disk"] == {"free_bytes": 100_000_000, "takes_objects": False, "takes_mail": True}
     assert report["node"] == asdict(NodeState())
     assert report["work"] == {"backend": "pow=scalar", "trials_per_second": 1000, "queued": 3}
     assert report["objects"] == {"stored": 0, "to_process": 0}
@@ -102,7 +125,7 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
 
 async def test_no_log_of_the_database_has_no_bytes(station: Station, tmp_path: Path) -> None:
     lag = LoopLag(station.clock)
-    status = Status(build(tmp_path), station.database, station.clock, Solver(), lambda: None, list, lag)
+    status = Status(build(tmp_path), station.database, station.clock, Solver(), lambda: None, list, lag, Disk())
     report = await status.report()
     assert report["database"]["wal_bytes"] == 0
     assert report["running"] is False

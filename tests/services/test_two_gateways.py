@@ -12,7 +12,7 @@ from storage_fixtures import NOW, new_identity
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.outbox import State
-from bmgate.services.acks import AckPolicy
+from bmgate.domain.policy import Policy
 
 DAY = 86_400
 
@@ -116,7 +116,7 @@ async def test_a_lost_ack_brings_one_more_attempt_and_the_mail_is_shown_once(
 
 
 async def test_whoever_sends_no_acks_is_not_waited_for(make_station: MakeStation) -> None:
-    here, there = await make_station(), await make_station(Settings(ack_policy=AckPolicy.NEVER))
+    here, there = await make_station(), await make_station(Settings(policy=Policy(ack="never")))
     wire = Wire(here, there)
     alice, bob = await here.add_user("alice"), await there.add_user("bob")
     await alice.send(bob)

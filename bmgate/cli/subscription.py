@@ -1,0 +1,101 @@
+"""`bmgate subscription`: whose broadcasts an account reads."""
+
+from typing import Any
+
+import click
+
+from bmgate.cli.calls import call
+from bmgate.cli.options import account_option, json_option, place_options
+from bmgate.cli.output import moment, print_facts, print_json, print_table
+
+
+@click.group()
+@place_options
+def subscription() -> None:
+    """Subscriptions: addresses whose broadcasts are delivered.
+
+    Each has a mailbox of its own, Subscriptions/LABEL. Nobody learns that you subscribed.
+    """
+
+
+@subscription.command()
+@click.argument("address")
+@click.option("--label", default="", help="Your own word for it, and the name of its mailbox.")
+@click.option("--if-missing", is_flag=True, help="Be content when there is one already.")
+@account_option
+@json_option
+@place_options
+def add(address: str, label: str, if_missing: bool, account: str, as_json: bool) -> None:
+    """Subscribe to the broadcasts of ADDRESS (BM-...).
+
+    What is still in the network is looked for and delivered.
+    """
+    _show(call("subscription.add", account=account, address=address, label=label, if_missing=if_missing), as_json)
+
+
+@subscription.command()
+@click.argument("name")
+@account_option
+@json_option
+@place_options
+def remove(name: str, account: str, as_json: bool) -> None:
+    """End a subscription: its mailbox goes with all mail. NAME is the label or the address."""
+    result = call("subscription.remove", account=account, subscription=name)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"{result['label']}, {result['address']}: no longer subscribed, and its mailbox removed.")
+
+
+@subscription.command("list")
+@account_option
+@json_option
+@place_options
+def list_subscriptions(account: str, as_json: bool) -> None:
+    """List the subscriptions of an account."""
+    result = call("subscription.list", account=account)
+    if as_json:
+        print_json(result)
+        return
+    rows = [(each["label"], each["address"], _state(each), moment(each["created_at"])) for each in result]
+    print_table(("LABEL", "ADDRESS", "STATE", "MADE"), rows)
+
+
+@subscription.command()
+@click.argument("name")
+@account_option
+@json_option
+@place_options
+def enable(name: str, account: str, as_json: bool) -> None:
+    """Go on with a subscription; what came in between is delivered. NAME is the label or the address."""
+    _show(call("subscription.enable", account=account, subscription=name), as_json)
+
+
+@subscription.command()
+@click.argument("name")
+@account_option
+@json_option
+@place_options
+def disable(name: str, account: str, as_json: bool) -> None:
+    """Pause a subscription; its mailbox stays. NAME is the label or the address."""
+    _show(call("subscription.disable", account=account, subscription=name), as_json)
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    print_facts(
+        {
+            "subscription": result["label"],
+            "address": result["address"],
+            "mailbox": result["mailbox"],
+            "state": _state(result),
+            "made": moment(result["created_at"]),
+            **({"older broadcasts": "being looked for"} if result["searching"] else {}),
+        }
+    )
+
+
+def _state(value: dict[str, Any]) -> str:
+    return "enabled" if value["enabled"] else "disabled"

@@ -1,0 +1,153 @@
+"""The methods on chans and subscriptions. Names and labels are the account's own."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from bmgate.bm.addresses import Address, parse_address
+from bmgate.control.table import Method, Param
+from bmgate.control.values import options_value
+from bmgate.domain.account import Account
+from bmgate.domain.chan import CHANS
+from bmgate.domain.mailbox import DELIMITER
+from bmgate.domain.subscription import SUBSCRIPTIONS
+from bmgate.mail.addresses import mail_address
+from bmgate.services.chan_options import ChanOptions
+from bmgate.services.chans import Chan, Chans
+from bmgate.services.policies import Shown
+from bmgate.services.subscriptions import Subscription, Subscriptions
+
+FindAccount = Callable[[str], Awaitable[Account]]
+"""The account of a name; with no name the only one there is."""
+
+ACCOUNT, IF_MISSING = Param("account", str, ""), Param("if_missing", bool, False)
+_LABEL, _ADDRESS = Param("label", str, ""), Param("address", str, "")
+_CHAN, _SUBSCRIPTION = Param("chan", str), Param("subscription", str)
+
+
+@dataclass(frozen=True, slots=True)
+class ChanMethods:
+    """`chan.*`. `domain` stands behind the @ of the mail addresses told."""
+
+    chans: Chans
+    options: ChanOptions
+    domain: str
+
+    def table(self, find: FindAccount) -> Mapping[str, Method]:
+        """Each under its name."""
+
+        async def join(account: str, passphrase: str, address: str, label: str, if_missing: bool) -> Any:
+            owner, wanted = await find(account), _address(address, self.domain)
+            chan = await self.chans.join(owner.id, passphrase, wanted, label, if_missing=if_missing)
+            return self._value(chan)
+
+        async def create(account: str, label: str) -> Any:
+            chan, passphrase = await self.chans.create((await find(account)).id, label)
+            return {**self._value(chan), "passphrase": passphrase}
+
+        async def leave(account: str, chan: str) -> Any:
+            owner = await find(account)
+            return self._value(await self.chans.leave(owner.id, _bare(chan, self.domain)))
+
+        async def every(account: str) -> Any:
+            return [self._value(chan) for chan in await self.chans.all((await find(account)).id)]
+
+        async def info(account: str, chan: str) -> Any:
+            owner = await find(account)
+            return self._with_options(*await self.options.show(owner.id, _bare(chan, self.domain)))
+
+        async def change(account: str, chan: str, option: str, value: str) -> Any:
+            owner = await find(account)
+            return self._with_options(*await self.options.set(owner.id, _bare(chan, self.domain), option, value))
+
+        return {
+            "chan.join": Method(join, (ACCOUNT, Param("passphrase", str), _ADDRESS, _LABEL, IF_MISSING)),
+            "chan.create": Method(create, (ACCOUNT, _LABEL)),
+            "chan.leave": Method(leave, (ACCOUNT, _CHAN)),
+            "chan.list": Method(every, (ACCOUNT,)),
+            "chan.info": Method(info, (ACCOUNT, _CHAN)),
+            "chan.set": Method(change, (ACCOUNT, _CHAN, Param("option", str), Param("value", str, ""))),
+        }
+
+    def _with_options(self, chan: Chan, options: Iterable[Shown]) -> dict[str, Any]:
+        return {**self._value(chan), "options": options_value(options)}
+
+    def _value(self, chan: Chan) -> dict[str, Any]:
+        membership = chan.membership
+        return {
+            **_about(membership.address, chan.label, self.domain),
+            "mailbox": CHANS + DELIMITER + chan.label,
+            "joined_at": membership.joined_at,
+            "searching": membership.scan_from is not None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionMethods:
+    """`subscription.*`. `domain` stands behind the @ of the mail addresses told."""
+
+    subscriptions: Subscriptions
+    domain: str
+
+    def table(self, find: FindAccount) -> Mapping[str, Method]:
+        """Each under its name."""
+
+        async def add(account: str, address: str, label: str, if_missing: bool) -> Any:
+            owner, wanted = await find(account), parse_address(_bare(address, self.domain))
+            return self._value(await self.subscriptions.subscribe(owner.id, wanted, label, if_missing=if_missing))
+
+        async def remove(account: str, subscription: str) -> Any:
+            owner = await find(account)
+            return self._value(await self.subscriptions.unsubscribe(owner.id, _bare(subscription, self.domain)))
+
+        async def every(account: str) -> Any:
+            return [self._value(each) for each in await self.subscriptions.all((await find(account)).id)]
+
+        async def enable(account: str, subscription: str) -> Any:
+            return await set_enabled(account, subscription, True)
+
+        async def disable(account: str, subscription: str) -> Any:
+            return await set_enabled(account, subscription, False)
+
+        async def set_enabled(account: str, subscription: str, enabled: bool) -> Any:
+            owner = await find(account)
+            named = _bare(subscription, self.domain)
+            return self._value(await self.subscriptions.set_enabled(owner.id, named, enabled))
+
+        return {
+            "subscription.add": Method(add, (ACCOUNT, Param("address", str), _LABEL, IF_MISSING)),
+            "subscription.remove": Method(remove, (ACCOUNT, _SUBSCRIPTION)),
+            "subscription.list": Method(every, (ACCOUNT,)),
+            "subscription.enable": Method(enable, (ACCOUNT, _SUBSCRIPTION)),
+            "subscription.disable": Method(disable, (ACCOUNT, _SUBSCRIPTION)),
+        }
+
+    def _value(self, subscription: Subscription) -> dict[str, Any]:
+        stored = subscription.stored
+        return {
+            **_about(stored.address, subscription.label, self.domain),
+            "mailbox": SUBSCRIPTIONS + DELIMITER + subscription.label,
+            "enabled": stored.enabled,
+            "created_at": stored.created_at,
+            "searching": stored.scan_from is not None and stored.enabled,
+        }
+
+
+def _about(address: Address, label: str, domain: str) -> dict[str, Any]:
+    return {
+        "address": str(address),
+        "label": label,
+        "mail": mail_address(address, domain),
+        "uri": f"bitmessage:{address}?label={quote(label)}",
+    }
+
+
+def _address(text: str, domain: str) -> Address | None:
+    return parse_address(_bare(text, domain)) if text else None
+
+
+def _bare(text: str, domain: str) -> str:
+    """A name or address without our domain, if that is behind it."""
+    local, at, behind = text.rpartition("@")
+    return local if at and behind == domain else text

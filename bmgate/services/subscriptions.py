@@ -1,0 +1,121 @@
+"""Subscriptions of an account: whose broadcasts it reads (mail conversion M5).
+
+Nothing of it goes on the wire: broadcasts reach every node, and a subscription only has them opened. Each has a mailbox
+of its own, whose name below `Subscriptions/` is the subscriber's label.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bmgate.bm.addresses import Address
+from bmgate.domain.account import AccountId
+from bmgate.domain.mailbox import Mailbox
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Database, Store
+from bmgate.domain.ports.world import Clock
+from bmgate.domain.subscription import SUBSCRIPTIONS
+from bmgate.domain.subscription import Subscription as Stored
+from bmgate.errors import Conflict, LimitReached, Missing
+from bmgate.mail.text import clean_line
+from bmgate.services.events import MailboxEvents
+from bmgate.services.mailbox_names import below, label_of, make_with_parents
+
+MAX_SUBSCRIPTIONS = 1_000  # of one account
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription as the subscriber sees it: `label` is his own word for the address."""
+
+    stored: Stored
+    label: str
+
+
+class Subscriptions:
+    """The subscriptions of all accounts, one account at a time.
+
+    `changed` is called after each commit after which other broadcasts are wanted.
+    """
+
+    def __init__(self, database: Database, events: MailboxEvents, clock: Clock, changed: Callable[[], None]) -> None:
+        self._database, self._events, self._clock, self.changed = database, events, clock, changed
+
+    async def all(self, account: AccountId) -> list[Subscription]:
+        """Oldest first."""
+
+        def look(store: Store) -> list[Subscription]:
+            mine = store.account(account)
+            return [_subscription(mine, stored) for stored in mine.subscriptions.all()]
+
+        return await self._database.read(look)
+
+    async def subscribe(
+        self, account: AccountId, address: Address, label: str = "", *, if_missing: bool = False
+    ) -> Subscription:
+        """Have the broadcasts of an address delivered; raises Conflict when they are already, but for `if_missing`."""
+        name, now = below(SUBSCRIPTIONS, clean_line(label) or str(address)), self._clock.now()
+
+        def add(store: Store) -> Subscription:
+            mine = store.account(account)
+            former = mine.subscriptions.find(address)
+            if if_missing and former is not None:
+                return _subscription(mine, former)
+            self.add(mine, address, name, now)
+            return find(mine, str(address))
+
+        subscription = await self._database.transact(add)
+        self.changed()
+        return subscription
+
+    async def unsubscribe(self, account: AccountId, text: str) -> Subscription:
+        """End a subscription, named by label or address; its mailbox goes with all mail; raises Missing."""
+
+        def end(store: Store) -> Subscription:
+            mine = store.account(account)
+            subscription = find(mine, text)
+            mine.subscriptions.remove(subscription.stored.id)
+            mine.mailboxes.delete(subscription.stored.mailbox)
+            return subscription
+
+        ended = await self._database.transact(end)
+        self.changed()
+        self._events.changed([ended.stored.mailbox])
+        return ended
+
+    async def set_enabled(self, account: AccountId, text: str, enabled: bool) -> Subscription:
+        """Pause a subscription, or go on: what came in between and is still there is delivered. Raises Missing."""
+
+        def change(store: Store) -> Subscription:
+            mine = store.account(account)
+            found = find(mine, text)
+            if found.stored.enabled != enabled:
+                mine.subscriptions.set_enabled(found.stored.id, enabled)
+            return find(mine, str(found.stored.address))
+
+        changed = await self._database.transact(change)
+        self.changed()
+        return changed
+
+    def add(self, mine: AccountStore, address: Address, name: str, now: int) -> Mailbox:
+        """Subscribe within a transaction, with a mailbox of that name; raises Conflict, LimitReached at 1,000."""
+        if mine.subscriptions.find(address) is not None:
+            raise Conflict(f"you are subscribed to {address} already")
+        if len(mine.subscriptions.all()) >= MAX_SUBSCRIPTIONS:
+            raise LimitReached(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
+        mailbox = make_with_parents(mine.mailboxes, name, now)
+        mine.subscriptions.add(address, mailbox.id, now)
+        return mailbox
+
+
+def find(mine: AccountStore, text: str) -> Subscription:
+    """A subscription by its address, with or without `BM-`, or by its label; raises Missing."""
+    subscriptions = [_subscription(mine, stored) for stored in mine.subscriptions.all()]
+    for each in subscriptions:
+        if text in (each.label, str(each.stored.address), str(each.stored.address).removeprefix("BM-")):
+            return each
+    known = ", ".join(each.label for each in subscriptions) or "none"
+    raise Missing(f"you have no subscription {text!r}; your subscriptions: {known}")
+
+
+def _subscription(mine: AccountStore, stored: Stored) -> Subscription:
+    return Subscription(stored, label_of(mine.mailboxes.get(stored.mailbox)))
