@@ -4,7 +4,6 @@ A picture is believed to be one by its first bytes only. What is damaged, or one
 """
 
 import base64
-import binascii
 import html
 import re
 from dataclasses import replace
@@ -68,7 +67,7 @@ def _file(element: str, source: str) -> File | None:
         return None
     try:
         data = base64.b64decode(_padded(_BLANKS.sub("", url[2])), validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or not even ASCII
         return None
     name = clean_file_name(html.unescape(attributes.get("alt" if element == "img" else "download", "")))
     if element == "img" and not is_picture(media_type, data):

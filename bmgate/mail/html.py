@@ -31,6 +31,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML's rule, which lxml enforces
 _NBSP = "\xa0"
 _KEPT_SPACE = "\ufdd0"  # stands for NBSP, which inscriptis would take for a blank it may drop
+_END_OF_PAGE = re.compile(r"(?:</(?:html|body)[ \t\r\n]*>)+", re.IGNORECASE)
 _DROPPED = ("head", "script", "style", "title", "template")
 _UNSEEN = re.compile(r"<(?:!--|(script|style|title)\b)", re.IGNORECASE | re.ASCII)
 _LONGEST_UNSEEN = len("<script")
@@ -74,8 +75,9 @@ def _rendered(markup: str) -> str:
 
 
 def _read_tree(markup: str) -> lxml.html.HtmlElement | None:
+    """The tree of a document with all that stands behind its end, where list servers put their footers."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
-    data = _legal(markup).replace(_KEPT_SPACE, " ").encode("utf-8")
+    data = _END_OF_PAGE.sub("<br>", _legal(markup)).replace(_KEPT_SPACE, " ").encode("utf-8")
     try:
         return lxml.html.document_fromstring(data, parser=parser, ensure_head_body=True)
     except etree.LxmlError:  # nothing in it, or nothing libxml2 can make sense of
@@ -210,8 +212,12 @@ def _end_of_unseen(markup: str, begun: re.Match[str]) -> int:
 
 def _without_tags(text: str) -> str:
     tagged, closing, rest = text.rpartition(">")  # behind the last ">" no tag ends: every "<" there is text
-    tagged = _TAG.sub("", _BREAKING.sub("\n", tagged + closing))
+    tagged = _TAG.sub(_in_place_of_tag, tagged + closing)
     return _unescaped(tagged + rest)
+
+
+def _in_place_of_tag(tag: re.Match[str]) -> str:
+    return "\n" if _BREAKING.match(tag[0]) else ""
 
 
 def _unescaped(text: str) -> str:

@@ -10,7 +10,7 @@ from bmgate.mail.charsets import decode_text
 from bmgate.mail.filenames import file_name, given_name
 from bmgate.mail.flowed import unflow
 from bmgate.mail.headers import raw_field
-from bmgate.mail.parse import Part, children, content_type, disposition
+from bmgate.mail.parse import Part, children, content_type, disposition, raw_body
 from bmgate.mail.size import check_source
 from bmgate.mail.text import normal_body, size_in_words
 from bmgate.mail.transfer import decoded_body
@@ -159,14 +159,23 @@ def text_of(part: Part, quick: bool = False) -> str:
 
 
 def _best(parts: list[Part]) -> Part:
-    """The last text/plain with visible text, else the HTML, else the last multipart, else the last part (O6)."""
+    """The last text/plain with visible text, else the HTML, else the last part (O6) that has any text in it."""
     for child in reversed(parts):
         if content_type(child).value in _TEXT and is_body_text(child) and text_of(child).strip():
             return child
     for child in reversed(parts):
         if content_type(child).value == "text/html" and is_body_text(child):
             return child
-    return next((child for child in reversed(parts) if children(child)), parts[-1])
+    with_text = (child for child in reversed(parts) if _has_text(child))
+    return next(with_text, None) or next((child for child in reversed(parts) if children(child)), parts[-1])
+
+
+def _has_text(part: Part) -> bool:
+    """Whether some text in or below a part is not blank; what it says is not decoded for that."""
+    parts = children(part)
+    if parts:
+        return any(map(_has_text, parts))
+    return is_body_text(part) and bool(raw_body(part).strip())
 
 
 def _is_other_rendering(part: Part, media: str) -> bool:

@@ -1,69 +1,32 @@
-"""Real-life mails go in by SMTP here and come out by IMAP there, with the text that is expected."""
+"""Real-life mails go in by SMTP here and come out by IMAP there, with the text and the files that are expected."""
 
-import json
+import imaplib
 import re
 import smtplib
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
-from gateways import MailUser, subject_of, submit, text_of
+from gateways import MailUser, plain_mail, submit, wait_for
+from mail_corpus import OWN, Case, Shown, as_told, read_corpus, shown
 
-from bmgate.errors import TooLarge, UnsupportedMedia
-from bmgate.mail.outgoing import convert
-
-CORPUS = Path(__file__).parents[1] / "corpus"
-OWN = b"sender@gateway.test"
+CONNECTIONS = 4
+SECONDS = 90.0
+Comparable = tuple[str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A mail, and what becomes of it: `refused`, or its text."""
-
-    name: str
-    raw: bytes
-    refused: bool
-    subject: str
-    body: str
-
-    @property
-    def can_be_sent(self) -> bool:
-        """Whether SMTP carries these bytes (S1, S9)."""
-        return b"\0" not in self.raw and not re.search(rb"\r(?!\n)", self.raw)
+def as_sent_by(sender: MailUser, case: Case) -> bytes:
+    raw = case.raw.replace(OWN, sender.address.encode())
+    return re.sub(rb"(?<!\r)\n", b"\r\n", raw)
 
 
-def read_corpus(sender: MailUser) -> list[Case]:
-    cases = []
-    for path in sorted(CORPUS.glob("*.eml")):
-        expected = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        raw = path.read_bytes().replace(OWN, sender.address.encode())
-        raw = re.sub(rb"(?<!\r)\n", b"\r\n", raw)
-        subject, body, refused = expected.get("subject", ""), expected.get("body", ""), "refused" in expected
-        if expected.get("refused") in ("UnsupportedMedia", "TooLarge"):  # to those who do not read encoding 3
-            subject, body, refused = _extended(raw)
-        cases.append(Case(path.stem, raw, refused, subject, body))
-    return cases
-
-
-def _extended(raw: bytes) -> tuple[str, str, bool]:
-    """What another gateway gets of a mail that only it can read, and whether it is refused for another reason."""
-    try:
-        mail = convert(raw)
-    except (UnsupportedMedia, TooLarge):
-        return "", "", True
-    return mail.subject, mail.body, False
-
-
-def test_the_corpus_goes_in_by_smtp_and_comes_out_by_imap(pair: tuple[MailUser, MailUser]) -> None:
-    alice, bob = pair
-    cases = read_corpus(alice)
-    before = len(bob.mails())
+def submit_each(sender: MailUser, recipient: MailUser, cases: list[Case]) -> tuple[list[Case], list[str]]:
+    """The cases that were accepted, and what went otherwise than expected."""
     accepted: list[Case] = []
     wrong: list[str] = []
-    with alice.smtp() as smtp:
+    with sender.smtp() as smtp:
         for case in cases:
             try:
-                submit(smtp, alice, case.raw, [bob])
+                submit(smtp, sender, as_sent_by(sender, case), [recipient])
             except smtplib.SMTPResponseException as refusal:
                 if not 500 <= refusal.smtp_code < 600 or (case.can_be_sent and not case.refused):
                     wrong.append(f"{case.name}: {refusal}")
@@ -71,9 +34,45 @@ def test_the_corpus_goes_in_by_smtp_and_comes_out_by_imap(pair: tuple[MailUser, 
                 accepted.append(case)
                 if case.refused:
                     wrong.append(f"{case.name}: accepted")
-    assert not wrong
-    assert len(accepted) >= 40
-    mails = bob.wait_for_mails(before + len(accepted), 60)[before:]
-    arrived = Counter((subject_of(mail), text_of(mail)) for mail in mails)
-    expected = Counter((case.subject, case.body.strip("\n")) for case in accepted)
-    assert sorted((arrived - expected).elements()) == sorted((expected - arrived).elements())
+    return accepted, wrong
+
+
+def mails_in(imap: imaplib.IMAP4) -> int:
+    """How many mails there are in the INBOX."""
+    answer = imap.status("INBOX", "(MESSAGES)")[1][0]
+    found = re.search(rb"MESSAGES (\d+)", answer)
+    assert found is not None, answer
+    return int(found[1])
+
+
+def comparable(mail: Shown) -> Comparable:
+    files = [sorted(file.items()) for file in mail.files]
+    return mail.subject, str(as_told(mail.text.strip("\n"))), str(files), mail.rules
+
+
+def expected(case: Case) -> Comparable:
+    seen = case.shown
+    text = seen.text.strip("\n") if isinstance(seen.text, str) else seen.text
+    return seen.subject, str(text), str([sorted(file.items()) for file in seen.files]), seen.rules
+
+
+def test_the_corpus_goes_in_by_smtp_and_comes_out_by_imap(pair: tuple[MailUser, MailUser]) -> None:
+    """Everybody's key is known, as it is between two gateways that have heard from each other."""
+    alice, bob = pair
+    before = len(bob.mails())
+    alice.send(plain_mail(alice, bob, "first", "so that keys are known"), bob)
+    before = len(bob.wait_for_mails(before + 1))
+    cases = read_corpus()
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        shares = [cases[n::CONNECTIONS] for n in range(CONNECTIONS)]
+        results = list(threads.map(lambda share: submit_each(alice, bob, share), shares))
+    accepted = [case for share, _ in results for case in share]
+    assert [text for _, wrong in results for text in wrong] == []
+    assert len(accepted) >= 250
+    total = before + len(accepted)
+    with bob.imap() as imap:
+        wait_for(lambda: mails_in(imap), lambda found: found >= total, f"{total} mails", SECONDS)
+    mails = bob.mails()[before:]
+    arrived = Counter(comparable(shown(mail)) for mail in mails)
+    awaited = Counter(expected(case) for case in accepted)
+    assert sorted((arrived - awaited).elements()) == sorted((awaited - arrived).elements())

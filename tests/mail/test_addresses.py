@@ -32,6 +32,10 @@ class Known:
     nicknames: dict[str, Address] = field(default_factory=dict)
     aliases: dict[str, Address] = field(default_factory=dict)
     addresses: Iterable[Address] = ()
+    relays: dict[str, Address] = field(default_factory=dict)
+
+    def relay(self, label: str) -> Address | None:
+        return next((address for name, address in self.relays.items() if label in ("", name)), None)
 
     def alias(self, name: str) -> Address | None:
         return self.aliases.get(name)
@@ -171,6 +175,38 @@ def test_a_bad_address_says_what_is_wrong(text: str, status: str) -> None:
 def test_the_internet_is_another_domain(text: str) -> None:
     with pytest.raises(ForeignDomain):
         resolve(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "internet"),
+    [
+        ("carol=example.org@relay.bm.internal", "carol@example.org"),
+        ("carol+tag=example.org@Relay.bm.internal", "carol+tag@example.org"),
+        ("a=b=example.org@mailer.relay.bm.internal", "a=b@example.org"),
+    ],
+)
+def test_a8_an_internet_address_goes_to_the_relay(text: str, internet: str) -> None:
+    found = resolve(text, Known(relays={"mailer": BOB}))
+    assert (found.kind, found.address, found.internet) == (RecipientKind.ADDRESS, BOB, internet)
+
+
+@pytest.mark.parametrize("text", ["carol=example.org@other.relay.bm.internal", "carol=example.org@relay.bm.internal"])
+def test_o17_without_that_relay_nothing_goes_to_the_internet(text: str) -> None:
+    with pytest.raises(ForeignDomain):
+        resolve(text, Known(relays={"mailer": BOB} if "other" in text else {}))
+
+
+@pytest.mark.parametrize(
+    "local", ["carol", "=example.org", "carol=", "a..b=example.org", ".a=x.org", "a=x..org", "a=" + "x" * 200]
+)
+def test_o17_what_is_no_internet_address_is_refused(local: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        resolve(f"{local}@relay.bm.internal", Known(relays={"mailer": BOB}))
+    assert caught.value.status == "relay"
+
+
+def test_a6_an_address_is_taken_in_the_domain_of_the_relay_too() -> None:
+    assert resolve(f"{BOB}@relay.bm.internal").address == BOB
 
 
 def test_an_address_without_prefix_in_a_foreign_domain_is_suggested_with_ours() -> None:

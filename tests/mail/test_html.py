@@ -30,6 +30,12 @@ from bmgate.mail.text import normal_body
         ("<?xml version='1.0' encoding='utf-16'?><html><body>x</body></html>", "x"),
         ("1 < 2 &amp; 3 > 2", "1 < 2 & 3 > 2"),
         (
+            "write &amp;nbsp;<blockquote>or &amp;lt;<blockquote>&amp;amp;amp;</blockquote></blockquote>",
+            "write &nbsp;\n> or &lt;\n>> &amp;amp;",
+        ),
+        ("<html><body><p>a</p></body></html>\n<p>footer</p> of a list", "a\n\nfooter\n\nof a list"),
+        ("<html><body>a</body></html><HTML><BODY>b</BODY ></HTML>c", "a\nb\nc"),
+        (
             "<p>&#1;a&#xFFFE;&nbsp;b &#0;</p><blockquote>&#2;c</blockquote><a href='https://x.test/&#3;'>d</a>&#4;",
             "a b \ufffd\n\n> c\nd <https://x.test/>",
         ),
@@ -52,6 +58,7 @@ def test_html_becomes_readable_text(markup: str, text: str) -> None:
         " " * (2 * 1024 * 1024) + "visible",
         "<frameset>visible",
         "visible <",
+        "<div>" * 101 + "<a </p>visible</b>",
         "<b",
     ],
 )

@@ -61,11 +61,11 @@ SENTENCES: list[tuple[Cause, str, str, str]] = [
         "The recipient may be offline. It is being sent again (attempt 2 of at most 5).",
     ),
     (
-        DemandTooHigh(40, "bmgate queue force 7KQ2AB-1", SENT + 7 * DAY),
+        DemandTooHigh(40, "force 7KQ2AB-1", "bmgate@bm.internal", SENT + 7 * DAY),
         "delayed 4.3.3",
         "Delayed",
         f"{BOB} demands 40 times the usual work, more than is done unasked. "
-        'To send it anyway run "bmgate queue force 7KQ2AB-1" before 28 Nov 2026.',
+        'To send it anyway mail "force 7KQ2AB-1" to bmgate@bm.internal before 28 Nov 2026.',
     ),
     (
         GivenUp(28, 0),

@@ -8,7 +8,7 @@ import pytest
 from bmgate.bm.encodings import File, encode_extended, encode_message
 from bmgate.mail.read import read_message
 from bmgate.mail.reading import Claims, Kind, Manner, Reading
-from bmgate.mail.recognisers import BMWRAPPER_MARK, QUOTE_LINE, RECOGNISERS
+from bmgate.mail.recognisers import BMWRAPPER_MARK, MAX_QUOTES, QUOTE_LINE, RECOGNISERS
 
 AUTHOR = "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
@@ -258,6 +258,7 @@ def test_i9_more_than_twenty_stay_in_the_text() -> None:
     [
         '<img src="https://example.org/x.png">',
         '<img src="data:image/png;base64,!!!">',
+        '<img src="data:image/png;base64,AAÄA">',
         '<img src="data:text/html;base64,AAAA">',
         '<img src="data:image/png,raw">',
         '<a href="https://example.org/">x</a>',
@@ -311,6 +312,11 @@ def test_i11_pybitmessages_quotes_are_marked_where_wanted() -> None:
     assert read("s", "no quotes", Manner(marks_quotes=True)).rules == ()
 
 
+def test_i11_lines_below_very_many_dashes_do_not_grow_without_end() -> None:
+    reading = read("s", f"{QUOTE_LINE}\n" * 500 + "deep\n" * 500, Manner(marks_quotes=True))
+    assert reading.body.startswith(">" * MAX_QUOTES + " deep\n")
+
+
 def test_i12_mail_of_the_readers_relay_tells_its_author() -> None:
     reading = read("Re: MAILCHUCK-FROM::alice@example.org | lunch", "text", RELAY)
     assert (reading.kind, reading.subject, reading.claims.sender) == (Kind.RELAY, "Re: lunch", "alice@example.org")
@@ -321,6 +327,7 @@ def test_i12_a_stranger_is_no_relay() -> None:
     subject = "MAILCHUCK-FROM::alice@example.org | lunch"
     assert read(subject, "text").subject == subject
     assert read("lunch", "text", RELAY).kind is Kind.MSG
+    assert read("MAILCHUCK-FROM:: | lunch", "text", RELAY).kind is Kind.MSG
 
 
 # --- all of them ---
@@ -344,3 +351,10 @@ def test_several_rules_may_hit_one_message() -> None:
 def test_encoding_3_says_itself_what_it_holds() -> None:
     reading = read_message(3, encode_extended("=?utf-8?Q?Gr=C3=BC=C3=9Fe?=", WHOLE), Manner())
     assert (reading.subject, reading.body, reading.rules) == ("=?utf-8?Q?Gr=C3=BC=C3=9Fe?=", WHOLE, ())
+
+
+def test_i8_a_header_beyond_the_limits_is_text() -> None:
+    """Fifty parameters are the most a field may have (O4)."""
+    many = "; ".join(f"p{number}=1" for number in range(60))
+    text = f"Content-Type: text/plain; {many}\n\nword"
+    assert read_message(2, encode_message("", text), Manner()).body == text

@@ -21,6 +21,11 @@ def inner(markup: str) -> str:
         ("<b>bold</b>\nnext line", "<b>bold</b><br>\nnext line"),
         ("one<br>two<br/>three", "one<br>two<br>three"),
         ("<p onclick=x style='background:url(http://t/)' class=c id=i>a</p>", "<p>a</p>"),
+        ("<p title=t lang=en dir=rtl>a</p>", "<p>a</p>"),
+        (
+            "<p><a href='http://x' title=t rel=opener>a</a></p>",
+            '<p><a href="http://x" rel="noopener noreferrer nofollow">a</a></p>',
+        ),
         ("<p>a<script>alert(1)</script><style>p{}</style></p>", "<p>a</p>"),
         ("<p>a<img src=http://t/x.png onerror=x></p>", "<p>a</p>"),
         ("<p><a href='javascript:x'>a</a></p>", '<p><a rel="noopener noreferrer nofollow">a</a></p>'),

@@ -47,6 +47,14 @@ def test_what_is_no_other_rendering_is_an_attachment(extra: str) -> None:
     assert len(select("alternative", PLAIN, extra, HTML).attachments) == 1
 
 
+def test_a_rendering_that_has_text_is_taken_before_a_later_one_that_has_none() -> None:
+    mixed = part("multipart/mixed; boundary=m", f"--m\n{PLAIN}\n--m--")
+    picture_alone = part("multipart/related; boundary=n", f"--n\n{PICTURE}\n--n--")
+    for texts in (mixed, part("multipart/mixed", "plain")):
+        for other in (picture_alone, part("text/enriched", "x"), part("application/pdf", "x")):
+            assert select("alternative", texts, other).body == "plain"
+
+
 @pytest.mark.parametrize("kind", ["mixed", "signed", "x-unheard-of", "parallel"])
 def test_all_texts_of_other_multiparts_are_joined(kind: str) -> None:
     assert select(kind, PLAIN, BLANK, HTML, part("text/plain", "\n\nmore\n\n")).body == "plain\n\nhtml\n\nmore"
