@@ -1,0 +1,1 @@
+"""Files of other programs: reading what they wrote, and writing what they read."""

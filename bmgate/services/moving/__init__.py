@@ -1,0 +1,1 @@
+"""Coming and going: what other programs and other gateways hold is brought in, and everything can leave."""

@@ -1,0 +1,126 @@
+"""mbox files: what we write is read again byte for byte, and what others write is understood."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bmgate.domain.mailbox import Flags
+from bmgate.domain.moving import MovedMail
+from bmgate.errors import BadImport, Conflict
+from bmgate.foreign.adapter import DiskFiles
+from bmgate.foreign.mbox import mbox_entry, read_mbox
+
+STORED = Flags.SEEN | Flags.ANSWERED | Flags.FLAGGED | Flags.DELETED | Flags.DRAFT
+LINES = st.text("ab>From :-\té\u2028", max_size=30).map(str.encode)
+MAILS = st.builds(
+    MovedMail,
+    mailbox=st.just("INBOX"),
+    raw=st.lists(LINES, min_size=1, max_size=8).map(lambda lines: b"Subject: x\r\n\r\n" + b"\r\n".join([*lines, b""])),
+    flags=st.integers(0, int(STORED)).map(Flags),
+    keywords=st.lists(st.sampled_from(["$Label1", "bm-acked", "a+b"]), unique=True).map(tuple),
+    internaldate=st.integers(0, 4_000_000_000),
+    of=st.none(),
+    known_by=st.just(""),
+)
+FILE = """From someone@example.org Sat Nov 21 20:15:00 2026
+Subject: first
+Status: RO
+
+>From the start
+From here on it is text
+From nobody Sat Nov 21 20:15:00 2026
+
+From - Sat Nov 21 20:16:00 2026
+X-Mozilla-Status: 0007
+X-Mozilla-Keys: $label1
+Subject: second
+
+text
+
+From - Sat Nov 21 20:17:00 2026
+X-Mozilla-Status: 0009
+Subject: gone
+
+text
+"""
+
+
+def files(tmp_path: Path) -> DiskFiles:
+    return DiskFiles(tmp_path)
+
+
+@given(st.lists(MAILS, max_size=5))
+def test_mails_survive_the_round_trip(tmp_path_factory: pytest.TempPathFactory, mails: list[MovedMail]) -> None:
+    path = tmp_path_factory.mktemp("mbox") / "box"
+    path.write_bytes(b"".join(map(mbox_entry, mails)))
+    assert list(read_mbox(path, "INBOX")) == mails
+
+
+def test_a_file_of_other_programs_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "Old mail.mbox"
+    path.write_text(FILE)
+    first, second = read_mbox(path, "")
+    assert first.raw.splitlines()[2:4] == [b"From the start", b"From here on it is text"]
+    assert (first.mailbox, first.flags, first.internaldate) == ("Old mail", Flags.SEEN, 1_795_292_100)
+    assert (second.flags, second.keywords) == (Flags.SEEN | Flags.ANSWERED | Flags.FLAGGED, ("$label1",))
+    assert second.raw == b"Subject: second\r\n\r\ntext\r\n"
+
+
+def test_a_folder_of_files_becomes_mailboxes(tmp_path: Path) -> None:
+    mails = [
+        MovedMail(name, b"Subject: x\r\n\r\ntext\r\n", internaldate=5) for name in ("INBOX", "Own/Deep.er ü", "..")
+    ]
+    target = tmp_path / "out"
+    with files(tmp_path).new_mbox_folder(target) as folder:
+        folder.make("Empty")
+        folder.add(mails)
+    assert sorted(str(path.relative_to(target)) for path in target.rglob("*.mbox")) == [
+        "%2E%2E.mbox",
+        "Empty.mbox",
+        "INBOX.mbox",
+        "Own/Deep%2Eer ü.mbox",
+    ]
+    assert {path.stat().st_mode & 0o777 for path in target.rglob("*.mbox")} == {0o600}
+    assert sorted(read_mbox(target, "")) == sorted(mails)
+    with pytest.raises(Conflict), files(tmp_path).new_mbox_folder(target):
+        pass
+
+
+@pytest.mark.parametrize("data", [b"\x80\x04K\x05.", b"Subject: no mbox\n\ntext\n", b"\0" * 100])
+def test_e8_what_is_no_mbox_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    with pytest.raises(BadImport, match="no mbox"):
+        list(read_mbox(path, ""))
+
+
+def test_e8_links_and_devices_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(mbox_entry(MovedMail("x", b"Subject: secret\r\n\r\n")))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(secret)
+    with pytest.raises(BadImport, match="no mbox"):
+        list(read_mbox(folder, ""))
+    with pytest.raises(BadImport, match="regular"):
+        list(read_mbox(Path("/dev/zero"), ""))
+
+
+@given(st.binary(max_size=400))
+def test_arbitrary_bytes_behind_a_separator_are_mails(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.mktemp("mbox") / "box"
+    path.write_bytes(b"From x\n" + data)
+    assert all(b"\0" not in mail.raw for mail in read_mbox(path, "INBOX"))
+
+
+def test_what_fails_leaves_no_folder(tmp_path: Path) -> None:
+    def fail() -> None:
+        with files(tmp_path).new_mbox_folder(tmp_path / "out") as folder:
+            folder.make("INBOX")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
