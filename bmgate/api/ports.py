@@ -1,0 +1,31 @@
+"""What the API asks of the services."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bmgate.services.chans import Chans
+from bmgate.services.contacts import Contacts
+from bmgate.services.dissemination import Dissemination
+from bmgate.services.identities import Identities
+from bmgate.services.received_texts import ReceivedTexts
+from bmgate.services.sent_texts import SentTexts
+from bmgate.services.status import NodeView
+from bmgate.services.subscriptions import Subscriptions
+from bmgate.services.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """All that calls need of the house. `node` is None while none runs; `msgs` counts those that keys were tried on."""
+
+    identities: Identities
+    chans: Chans
+    subscriptions: Subscriptions
+    contacts: Contacts
+    texts: Texts
+    received: ReceivedTexts
+    sent: SentTexts
+    dissemination: Dissemination
+    node: Callable[[], NodeView | None]
+    msgs: Callable[[], int]
+    version: str

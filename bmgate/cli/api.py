@@ -1,0 +1,35 @@
+"""What the API works with, over a gateway."""
+
+import os
+from collections.abc import Callable
+
+from bmgate import __version__
+from bmgate.api.ports import ApiServices
+from bmgate.app import Gateway
+from bmgate.services.dissemination import Dissemination
+from bmgate.services.received_texts import ReceivedTexts
+from bmgate.services.sent_texts import SentTexts
+from bmgate.services.status import NodeView
+from bmgate.services.text_places import TextPlaces
+from bmgate.services.texts import Texts
+
+
+def services_of(gateway: Gateway, node: Callable[[], NodeView | None]) -> ApiServices:
+    """Made when the API is on; `node` tells of the node while it runs."""
+    database, clock = gateway.database, gateway.clock
+    places = TextPlaces(database, gateway.mailboxes)
+    return ApiServices(
+        identities=gateway.identities,
+        chans=gateway.chans,
+        subscriptions=gateway.subscriptions,
+        contacts=gateway.contacts,
+        texts=Texts(database, gateway.submissions, clock, os.urandom, gateway.config.gateway.domain),
+        received=ReceivedTexts(places, gateway.mailboxes, gateway.parsing),
+        sent=SentTexts(database, places, gateway.parsing),
+        dissemination=Dissemination(
+            database, gateway.solver, gateway.node, clock, gateway.network, gateway.config.pow.max_work
+        ),
+        node=node,
+        msgs=lambda: gateway.receiving.trials.msgs,
+        version=__version__,
+    )

@@ -1,0 +1,78 @@
+"""What the errors of the house look like to a caller, for the whole tree."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bmgate.api.faults import Code, Fault
+from bmgate.api.replies import fault_for
+from bmgate.errors import (
+    Ambiguous,
+    BadAddress,
+    BatchRefused,
+    ConfigError,
+    Conflict,
+    GatewayError,
+    IdentityDisabled,
+    NotAllowed,
+    NotOwner,
+    RecipientMissing,
+    StorageFull,
+    TooDifficult,
+    TooLarge,
+)
+from bmgate.services.senders import OneOffWanted
+
+
+def tree(root: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    yield root
+    for child in root.__subclasses__():
+        if not child.__module__.startswith(("bmgate.imap", "bmgate.pop3")):  # other doors' own words
+            yield from tree(child)
+
+
+def made(cls: type[GatewayError]) -> GatewayError:
+    if issubclass(cls, BadAddress):
+        return cls("checksumfailed", "text")
+    if issubclass(cls, Ambiguous):
+        return cls("text", ("a", "b"))
+    if issubclass(cls, BatchRefused):
+        return cls("text", ((1, "reason"),))
+    if issubclass(cls, OneOffWanted):
+        return cls()
+    return cls("text")
+
+
+@pytest.mark.parametrize("cls", list(tree(GatewayError)), ids=lambda cls: cls.__name__)
+def test_every_error_has_a_code_and_a_text(cls: type[GatewayError]) -> None:
+    fault = fault_for(made(cls))
+    assert fault.code in set(Code)
+    assert str(fault)
+    assert fault.line.startswith(f"API Error {fault.code:04}: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadAddress("checksumfailed", ""), 8),
+        (BadAddress("invalidcharacters", ""), 9),
+        (BadAddress("versiontoohigh", ""), 10),
+        (BadAddress("ripetoolong", ""), 7),
+        (BadAddress("varintmalformed", ""), 26),
+        (NotOwner(""), 13),
+        (IdentityDisabled(""), 14),
+        (Conflict(""), 16),
+        (TooLarge(""), 27),
+        (RecipientMissing(""), 7),
+        (NotAllowed(""), 21),
+        (TooDifficult(""), 21),
+        (StorageFull(""), 21),
+        (Fault("", Code.CHAN_PRESENT), 24),
+    ],
+)
+def test_what_tools_know_has_their_code(error: GatewayError, code: int) -> None:
+    assert fault_for(error).code == code
+
+
+def test_what_is_the_operators_is_not_told() -> None:
+    assert "secret" not in str(fault_for(ConfigError("/secret/place")))
