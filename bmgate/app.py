@@ -12,6 +12,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING
 
 from bmgate.bm.hosts import is_onion
 from bmgate.bm.network import NetworkParameters
@@ -29,6 +30,7 @@ from bmgate.datafolder import DataFolder
 from bmgate.domain.ports.database import Failpoints
 from bmgate.doors import Doors, Listener
 from bmgate.errors import CannotListen, ConfigError
+from bmgate.foreign.adapter import DiskFiles
 from bmgate.hidden import HiddenPlaces
 from bmgate.mail.addresses import Domains
 from bmgate.metrics.server import MetricsServer
@@ -42,25 +44,38 @@ from bmgate.services.acks import AckSender, AckWatch
 from bmgate.services.autoresponder import Autoresponder
 from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
 from bmgate.services.chans import Chans
+from bmgate.services.contacts import Contacts
 from bmgate.services.delivery import Deliverer
 from bmgate.services.disk import DiskSpace
 from bmgate.services.events import MailboxEvents
+from bmgate.services.held_acks import HeldAcks
 from bmgate.services.identities import Identities
 from bmgate.services.limiter import LoginLimits
+from bmgate.services.lists import MailingLists
+from bmgate.services.mail_commands import MailCommands
 from bmgate.services.mailboxes import Mailboxes
 from bmgate.services.maildrops import Maildrops
+from bmgate.services.moving.applying import Applier
+from bmgate.services.moving.exporting import Exports
+from bmgate.services.moving.importing import Imports
+from bmgate.services.network_commands import NetworkCommands
 from bmgate.services.notices import NoticeWriter
 from bmgate.services.onion_peer import OnionPeerPublisher
 from bmgate.services.outbox import OutboxRecorder
 from bmgate.services.outbox_mailbox import OutboxRules
+from bmgate.services.own_commands import OwnCommands
 from bmgate.services.parsing import Parsing
 from bmgate.services.payloads import Payloads
 from bmgate.services.policies import AccountOptions, Policies
 from bmgate.services.posting import Poster
 from bmgate.services.pubkeys import Pubkeys, PublishPolicy
+from bmgate.services.purging import Purging
 from bmgate.services.queue import Queue
+from bmgate.services.queue_commands import QueueCommands
 from bmgate.services.queued_mail import QueuedMailWriter
 from bmgate.services.receiving import Receiving
+from bmgate.services.request_mailbox import RequestRules
+from bmgate.services.responders import Responders
 from bmgate.services.retention import Retention
 from bmgate.services.row_commands import RowCommands
 from bmgate.services.senders import SenderRules
@@ -72,6 +87,9 @@ from bmgate.storage.failpoints import NoFailpoints, read_failpoint
 from bmgate.storage.masterkey import read_master_key
 from bmgate.storage.passwords import Argon2Cost, PasswordSlots
 from bmgate.storage.vault import Vault
+
+if TYPE_CHECKING:  # imported with its libraries only where it is on
+    from bmgate.api.server import ApiServer
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +179,8 @@ class Gateway:
             SendingOptions(config.pow.max_difficulty),
             self._is_connected,
         )
+        lists = MailingLists(self.policies, clock, entropy, self.sending.accepted, config.smtp.queue_limit)
+        self.sending.when_delivered(lists.delivered)
         self.receiving = Receiving(
             database,
             self.node,
@@ -174,7 +194,7 @@ class Gateway:
             failpoints,
             KeySet(self.backend.trial, Lookups(config.security.lookups), max(1, lanes // 2)),
             KeySet(self.backend.trial, Lookups(config.security.lookups), 1),
-            Autoresponder(entropy, network.delay(config.node.ack_delay), config.smtp.queue_limit),
+            Responders((Autoresponder(entropy, network.delay(config.node.ack_delay), config.smtp.queue_limit), lists)),
             self.disk.check_room_for_mail,
         )
         self.accounts = Accounts(
@@ -187,6 +207,7 @@ class Gateway:
             LoginLimits(config.security.failures_per_minute, config.security.failures_per_day),
         )
         self.identities = Identities(database, clock, entropy, network, self._identities_changed, self.policies)
+        self.purging = Purging(database, clock, config.accounts.keep_deleted, self._identities_changed)
         self.outbox = OutboxRules(
             database,
             clock,
@@ -197,6 +218,8 @@ class Gateway:
         )
         self.chans = Chans(database, events, clock, entropy, domains.own, self.receiving.chans_changed)
         self.subscriptions = Subscriptions(database, events, clock, self.receiving.subscriptions_changed)
+        self.held_acks = HeldAcks(database, self.node, clock, acks, watch, self.receiving.wake)
+        self.contacts = Contacts(database, events, clock, domains, self.policies, self.held_acks, lists)
         self.retention = Retention(database, events, clock, self.policies)
         self.options = AccountOptions(database, self.policies, self._identities_changed)
         self.parsing = Parsing()
@@ -206,10 +229,28 @@ class Gateway:
             clock,
             failpoints,
             config.imap.mailbox_limit,
-            rules=[self.outbox, ChanRules(self.chans), SubscriptionRules(self.subscriptions)],
+            rules=[
+                self.outbox,
+                ChanRules(self.chans),
+                SubscriptionRules(self.subscriptions),
+                RequestRules(self.policies, self.held_acks, lists),
+            ],
             check_room=self.disk.check_room_for_mail,
             parsing=self.parsing,
         )
+        files = DiskFiles(folder.path)
+        self.imports = Imports(
+            database,
+            events,
+            clock,
+            files,
+            Applier(self.policies, network),
+            domains.own,
+            failpoints,
+            self._moved_in,
+            self.disk.check_room_for_mail,
+        )
+        self.exports = Exports(database, clock, entropy, files, self.policies, network, self.accounts)
         self.maildrops = Maildrops(database, events, failpoints)
         self.queue = Queue(database, self.sending, self.solver, clock, network)
         self.submissions = Submissions(
@@ -232,6 +273,8 @@ class Gateway:
             failpoints,
             check_room=self.disk.check_room_for_mail,
             parsing=self.parsing,
+            keys_made=self._identities_changed,
+            commands=self._commands(events, domains.own),
         )
         self._resources = ExitStack()
 
@@ -241,6 +284,7 @@ class Gateway:
         metrics: MetricsServer | None,
         ready: Callable[[], None],
         stop: asyncio.Event,
+        api: "ApiServer | None" = None,
     ) -> None:
         """Be a gateway until `stop` is set; `ready` is called once everything listens.
 
@@ -254,8 +298,17 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
             await self.solver.start()
             running.push_async_callback(self.solver.close)
-            parts = (self.receiving, self.sending, self.pubkeys, self.onion_peers, self.retention)
+            parts = (
+                self.receiving,
+                self.sending,
+                self.pubkeys,
+                self.onion_peers,
+                self.held_acks,
+                self.retention,
+                self.purging,
+            )
             workers = [tasks.create_task(part.run()) for part in parts]
+            workers.append(tasks.create_task(self.imports.sweep()))
             running.push_async_callback(_cancel, workers)
             try:
                 await self.node.start(tasks)
@@ -264,6 +317,9 @@ class Gateway:
             running.push_async_callback(self.node.stop)
             running.push_async_callback(doors.close)
             self.listeners = (*await doors.open(), *self._node_listeners())
+            if api is not None:
+                running.push_async_callback(api.close)
+                self.listeners += await self._api_listeners(api)
             if metrics is not None:
                 running.push_async_callback(metrics.close)
                 self.listeners += await self._metrics_listeners(metrics)
@@ -293,6 +349,12 @@ class Gateway:
         else:
             log.info("%s", self.kernels)
 
+    def _commands(self, events: MailboxEvents, domain: str) -> MailCommands:
+        own = OwnCommands(self.identities, self.options, self.clock, os.urandom, domain)
+        others = NetworkCommands(self.chans, self.subscriptions, self.contacts)
+        looking = QueueCommands(self.queue, self.solver, self._connected, own, others)
+        return MailCommands(self.database, events, self.clock, os.urandom, domain, (own, others, looking))
+
     def _stored(self, _objects: object) -> None:
         self.receiving.wake()
 
@@ -307,8 +369,16 @@ class Gateway:
     def _rate(self) -> float:
         return self.solver.trials_per_second
 
+    def _connected(self) -> int:
+        return sum(peer.established for peer in self.node.peers())
+
     def _is_connected(self) -> bool:
         return any(peer.established for peer in self.node.peers())
+
+    def _moved_in(self) -> None:
+        self._identities_changed()
+        self.receiving.chans_changed()
+        self.receiving.subscriptions_changed()
 
     def _identities_changed(self) -> None:
         self.receiving.identities_changed()
@@ -322,6 +392,13 @@ class Gateway:
             return (Listener("metrics", place[0], await metrics.start(*place)),)
         except OSError as error:
             raise CannotListen(f"[metrics] listen: {error.strerror or error}") from error
+
+    async def _api_listeners(self, api: "ApiServer") -> tuple[Listener, ...]:
+        section = self.config.api
+        try:
+            return (Listener("api", section.listen, await api.start(section.listen, section.port or 0)),)
+        except OSError as error:
+            raise CannotListen(f"[api] listen: {error.strerror or error}; set another port") from error
 
     def _node_listeners(self) -> tuple[Listener, ...]:
         return tuple(Listener("bitmessage", bound.host, bound.port) for bound in self.node.listening)

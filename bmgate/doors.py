@@ -56,7 +56,7 @@ ONION = "onion "
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Where something listens: `imap`, `imap starttls`, the same of `smtp` and `pop3`, these with `onion` before them;
-    `smtp loopback`; `lmtp`, whose host is the path of its socket; `bitmessage`, the node; `metrics`.
+    `smtp loopback`; `lmtp`, whose host is the path of its socket; `bitmessage`, the node; `metrics`; `api`.
     """
 
     name: str

@@ -41,6 +41,10 @@ class BadTtl(BadMail):
     """A wish for a TTL that cannot be read."""
 
 
+class BadImport(ProtocolError):
+    """A file of another program, or an archive, that is damaged or not what it should be; nothing of it was taken."""
+
+
 class Refused(GatewayError):
     """Well-formed, and not wanted."""
 
@@ -87,6 +91,10 @@ class UnsupportedMedia(Refused):
 
 class BadOption(Refused):
     """An option that there is not, or words it cannot be; the text says which were hoped for."""
+
+
+class BadVcard(Refused):
+    """A file that is no address book as vCards; the text names the line."""
 
 
 class BatchRefused(Refused):

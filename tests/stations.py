@@ -26,22 +26,31 @@ from bmgate.services.acks import AckSender, AckWatch
 from bmgate.services.autoresponder import Autoresponder
 from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
 from bmgate.services.chans import Chans
+from bmgate.services.contacts import Contacts
 from bmgate.services.delivery import Deliverer
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
+from bmgate.services.held_acks import HeldAcks
 from bmgate.services.identities import Identities
 from bmgate.services.keyring import KeyOwner
+from bmgate.services.lists import MailingLists
+from bmgate.services.mail_commands import MailCommands
 from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.network_commands import NetworkCommands
 from bmgate.services.notices import NoticeWriter
 from bmgate.services.outbox import OutboxRecorder
 from bmgate.services.outbox_mailbox import OutboxRules
+from bmgate.services.own_commands import OwnCommands
 from bmgate.services.payloads import Payloads
-from bmgate.services.policies import Policies
+from bmgate.services.policies import AccountOptions, Policies
 from bmgate.services.posting import Poster
 from bmgate.services.pubkeys import DAILY_WORK_SECONDS, Pubkeys, PublishPolicy
 from bmgate.services.queue import Queue
+from bmgate.services.queue_commands import QueueCommands
 from bmgate.services.queued_mail import QueuedMailWriter
 from bmgate.services.receiving import Receiving
+from bmgate.services.request_mailbox import RequestRules
+from bmgate.services.responders import Responders
 from bmgate.services.row_commands import RowCommands
 from bmgate.services.senders import SenderRules
 from bmgate.services.sending import Sending, SendingOptions
@@ -116,6 +125,8 @@ class Services:
             settings.sending,
             lambda: station.connected,
         )
+        lists = self.lists = MailingLists(self.policies, clock, os.urandom, self.sending.accepted)
+        self.sending.when_delivered(lists.delivered)
         self.receiving = Receiving(
             database,
             announcer,
@@ -129,12 +140,34 @@ class Services:
             failpoints,
             settings.keys(),
             KeySet(ONE_BY_ONE, Lookups.CONSTANT_TIME, 1),
-            Autoresponder(os.urandom, settings.ack_delay),
+            Responders((Autoresponder(os.urandom, settings.ack_delay), lists)),
             settings.check_room,
         )
         self.identities = Identities(
             database, clock, os.urandom, network, self.receiving.identities_changed, self.policies
         )
+        writer = QueuedMailWriter(DOMAIN, network, payloads, lambda: solver.trials_per_second)
+        self.outbox = OutboxRules(database, clock, self.events, self.sending, RowCommands(recorder), writer)
+        self.chans = Chans(database, self.events, clock, os.urandom, DOMAIN, self.receiving.chans_changed)
+        self.subscriptions = Subscriptions(database, self.events, clock, self.receiving.subscriptions_changed)
+        self.held_acks = HeldAcks(database, announcer, clock, acks, self.watch, self.receiving.wake)
+        self.contacts = Contacts(database, self.events, clock, Domains(), self.policies, self.held_acks, lists)
+        rules = [
+            self.outbox,
+            ChanRules(self.chans),
+            SubscriptionRules(self.subscriptions),
+            RequestRules(self.policies, self.held_acks, lists),
+        ]
+        self.mailboxes = Mailboxes(
+            database, self.events, clock, failpoints, rules=rules, check_room=settings.check_room
+        )
+        self.queue = Queue(database, self.sending, solver, clock, network)
+        options = AccountOptions(database, self.policies, self.receiving.identities_changed)
+        own = OwnCommands(self.identities, options, clock, os.urandom, DOMAIN)
+        others = NetworkCommands(self.chans, self.subscriptions, self.contacts)
+        looking = QueueCommands(self.queue, solver, lambda: int(station.connected), own, others)
+        families = (own, others, looking)
+        self.commands = MailCommands(database, self.events, clock, os.urandom, DOMAIN, families)
         self.submissions = Submissions(
             database,
             self.sending,
@@ -149,16 +182,9 @@ class Services:
             settings.submission,
             failpoints,
             check_room=settings.check_room,
+            keys_made=self.receiving.identities_changed,
+            commands=self.commands,
         )
-        writer = QueuedMailWriter(DOMAIN, network, payloads, lambda: solver.trials_per_second)
-        self.outbox = OutboxRules(database, clock, self.events, self.sending, RowCommands(recorder), writer)
-        self.chans = Chans(database, self.events, clock, os.urandom, DOMAIN, self.receiving.chans_changed)
-        self.subscriptions = Subscriptions(database, self.events, clock, self.receiving.subscriptions_changed)
-        rules = [self.outbox, ChanRules(self.chans), SubscriptionRules(self.subscriptions)]
-        self.mailboxes = Mailboxes(
-            database, self.events, clock, failpoints, rules=rules, check_room=settings.check_room
-        )
-        self.queue = Queue(database, self.sending, solver, clock, network)
 
 
 class Station:
@@ -194,7 +220,8 @@ class Station:
 
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            for part in (self.services.receiving, self.services.sending, self.services.pubkeys):
+            services = self.services
+            for part in (services.receiving, services.sending, services.pubkeys, services.held_acks):
                 tasks.create_task(part.run())
 
     async def settle(self) -> None:

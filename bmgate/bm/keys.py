@@ -25,7 +25,7 @@ POINT_SIZE = 64
 GROUP_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 _WIF_PREFIX = b"\x80"
-_WIF_SIZE = 37  # prefix, key, four bytes of checksum
+_WIF_SIZES = (36, 37)  # prefix, key, four bytes of checksum; old programs left out a first byte of 0
 _MAX_WIF_TEXT = 60  # characters; a right one has 51
 
 
@@ -87,6 +87,28 @@ def deterministic_keys(passphrase: bytes, leading_zeros: int = 1) -> Iterator[Pr
             yield keys
 
 
+def random_portion(entropy: Entropy, draws: int, leading_zeros: int) -> list[PrivateKeys]:
+    """What so many draws of `random_keys` give, one pair after the other: none, or several."""
+    found, signing = list[PrivateKeys](), random_scalar(entropy)
+    point = public_point(signing)
+    for _ in range(draws):
+        encryption = random_scalar(entropy)
+        if _starts_with_zeros(PublicKeys(point, public_point(encryption)), leading_zeros):
+            found.append(PrivateKeys(signing, encryption))
+            signing = random_scalar(entropy)
+            point = public_point(signing)
+    return found
+
+
+def deterministic_portion(passphrase: bytes, first: int, draws: int, leading_zeros: int) -> list[PrivateKeys]:
+    """What `deterministic_keys` gives among its tries from number `first` on, so many of them."""
+    pairs = (
+        PrivateKeys(_hashed_scalar(passphrase, nonce), _hashed_scalar(passphrase, nonce + 1))
+        for nonce in range(2 * first, 2 * (first + draws), 2)
+    )
+    return [keys for keys in pairs if _starts_with_zeros(keys.public, leading_zeros)]
+
+
 def encode_wif(key: bytes) -> str:
     """A 32-byte private key as keys.dat holds it: 51 characters that begin with 5."""
     data = _WIF_PREFIX + key
@@ -95,7 +117,10 @@ def encode_wif(key: bytes) -> str:
 
 
 def decode_wif(text: str) -> bytes:
-    """The 32-byte private key in `text`; ProtocolError, which does not repeat the text, when there is none."""
+    """The 32-byte private key in `text`; ProtocolError, which does not repeat the text, when there is none.
+
+    Old programs wrote keys that begin with a zero byte as 31 bytes: the byte is put back (E8).
+    """
     if len(text) > _MAX_WIF_TEXT:
         raise ProtocolError("too long for a private key")
     try:
@@ -103,11 +128,11 @@ def decode_wif(text: str) -> bytes:
     except ValueError as error:
         raise ProtocolError("a character that no private key contains") from error
     data = number.to_bytes((number.bit_length() + 7) // 8)
-    if len(data) != _WIF_SIZE or data[:1] != _WIF_PREFIX:
+    if len(data) not in _WIF_SIZES or data[:1] != _WIF_PREFIX:
         raise ProtocolError("not an uncompressed private key in Wallet Import Format")
     if not hmac.compare_digest(double_sha256(data[:-4])[:4], data[-4:]):
         raise ProtocolError("the checksum of the private key does not fit")
-    key = data[1:-4]
+    key = data[1:-4].rjust(KEY_SIZE, b"\0")
     if not is_scalar(key):
         raise ProtocolError("no private key has this value")
     return key

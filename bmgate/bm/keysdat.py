@@ -7,7 +7,8 @@ key; texts never repeat a private key. Source: protocol reference 13.1; notbit a
 
 import configparser
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bmgate.bm.addresses import PREFIX, Address, parse_address
@@ -22,6 +23,10 @@ OLD_UNITS_UNTIL = 9  # `settingsversion` up to which demands are in the units of
 OLD_TRIALS, OLD_EXTRA = 320, 14_000  # what was difficulty 1 there
 SETTINGS_VERSION = 10
 
+DAY, MONTH = 86_400, 2_629_800  # seconds
+
+_INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?", re.ASCII)
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 
 
@@ -58,11 +63,16 @@ class KeysContact:
 
 @dataclass(frozen=True, slots=True)
 class KeysFile:
-    """All addresses of a file, in its order; `blacklist` is False where a whitelist rules."""
+    """All addresses of a file, in its order; `blacklist` is False where a whitelist rules.
+
+    `ttl` and `give_up` are in seconds, 0 where the file does not say.
+    """
 
     entries: tuple[KeysEntry, ...]
     contacts: tuple[KeysContact, ...] = ()
     blacklist: bool = True
+    ttl: int = 0
+    give_up: int = 0
 
 
 def read_keys_file(data: bytes) -> KeysFile:
@@ -83,7 +93,16 @@ def read_keys_file(data: bytes) -> KeysFile:
     twice = len(entries) - len({entry.keys.public.ripe for entry in entries})
     if twice:
         raise BadKeysFile(f"{twice} addresses are in the file twice, by other names")
-    return KeysFile(entries, contacts, parser.get(SETTINGS, "blackwhitelist", fallback="black") != "white")
+    settings = parser[SETTINGS] if parser.has_section(SETTINGS) else {}
+    return KeysFile(
+        entries,
+        contacts,
+        blacklist=settings.get("blackwhitelist", "black").strip() != "white",
+        ttl=int(_amount(settings, "ttl")),
+        give_up=int(
+            _amount(settings, "stopresendingafterxdays") * DAY + _amount(settings, "stopresendingafterxmonths") * MONTH
+        ),
+    )
 
 
 def write_keys_file(entries: Iterable[KeysEntry]) -> bytes:
@@ -107,9 +126,15 @@ def _parser() -> configparser.RawConfigParser:
 
 def _settings_version(parser: configparser.RawConfigParser) -> int:
     text = parser.get(SETTINGS, "settingsversion", fallback=str(SETTINGS_VERSION))
-    if not text.isdecimal():
+    if not _INTEGER.fullmatch(text):
         raise BadKeysFile(f"[{SETTINGS}] settingsversion: {text[:20]!r} is no number")
     return int(text)
+
+
+def _amount(settings: Mapping[str, str], key: str) -> float:
+    """A number of the settings; 0 where there is none, or nothing that PyBitmessage could use either."""
+    text = settings.get(key, "").strip()
+    return float(text) if _AMOUNT.fullmatch(text) else 0.0
 
 
 # -- reading one section ---------------------------------------------------------------------------------------------
@@ -171,7 +196,7 @@ def _flag(section: configparser.SectionProxy, key: str, default: bool = False) -
 def _number(section: configparser.SectionProxy, key: str) -> int:
     """0 where there is none; a time may have a fraction."""
     text = section.get(key, "0").strip().partition(".")[0]
-    if not text.isascii() or not text.isdecimal() or int(text) >= 1 << 63:
+    if not _INTEGER.fullmatch(text):
         raise BadKeysFile(f"[{section.name}] {key}: {text[:20]!r} is no number")
     return int(text)
 

@@ -1,12 +1,41 @@
 """`bmgate account`: who logs in with a mail program."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
 from bmgate.cli.options import json_option, password_option, place_options, read_secret
 from bmgate.cli.output import print_json, print_table, size
+
+_COLUMNS = {"name": str, "password": str, "address": bool, "label": str, "quota_bytes": int}
+_QUOTAS = {"auto": 0, "none": -1}
+
+
+def _read_room(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Bytes; 0 is what is usual, -1 no limit."""
+    from bmgate.config.values import parse_size
+
+    text = value.strip().lower()
+    if text in _QUOTAS:
+        return _QUOTAS[text]
+    try:
+        room = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, none or auto", ctx, param) from error
+    if room == 0:
+        raise click.BadParameter("hoped for more than nothing", ctx, param)
+    return room
+
+
+_quota_option = click.option(
+    "--quota",
+    callback=_read_room,
+    default="auto",
+    metavar="SIZE",
+    help="Room for its mail: a size such as 2GiB, none or auto.",
+)
 
 
 @click.group()
@@ -19,18 +48,42 @@ def account() -> None:
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", default="")
 @password_option
 @click.option("--no-address", is_flag=True, help="Make no first address; see: bmgate address new")
+@click.option("--label", default="", help="Your own note on the first address; it stays here.")
+@_quota_option
+@from_option
+@if_missing_option
 @json_option
 @place_options
-def add(name: str, password_stdin: bool, no_address: bool, as_json: bool) -> None:
+def add(
+    name: str,
+    password_stdin: bool,
+    no_address: bool,
+    label: str,
+    quota: int,
+    source: BinaryIO | None,
+    if_missing: bool,
+    as_json: bool,
+) -> None:
     """Make an account, and its first address.
 
     NAME is what mail programs log in with: up to 30 of a-z, 0-9, ".", "_" and "-".
+
+    With --from the columns are name, password, address (yes or no), label and quota_bytes; only the first two must be
+    there. The passwords of accounts that are there already are left as they are.
     """
+    if source is not None:
+        _check_alone(name or label or no_address or password_stdin or quota)
+        results = run_batch("account.add_all", source, _COLUMNS, if_missing=if_missing)
+        print_batch(results, as_json, _line)
+        return
+    if not name:
+        raise click.UsageError("Missing argument 'NAME'.")
     password = read_secret("Password", password_stdin)
-    result = call("account.add", name=name, password=password, address=not no_address)
+    wanted = {"address": not no_address, "label": label, "quota_bytes": quota, "if_missing": if_missing}
+    result = call("account.add", name=name, password=password, **wanted)
     if as_json:
         print_json(result)
         return
@@ -42,11 +95,12 @@ def add(name: str, password_stdin: bool, no_address: bool, as_json: bool) -> Non
 
 
 @account.command("list")
+@click.option("--deleted", is_flag=True, help="Those that can still be brought back.")
 @json_option
 @place_options
-def list_accounts(as_json: bool) -> None:
+def list_accounts(deleted: bool, as_json: bool) -> None:
     """List all accounts."""
-    result = call("account.list")
+    result = call("account.list", deleted=deleted)
     if as_json:
         print_json(result)
         return
@@ -86,6 +140,44 @@ def enable(name: str, as_json: bool) -> None:
 
 
 @account.command()
+@click.argument("name")
+@json_option
+@place_options
+def delete(name: str, as_json: bool) -> None:
+    """Delete an account: nobody logs in, its addresses receive no more.
+
+    For a while it can be brought back with all its mail ([accounts] keep_deleted, 30 days); then it is gone.
+    """
+    _told(call("account.delete", name=name), as_json)
+
+
+@account.command()
+@click.argument("name")
+@json_option
+@place_options
+def undelete(name: str, as_json: bool) -> None:
+    """Bring a deleted account back."""
+    _told(call("account.undelete", name=name), as_json)
+
+
+@account.command()
+@click.argument("name")
+@click.argument("room", callback=_read_room)
+@json_option
+@place_options
+def quota(name: str, room: int, as_json: bool) -> None:
+    """Change the room for an account's mail.
+
+    ROOM is a size such as 500MiB or 2GiB, none for no limit, or auto for what new accounts get.
+    """
+    result = call("account.quota", name=name, quota_bytes=room)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{result['name']}: room for mail: {_room(result)}")
+
+
+@account.command()
 @click.argument("name", default="")
 @json_option
 @place_options
@@ -120,6 +212,16 @@ def set_option(name: str, option: str, value: str, as_json: bool) -> None:
     chosen = option.strip().lower().replace("-", "_")
     values = {each["name"]: each["value"] for each in result["options"]}
     click.echo(f"{result['name']}: {chosen} = {values[chosen]}")
+
+
+def _check_alone(others: object) -> None:
+    if others:
+        raise click.UsageError("--from FILE says it all: no name, password or other wishes beside it")
+
+
+def _line(value: dict[str, Any]) -> str:
+    address = value["address"]
+    return f"{value['login']} {address['address'] if address else ''}".rstrip()
 
 
 def _told(result: dict[str, Any], as_json: bool) -> None:

@@ -7,6 +7,7 @@ Either all entries are carried out or none.
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -66,6 +67,11 @@ def run_batch(method: str, source: Any, columns: Mapping[str, type], **params: A
 
     What is wrong with a line goes to standard error before BatchRefused is raised.
     """
+    return run_entries(method, read_batch(source, columns), **params)
+
+
+def run_entries(method: str, entries: list[dict[str, Any]], **params: Any) -> list[dict[str, Any]]:
+    """The same with entries that were read already, each with its `line`."""
     results: list[dict[str, Any]] = []
 
     def take(progress: Any) -> None:
@@ -75,7 +81,7 @@ def run_batch(method: str, source: Any, columns: Mapping[str, type], **params: A
             _show_progress(progress)
 
     try:
-        call_telling(method, take, entries=read_batch(source, columns), **params)
+        call_telling(method, take, entries=entries, **params)
     except BatchRefused as refused:
         for line, reason in refused.failures:
             click.echo(f"line {line}: {printable(reason)}", err=True)
@@ -95,7 +101,7 @@ def print_batch(results: list[dict[str, Any]], as_json: bool, words: Callable[[d
 
 
 def _show_progress(progress: dict[str, Any]) -> None:
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo(f"\r{progress.get('done', 0)} of {progress.get('of', 0)} prepared", err=True, nl=False)
 
 

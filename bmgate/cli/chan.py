@@ -1,14 +1,16 @@
 """`bmgate chan`: chans in which an account takes part."""
 
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
 from bmgate.cli.options import MAX_SECRET, account_option, json_option, place_options
 from bmgate.cli.output import moment, print_facts, print_json, print_table
 
+_COLUMNS = {"account": str, "passphrase": str, "address": str, "label": str}
 _passphrase_option = click.option(
     "--passphrase-stdin", is_flag=True, help="Read the passphrase from standard input instead of asking."
 )
@@ -32,12 +34,20 @@ def chan() -> None:
 )
 @_label_option
 @_passphrase_option
-@click.option("--if-missing", is_flag=True, help="Be content when the account takes part already.")
+@from_option
+@if_missing_option
 @account_option
 @json_option
 @place_options
 def join(
-    name: str, address: str, label: str, passphrase_stdin: bool, if_missing: bool, account: str, as_json: bool
+    name: str,
+    address: str,
+    label: str,
+    passphrase_stdin: bool,
+    source: BinaryIO | None,
+    if_missing: bool,
+    account: str,
+    as_json: bool,
 ) -> None:
     """Join the chan of a passphrase.
 
@@ -45,7 +55,16 @@ def join(
     machine can read arguments: leave it out then, and you are asked for it. Case and spaces count.
 
     What is still in the network is looked for and delivered.
+
+    With --from the columns are account, passphrase, address and label; --account stands for an account that is not
+    named.
     """
+    if source is not None:
+        if name or address or label or passphrase_stdin:
+            raise click.UsageError("--from FILE says it all: no name, address or label beside it")
+        results = run_batch("chan.join_all", source, _COLUMNS, account=account, if_missing=if_missing)
+        print_batch(results, as_json, lambda value: f"{value['label']} {value['address']}")
+        return
     result = call(
         "chan.join",
         account=account,

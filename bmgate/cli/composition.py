@@ -2,19 +2,29 @@
 
 import sqlite3
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from bmgate import __version__
 from bmgate.app import Gateway
 from bmgate.bm.hosts import is_address, is_i2p, is_onion
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.config.values import parse_host_port
+from bmgate.control.account_methods import AccountMethods
+from bmgate.control.address_methods import AddressMethods, AddressValues, AliasMethods
 from bmgate.control.chan_methods import ChanMethods, SubscriptionMethods
+from bmgate.control.contact_methods import ContactMethods
 from bmgate.control.methods import Family, Methods
+from bmgate.control.moving_methods import MovingMethods
 from bmgate.domain.peers import Standing
 from bmgate.errors import NotAllowed
 from bmgate.metrics.server import MetricsServer
+from bmgate.services.aliasing import Aliasing
 from bmgate.services.chan_options import ChanOptions
+from bmgate.services.provisioning import Provisioning
 from bmgate.services.status import Build, LoopLag, NodeView, Status
+
+if TYPE_CHECKING:
+    from bmgate.api.server import ApiServer
 
 
 class NodePeers:
@@ -62,21 +72,25 @@ def methods_of(gateway: Gateway, lag: LoopLag, serving: bool) -> Methods:
     peers = NodePeers(gateway, serving)
     return Methods(
         gateway.accounts,
-        gateway.options,
-        gateway.identities,
         gateway.queue,
         peers,
         _status(gateway, peers, lag),
-        gateway.config.gateway.domain,
         _families(gateway),
     )
 
 
 def _families(gateway: Gateway) -> tuple[Family, ...]:
-    domain = gateway.config.gateway.domain
+    domain, identities = gateway.config.gateway.domain, gateway.identities
+    values = AddressValues(domain, identities.difficulty_of)
+    provisioning = Provisioning(gateway.database, gateway.clock, gateway.accounts, identities)
     return (
+        AccountMethods(gateway.accounts, gateway.options, provisioning, values),
+        AddressMethods(identities, values),
+        AliasMethods(identities, Aliasing(gateway.database, gateway.clock, identities), values),
         ChanMethods(gateway.chans, ChanOptions(gateway.database, gateway.policies), domain),
         SubscriptionMethods(gateway.subscriptions, domain),
+        ContactMethods(gateway.contacts, domain),
+        MovingMethods(gateway.imports, gateway.exports),
     )
 
 
@@ -92,6 +106,18 @@ def metrics_of(gateway: Gateway, lag: LoopLag) -> MetricsServer | None:
         return exposition(await status.report(), gateway.node.peers(), gateway.receiving.trials)
 
     return MetricsServer(expose)
+
+
+def api_of(gateway: Gateway) -> "ApiServer | None":
+    """The API of a gateway that serves; None where it is off, and then its libraries are not imported."""
+    section = gateway.config.api
+    if section.port is None:
+        return None
+    from bmgate.api.server import ApiServer
+    from bmgate.cli.api import services_of
+
+    services = services_of(gateway, NodePeers(gateway, serving=True).view)
+    return ApiServer(gateway.accounts, services, section.variant, section.connections, gateway.clock)
 
 
 def _status(gateway: Gateway, peers: NodePeers, lag: LoopLag) -> Status:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage or configuration, 75 later perh
 """
 
 import importlib
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -20,14 +21,20 @@ COMMANDS: dict[str, str] = {
     "check": "Look over configuration, machine and data folder.",
     "account": "Accounts: who logs in with a mail program.",
     "address": "Bitmessage addresses of an account.",
+    "alias": "Names for addresses.",
     "chan": "Chans: mailing lists without a server.",
     "subscription": "Subscriptions: whose broadcasts are delivered.",
+    "contact": "Contacts: your words for addresses, whose mail you want.",
     "queue": "Outgoing mail: what became of it, cancel, retry.",
+    "import": "Bring addresses and mail along from elsewhere.",
+    "export": "Take addresses and mail along.",
     "peers": "Connections to other Bitmessage nodes.",
     "tor": "Onion services and I2P: lines for a torrc, our names.",
     "inspect": "Explain a packet, object, address or key.",
     "bench": "Measure what takes longest on this machine.",
     "fsck": "Check the stored mail for damage.",
+    "completion": "Teach a shell to complete commands and options.",
+    "man": "Print the manual page.",
     "failpoints": "List the places where a test can kill the gateway.",
     "localnet": "Run several gateways on this machine, to try things out.",
 }
@@ -77,7 +84,8 @@ class CommandLine(click.Group):
         """The command itself; None when there is no such one."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"bmgate.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command = getattr(importlib.import_module(f"bmgate.cli.{name}"), name)
         assert isinstance(command, click.Command), "each module has its command under its own name"
         return command
 

@@ -1,12 +1,15 @@
 """`bmgate subscription`: whose broadcasts an account reads."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
 from bmgate.cli.options import account_option, json_option, place_options
 from bmgate.cli.output import moment, print_facts, print_json, print_table
+
+_COLUMNS = {"account": str, "address": str, "label": str}
 
 
 @click.group()
@@ -19,17 +22,28 @@ def subscription() -> None:
 
 
 @subscription.command()
-@click.argument("address")
+@click.argument("address", default="")
 @click.option("--label", default="", help="Your own word for it, and the name of its mailbox.")
-@click.option("--if-missing", is_flag=True, help="Be content when there is one already.")
+@from_option
+@if_missing_option
 @account_option
 @json_option
 @place_options
-def add(address: str, label: str, if_missing: bool, account: str, as_json: bool) -> None:
+def add(address: str, label: str, source: BinaryIO | None, if_missing: bool, account: str, as_json: bool) -> None:
     """Subscribe to the broadcasts of ADDRESS (BM-...).
 
     What is still in the network is looked for and delivered.
+
+    With --from the columns are account, address and label; --account stands for an account that is not named.
     """
+    if source is not None:
+        if address or label:
+            raise click.UsageError("--from FILE says it all: no address or label beside it")
+        results = run_batch("subscription.add_all", source, _COLUMNS, account=account, if_missing=if_missing)
+        print_batch(results, as_json, lambda value: f"{value['address']} {value['label']}")
+        return
+    if not address:
+        raise click.UsageError("Missing argument 'ADDRESS'.")
     _show(call("subscription.add", account=account, address=address, label=label, if_missing=if_missing), as_json)
 
 

@@ -357,11 +357,17 @@ class WebSection(DoorSection):
     plain_port: Port = setting("off", "HTTP, for a reverse proxy on this machine.")
 
 
-class ApiSection(DoorSection):
-    """The programming interface over HTTP: used from a later version."""
+class ApiSection(Section):
+    """PyBitmessage's API over HTTP, for scripts and tools on this machine. They log in as an account."""
 
-    tls_port: Port = setting("off", "HTTPS.")
-    plain_port: Port = setting("off", "HTTP, for a reverse proxy on this machine.")
+    listen: LoopbackHost = setting("127.0.0.1", "Loopback address to listen on.")
+    port: FixedPort = setting("off", "Port, or off. PyBitmessage's own is 8442. 0: any free one.")
+    variant: Literal["legacy", "xml", "json"] = setting(
+        "legacy",
+        "How calls and answers are written. legacy: XML-RPC with answers as JSON in strings, as most tools expect. "
+        "xml: plain XML-RPC. json: JSON-RPC.",
+    )
+    connections: Annotated[int, Field(ge=1, le=1000)] = setting("20", "Connections in all.")
 
 
 class TlsSection(Section):
@@ -413,6 +419,9 @@ class AccountsSection(Section):
     )
     quota: Literal["auto"] | Quota = setting(
         "auto", "Room for mail: a size or none. auto: none at home, 1 GiB in a service."
+    )
+    keep_deleted: Duration = setting(
+        "30d", "How long a deleted account or address can be brought back; then its keys are gone."
     )
     ttl: Ttl = setting("4d", "How long a sent message stays on the network before it is sent again (1h to 28d).")
     give_up: Duration = setting("28d", "No new attempt is made after this time.")
@@ -494,9 +503,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _keeps_passwords_from_the_wire(self) -> "Config":
-        for name in ("web", "api"):
-            door: WebSection | ApiSection = getattr(self, name)
-            outside = [host for host in door.listen if not is_loopback(host)]
-            if outside and door.plain_port != "off" and not door.allow_plaintext:
-                raise ValueError(f"[{name}] listens on {outside[0]} without TLS: that needs allow_plaintext = on there")
+        outside = [host for host in self.web.listen if not is_loopback(host)]
+        if outside and self.web.plain_port != "off" and not self.web.allow_plaintext:
+            raise ValueError(f"[web] listens on {outside[0]} without TLS: that needs allow_plaintext = on there")
         return self

@@ -1,28 +1,28 @@
 """The methods on chans and subscriptions. Names and labels are the account's own."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from bmgate.bm.addresses import Address, parse_address
-from bmgate.control.table import Method, Param
+from bmgate.control.batch import BATCH_PARAMS, read_entries, tell_entries
+from bmgate.control.protocol import Tell
+from bmgate.control.table import ACCOUNT, IF_MISSING, FindAccount, Method, Param
 from bmgate.control.values import options_value
-from bmgate.domain.account import Account
 from bmgate.domain.chan import CHANS
 from bmgate.domain.mailbox import DELIMITER
 from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.mail.addresses import mail_address
+from bmgate.mail.uris import write_uri
+from bmgate.services.batch import Report
 from bmgate.services.chan_options import ChanOptions
-from bmgate.services.chans import Chan, Chans
+from bmgate.services.chans import Chan, Chans, Joining
 from bmgate.services.policies import Shown
-from bmgate.services.subscriptions import Subscription, Subscriptions
+from bmgate.services.subscriptions import Subscribing, Subscription, Subscriptions
 
-FindAccount = Callable[[str], Awaitable[Account]]
-"""The account of a name; with no name the only one there is."""
-
-ACCOUNT, IF_MISSING = Param("account", str, ""), Param("if_missing", bool, False)
-_LABEL, _ADDRESS = Param("label", str, ""), Param("address", str, "")
+_LABEL = Param("label", str, "")
+_JOIN = (Param("passphrase", str), Param("address", str, ""), _LABEL)
+_ADD = (Param("address", str), _LABEL)
 _CHAN, _SUBSCRIPTION = Param("chan", str), Param("subscription", str)
 
 
@@ -41,6 +41,17 @@ class ChanMethods:
             owner, wanted = await find(account), _address(address, self.domain)
             chan = await self.chans.join(owner.id, passphrase, wanted, label, if_missing=if_missing)
             return self._value(chan)
+
+        async def join_all(tell: Tell, account: str, entries: list[Any], if_missing: bool) -> Any:
+            wanted, report = list[tuple[int, Joining]](), Report()
+            for line, entry in read_entries("a chan", (Param("account", str, account), *_JOIN), entries):
+                with report.line(line):
+                    address = _address(entry["address"], self.domain)
+                    owner = (await find(entry["account"])).id
+                    wanted.append((line, Joining(owner, entry["passphrase"], address, entry["label"])))
+            report.check()
+            made = await self.chans.join_all(wanted, if_missing=if_missing)
+            return await tell_entries(tell, ((self._value(chan), is_new) for chan, is_new in made))
 
         async def create(account: str, label: str) -> Any:
             chan, passphrase = await self.chans.create((await find(account)).id, label)
@@ -62,7 +73,8 @@ class ChanMethods:
             return self._with_options(*await self.options.set(owner.id, _bare(chan, self.domain), option, value))
 
         return {
-            "chan.join": Method(join, (ACCOUNT, Param("passphrase", str), _ADDRESS, _LABEL, IF_MISSING)),
+            "chan.join": Method(join, (ACCOUNT, *_JOIN, IF_MISSING)),
+            "chan.join_all": Method(join_all, (ACCOUNT, *BATCH_PARAMS), tells=True),
             "chan.create": Method(create, (ACCOUNT, _LABEL)),
             "chan.leave": Method(leave, (ACCOUNT, _CHAN)),
             "chan.list": Method(every, (ACCOUNT,)),
@@ -97,6 +109,17 @@ class SubscriptionMethods:
             owner, wanted = await find(account), parse_address(_bare(address, self.domain))
             return self._value(await self.subscriptions.subscribe(owner.id, wanted, label, if_missing=if_missing))
 
+        async def add_all(tell: Tell, account: str, entries: list[Any], if_missing: bool) -> Any:
+            wanted, report = list[tuple[int, Subscribing]](), Report()
+            for line, entry in read_entries("a subscription", (Param("account", str, account), *_ADD), entries):
+                with report.line(line):
+                    address = parse_address(_bare(entry["address"], self.domain))
+                    owner = (await find(entry["account"])).id
+                    wanted.append((line, Subscribing(owner, address, entry["label"])))
+            report.check()
+            made = await self.subscriptions.subscribe_all(wanted, if_missing=if_missing)
+            return await tell_entries(tell, ((self._value(each), is_new) for each, is_new in made))
+
         async def remove(account: str, subscription: str) -> Any:
             owner = await find(account)
             return self._value(await self.subscriptions.unsubscribe(owner.id, _bare(subscription, self.domain)))
@@ -116,7 +139,8 @@ class SubscriptionMethods:
             return self._value(await self.subscriptions.set_enabled(owner.id, named, enabled))
 
         return {
-            "subscription.add": Method(add, (ACCOUNT, Param("address", str), _LABEL, IF_MISSING)),
+            "subscription.add": Method(add, (ACCOUNT, *_ADD, IF_MISSING)),
+            "subscription.add_all": Method(add_all, (ACCOUNT, *BATCH_PARAMS), tells=True),
             "subscription.remove": Method(remove, (ACCOUNT, _SUBSCRIPTION)),
             "subscription.list": Method(every, (ACCOUNT,)),
             "subscription.enable": Method(enable, (ACCOUNT, _SUBSCRIPTION)),
@@ -139,7 +163,7 @@ def _about(address: Address, label: str, domain: str) -> dict[str, Any]:
         "address": str(address),
         "label": label,
         "mail": mail_address(address, domain),
-        "uri": f"bitmessage:{address}?label={quote(label)}",
+        "uri": write_uri(address, label),
     }
 
 

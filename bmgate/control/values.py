@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bmgate.domain.account import Account
-from bmgate.domain.outbox import HistoryEntry, OutgoingMessage
+from bmgate.domain.outbox import HistoryEntry, Kind, OutgoingMessage
 from bmgate.domain.peers import FOR_EVER, Standing
 from bmgate.domain.ports.world import Backlog, WorkProgress
 from bmgate.services.policies import Shown
@@ -32,7 +32,8 @@ def row_value(row: OutgoingMessage) -> dict[str, Any]:
     return {
         "id": row.name,
         "queue_id": row.queue_id,
-        "recipient": str(row.recipient),
+        "kind": row.kind.value,
+        "recipient": "broadcast" if row.kind is Kind.BROADCAST else str(row.recipient),
         "state": row.state.value,
         "reason": row.reason.value,
         "no_retry": row.no_retry,

@@ -45,6 +45,7 @@ class NewIdentity:
     created_at: int
     behavior: int = int(Behavior.DOES_ACK | Behavior.READS_FILES)
     publish_on_request: bool = False
+    pubkey_sent_at: int | None = None  # where it was published before it came here
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -35,6 +35,9 @@ SPECIAL_MAILBOXES: dict[MailboxKind, str] = {
 }
 """Kind to name, in the order they are made and listed."""
 
+TAKE_MAIL = frozenset({MailboxKind.INBOX, MailboxKind.ARCHIVE, MailboxKind.JUNK, MailboxKind.TRASH, MailboxKind.USER})
+"""The kinds of mailboxes that mail to an address may be delivered to."""
+
 SYNONYMS: dict[str, MailboxKind] = {
     "sent items": MailboxKind.SENT,
     "sent messages": MailboxKind.SENT,
@@ -175,6 +178,15 @@ class NewContent:
     def size(self) -> int:
         """Octets of the whole mail."""
         return len(self.header) + len(self.body)
+
+
+class StagedMail(NamedTuple):
+    """A content that is stored and not shown yet, and how it will be."""
+
+    content: ContentId
+    flags: Flags
+    keywords: tuple[str, ...]
+    internaldate: int
 
 
 class FlagChange(StrEnum):

@@ -19,7 +19,6 @@ SubmissionId = NewType("SubmissionId", int)
 OutboxId = NewType("OutboxId", int)
 
 MAX_ATTEMPTS = 5
-GIVE_UP_SECONDS = 28 * 86_400
 WAITING_NOTICES = (4 * 3_600, 24 * 3_600)
 """So many seconds after a mail was given its sender is told that it still waits to be sent."""
 

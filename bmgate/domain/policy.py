@@ -19,6 +19,8 @@ DAY = 86_400
 MAX_GIVE_UP = 28 * DAY
 MAX_DELAY = 7 * DAY
 MAX_KEEP = 3_650 * DAY
+MAX_LIST_NAME = 40  # characters
+MAX_FOOTER = 1_000  # characters
 MAX_TEXT = 4_000  # characters of an automatic answer
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": DAY, "w": 7 * DAY}
 _NOTICES = ("success", "failure", "delay", "never")
@@ -84,6 +86,9 @@ class Policy:
     quotes: Literal["keep", "dashes"] = "keep"
     quotes_in: Literal["keep", "gt"] = "keep"
     deliver_to: str = "INBOX"
+    footer: str = ""
+    list: str = ""
+    moderate: bool = False
     autoreply: Literal["off", "echo", "vacation"] = "off"
     autoreply_subject: str = ""
     autoreply_text: str = ""
@@ -275,8 +280,8 @@ OPTIONS: dict[str, Option] = {
             "requests",
             _ACCOUNT,
             ("off", "on", "junk"),
-            "What becomes of mail of strangers: off: it goes where all mail goes. on: it waits in Requests, unconfirmed,"
-            " for you to move it. junk: it goes to Junk, unconfirmed.",
+            "What becomes of mail of strangers: off: it goes where all mail goes. on: it waits in Requests,"
+            " unconfirmed, for you to move it. junk: it goes to Junk, unconfirmed.",
         ),
         _switch("junk_blocks", _ACCOUNT, "Moving mail to Junk blocks its sender."),
         _choice("post_as", (Scope.ACCOUNT, Scope.MEMBERSHIP), ("chan", "identity"), "Whose key signs posts to a chan."),
@@ -306,8 +311,19 @@ OPTIONS: dict[str, Option] = {
             ("keep", "gt"),
             "gt: show PyBitmessage's quotes with >.",
         ),
+        _text("footer", _OWN, MAX_FOOTER, "Text put under every mail that is sent; not under posts that a chan signs."),
         _text(
             "deliver_to", (Scope.IDENTITY,), 200, "Mailbox that mail to this address is delivered to.", one_line=True
+        ),
+        _text(
+            "list",
+            (Scope.IDENTITY,),
+            MAX_LIST_NAME,
+            "Name of the mailing list this address is: what it receives is broadcast to its subscribers. Empty: none.",
+            one_line=True,
+        ),
+        _switch(
+            "moderate", (Scope.IDENTITY,), "Mail to the list waits in Requests; what you move to INBOX is passed on."
         ),
         _choice(
             "autoreply",

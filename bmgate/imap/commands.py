@@ -80,8 +80,6 @@ CHANGING = (
 )
 """Commands that are not broken off when the client goes away: what they began is finished, and others hear of it."""
 
-_ON_NUMBERS = (values.Fetch, values.Store, values.Search, values.Sort, values.Thread)
-
 
 async def carry_out(session: Session, command: values.Tagged) -> bool:
     """Run one command and write its answer; whether it ended in OK. Raises HangUp."""

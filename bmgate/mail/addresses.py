@@ -30,6 +30,9 @@ NON_ASCII = "nonascii"
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]{0,29}")
 _BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{25,}")
+_HOST_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_INTERNET_ADDRESS = re.compile(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
+_BAD_DOTS = re.compile(r"^\.|\.\.|\.@")
 _MAX_LOCAL = 128  # characters; more is neither an address nor a name
 _MAX_CANDIDATES_TOLD = 3
 
@@ -69,6 +72,9 @@ class Directory(Protocol):
     def nickname(self, name: str) -> Address | None:
         """The account's contact with this nickname (lower case)."""
 
+    def relay(self, label: str) -> Address | None:
+        """The account's contact that carries mail to the Internet: of this label (lower case), or any for none."""
+
     def candidates(self) -> Iterable[Address]:
         """All addresses the account has to do with: own, chans, subscriptions, contacts, correspondents (A9)."""
 
@@ -95,6 +101,7 @@ class Resolved:
     """Whom an addr-spec means. `address` is set for ADDRESS only, `word` is the special local part or the command.
 
     `tag` is what stood behind the first `+`, `ttl_seconds` its `ttl=...`; `is_repaired` after case repair (A9).
+    `internet` is the address that a relay, whose own is `address`, carries the mail on to (O17).
     """
 
     kind: RecipientKind
@@ -103,6 +110,7 @@ class Resolved:
     tag: str = ""
     ttl_seconds: int | None = None
     is_repaired: bool = False
+    internet: str = ""
 
 
 def mail_address(address: Address, domain: str) -> str:
@@ -121,6 +129,9 @@ def resolve_recipient(addr_spec: str, domains: Domains, directory: Directory) ->
         return Resolved(kind, word=name.base.lower(), tag=name.tag, ttl_seconds=ttl_seconds)
     if name.domain == COMMAND_DOMAIN and COMMAND_DOMAIN in domains.synonyms and name.base.lower() in COMMANDS:
         return Resolved(RecipientKind.COMMAND, word=name.base.lower(), tag=name.tag)
+    label = None if name.has_prefix else _relay_label(name, domains)
+    if label is not None:
+        return _relayed(name, label, domains, directory, ttl_seconds)
     address, is_repaired = _find(name, domains, directory)
     return Resolved(RecipientKind.ADDRESS, address, tag=name.tag, ttl_seconds=ttl_seconds, is_repaired=is_repaired)
 
@@ -190,18 +201,26 @@ def _ttl_in(tag: str) -> int | None:
     return next((read_ttl(wish) for wish in wishes), None)
 
 
-def _refuse_relay(name: _Name, domains: Domains) -> None:
-    """An Internet address behind a relay, `local=domain@relay.D` (A8, O17), while there are no relays.
+def _relay_label(name: _Name, domains: Domains) -> str | None:
+    """What stands before `relay.D` (A8), empty for nothing; None for any other domain."""
+    labels, behind = f".{name.domain}", f".{RELAY_LABEL}.{domains.own}"
+    return labels.removesuffix(behind).removeprefix(".") if labels.endswith(behind) else None
 
-    Raises ForeignDomain; BadAddress where no address is in it.
+
+def _relayed(name: _Name, label: str, domains: Domains, directory: Directory, ttl_seconds: int | None) -> Resolved:
+    """An Internet address behind a relay, `local=domain@relay.D` (O17).
+
+    Raises ForeignDomain without a relay; BadAddress where no address is in it.
     """
-    labels = f".{name.domain}"
-    if not labels.endswith(f".{RELAY_LABEL}.{domains.own}"):
-        return
-    local, equals, domain = name.base.rpartition("=")
-    if not (local and equals and domain):
+    text = name.base if "=" in name.base else f"{name.base}+{name.tag}"
+    local, _, domain = text.rpartition("=")
+    address = f"{local}@{domain}"
+    if not _INTERNET_ADDRESS.fullmatch(address) or _BAD_DOTS.search(address):
         raise BadAddress("relay", f"{name}: an Internet address is written local=domain@{RELAY_LABEL}.{domains.own}")
-    raise ForeignDomain(f"{name}: no relay is known that would carry mail to the Internet")
+    relay = directory.relay(label)
+    if relay is None:
+        raise ForeignDomain(f"{name}: no relay is known that would carry mail to the Internet")
+    return Resolved(RecipientKind.ADDRESS, relay, ttl_seconds=ttl_seconds, internet=address)
 
 
 def _find(name: _Name, domains: Domains, directory: Directory) -> tuple[Address, bool]:
@@ -214,7 +233,6 @@ def _find(name: _Name, domains: Domains, directory: Directory) -> tuple[Address,
         known = directory.nickname(word) or directory.alias(word)
         if known is not None:
             return known, False
-    _refuse_relay(name, domains)
     if not is_eligible:
         raise ForeignDomain(f"{name}: mail to the Internet is not carried", _suggestion(name, domains))
     near = _repaired(name, domains, directory)

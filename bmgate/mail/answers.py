@@ -17,8 +17,7 @@ _AWAY = "I am away and shall read your message later."
 _AUTOMATIC_SUBJECT = re.compile(
     r"(?:(?:re|aw|fwd?|wg|sv|antw|res|tr)(?:\[\d+\])?:\s*)*"
     r"(?:auto(?:matic|mated)?[ _-]?(?:answer|reply|response|antwort)|auto:|echo:|out of (?:the )?office|abwesen"
-    r"|delivery status"
-    r"|undeliver|(?:mail )?delivery (?:failed|failure)|not delivered:|delayed:|delivered:)",
+    r"|delivery status|undeliver|(?:mail )?delivery (?:failed|failure)|not delivered:|delayed:|delivered:)",
     re.IGNORECASE,
 )
 _AUTOMATIC_TEXT = re.compile(

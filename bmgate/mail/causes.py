@@ -118,7 +118,7 @@ class NotConfirmed(Delay):
 
 @dataclass(frozen=True, slots=True)
 class DemandTooHigh(Delay):
-    """The recipient demands `times` the usual work; `command` orders it ("bmgate queue force 7KQ2AB-1").
+    """The recipient demands `times` the usual work; `command`, mailed to `gateway`, orders it ("force 7KQ2AB-1").
 
     `seconds` are what that takes on this machine, 0 for unknown.
     """
@@ -126,6 +126,7 @@ class DemandTooHigh(Delay):
     status = "4.3.3"
     times: int
     command: str
+    gateway: str
     give_up_at: int
     seconds: int = 0
 
@@ -133,7 +134,7 @@ class DemandTooHigh(Delay):
         time = f"about {duration_words(self.seconds)} on this machine" if self.seconds else "more than is done unasked"
         return (
             f"{recipient} demands {self.times} times the usual work, {time}. "
-            f'To send it anyway run "{self.command}" before {date_words(self.give_up_at)}.'
+            f'To send it anyway mail "{self.command}" to {self.gateway} before {date_words(self.give_up_at)}.'
         )
 
     @property
@@ -219,6 +220,21 @@ class KeyUnusable(Cause):
     @property
     def diagnostic(self) -> str:
         return "badkey"
+
+
+@dataclass(frozen=True, slots=True)
+class ChanLeft(Cause):
+    """The account left the chan before the post was signed."""
+
+    action = Action.FAILED
+    status = "5.7.1"
+
+    def sentence(self, recipient: str) -> str:
+        return f"You left the chan {recipient} before your message was ready. It was not sent."
+
+    @property
+    def diagnostic(self) -> str:
+        return "not a member"
 
 
 @dataclass(frozen=True, slots=True)

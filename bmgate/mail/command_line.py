@@ -98,9 +98,9 @@ def usages() -> tuple[Usage, ...]:
     return _USAGES
 
 
-def read_command(subject: str, body: str = "") -> CommandLine:
-    """The command of a mail; raises BadCommandLine."""
-    line = _REPLY.sub("", clean_line(subject))
+def read_command(subject: str, body: str = "", name: str = "") -> CommandLine:
+    """The command of a mail; `name` is the command where the recipient says it (A5). Raises BadCommandLine."""
+    line = f"{name} {_REPLY.sub('', clean_line(subject))}"
     words = [group or word for group, word in _WORD.findall(line)]
     if not words:
         raise BadCommandLine("the subject is empty; it is the command, such as: help")

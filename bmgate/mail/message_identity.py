@@ -32,6 +32,13 @@ def content_id(
     return hashlib.sha256(_prefixed(b"bmgate-msg-1", *addresses, encode_varint(encoding), data, ack_data)).digest()
 
 
+def imported_id(*items: bytes) -> bytes:
+    """The content id of a message that another program kept, from all that it kept of it: each import makes the same
+    one.
+    """
+    return hashlib.sha256(_prefixed(b"bmgate-import-1", *items)).digest()
+
+
 def in_mailbox(content: bytes, mailbox: int) -> bytes:
     """What a content id is remembered as where it counts for one mailbox alone."""
     return hashlib.sha256(_prefixed(b"bmgate-in-mailbox-1", content, mailbox.to_bytes(8))).digest()

@@ -6,6 +6,7 @@ fields beside the Subject are read for the gateway itself and never transmitted.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 from bmgate.bm.encodings import File, encode_message
 from bmgate.errors import NotAllowed
@@ -16,7 +17,7 @@ from bmgate.mail.selection import Selection
 from bmgate.mail.senders import Senders, senders
 from bmgate.mail.text import clean_line, normal_body, truncate_utf8
 from bmgate.mail.transfer import decoded_body
-from bmgate.mail.wishes import Priority, expires_at, priority_of, ttl_of
+from bmgate.mail.wishes import Priority, expires_at, is_automatic, post_as_of, priority_of, ttl_of
 
 MAX_SUBJECT = 500  # bytes
 ELLIPSIS = "…"
@@ -37,6 +38,7 @@ class OutgoingMail:
     `left_out` names parts that travel to nobody, such as `signature.asc 1 kB`. `answered` are the Message-IDs of the
     mails it answers, the nearest first. `ttl_seconds` is the header's wish, `expires_at` (Unix seconds) the one of
     `Expires`. `message_id` has its angle brackets and is empty when there is none. `to` and `cc` are the header's.
+    `post_as` is who shall sign posts to chans, where the header says it; `is_automatic` that a program wrote the mail.
     """
 
     subject: str
@@ -52,6 +54,8 @@ class OutgoingMail:
     senders: Senders
     to: tuple[AddrSpec, ...]
     cc: tuple[AddrSpec, ...]
+    post_as: Literal["chan", "identity"] | None = None
+    is_automatic: bool = False
 
     @property
     def data(self) -> bytes:
@@ -91,6 +95,8 @@ def convert(raw: bytes) -> OutgoingMail:
         senders=senders(message),
         to=_addresses(message, "To"),
         cc=_addresses(message, "Cc"),
+        post_as=post_as_of(message),
+        is_automatic=is_automatic(message),
     )
 
 

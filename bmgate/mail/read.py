@@ -29,7 +29,7 @@ def read_message(encoding: int, data: bytes, manner: Manner) -> Reading:
     try:
         decoded = decode_message(encoding, data)
     except UndecodableMessage:
-        return _unreadable(encoding, data, manner)
+        return unreadable(encoding, data, manner)
     reading = from_decoded(decoded, manner, _raw_body(encoding, data, decoded.body))
     if manner.recognise and encoding in (TRIVIAL, SIMPLE):
         reading = recognised(reading, manner)
@@ -54,7 +54,8 @@ def from_decoded(decoded: DecodedMessage, manner: Manner, raw: bytes = b"") -> R
     )
 
 
-def _unreadable(encoding: int, data: bytes, manner: Manner) -> Reading:
+def unreadable(encoding: int, data: bytes, manner: Manner) -> Reading:
+    """A placeholder with the bytes as a file (I2)."""
     return Reading(
         kind=manner.kind,
         subject=f"[Bitmessage: unreadable message, encoding {encoding}]",

@@ -25,6 +25,8 @@ BASE64_COLUMNS = frozenset({60, 64, 72, 76})
 QP_COLUMNS = 76
 BMWRAPPER_MARK = "<!-- Email sent from bmwrapper -->"
 QUOTE_LINE = "-" * 54  # PyBitmessage's, above what is answered
+MAX_QUOTES = 50  # marks before a line; what lies deeper gets no more
+RELAY_MARK = "MAILCHUCK-FROM::"
 
 _ENCODED_SUBJECT = re.compile(r"\s*=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]*\?=(?:\s+=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]*\?=)*\s*")
 _SOFT_BREAK = re.compile(r"=$", re.MULTILINE)
@@ -36,7 +38,7 @@ _LIST_LINE = re.compile(
     r"((?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)[ \t]+"
     r"Message ostensibly from (BM-[1-9A-HJ-NP-Za-km-z]{20,40}):[ \t]*\n[ \t]*\n"
 )
-_RELAY_SUBJECT = re.compile(r"(.*)MAILCHUCK-FROM::(\S+) \| (.*)", re.DOTALL)
+_RELAYED = re.compile(r"(\S+) \| (.*)", re.DOTALL)
 
 
 def recognised(reading: Reading, manner: Manner) -> Reading:
@@ -116,11 +118,12 @@ def pybitmessage_style(reading: Reading, manner: Manner) -> Reading:
 
 def relayed(reading: Reading, manner: Manner) -> Reading:
     """I12: mail from the Internet, which a relay of the reader's signed."""
-    found = _RELAY_SUBJECT.fullmatch(reading.subject) if manner.is_by_relay else None
+    before, mark, behind = reading.subject.rpartition(RELAY_MARK)
+    found = _RELAYED.fullmatch(behind) if mark and manner.is_by_relay else None
     if found is None:
         return reading
-    claims = replace(reading.claims, sender=found[2])
-    return replace(reading, kind=Kind.RELAY, subject=found[1] + found[3], claims=claims)
+    claims = replace(reading.claims, sender=found[1])
+    return replace(reading, kind=Kind.RELAY, subject=before + found[2], claims=claims)
 
 
 RECOGNISERS: tuple[tuple[str, Recogniser], ...] = (
@@ -151,7 +154,7 @@ def _with_marked_quotes(text: str) -> str:
     depth, lines = 0, list[str]()
     for line in text.split("\n"):
         if line.rstrip() == QUOTE_LINE:
-            depth += 1
+            depth = min(depth + 1, MAX_QUOTES)
         else:
             lines.append(f"{'>' * depth} {line}".rstrip() if depth else line)
     return "\n".join(lines)

@@ -24,7 +24,9 @@ _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _BLOCK = re.compile(r"<(?:p|div|br|table|ul|ol|li|blockquote|pre|h[1-6])(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _DOCUMENT = re.compile(r"<(?:!doctype\s+html|html|body)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[1-9][0-9]?")
-_VALUES = {  # of attributes; `rel` is our own
+_REL = "noopener noreferrer nofollow"
+_VALUES = {  # of attributes
+    "rel": re.compile(_REL),
     "href": re.compile(r"(?:https?://|mailto:)[^\s]{1,2000}", re.IGNORECASE),
     "colspan": _NUMBER,
     "rowspan": _NUMBER,
@@ -46,7 +48,7 @@ def sanitised(markup: str) -> str:
         attributes=_ATTRIBUTES,
         attribute_filter=_allowed,
         url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer nofollow",
+        link_rel=_REL,
         strip_comments=True,
     ).strip()
     if not _ANY_TAG.search(cleaned) or not _ANY_TAG.sub("", cleaned).replace("&nbsp;", "").strip():
@@ -82,5 +84,5 @@ def _is_modest(markup: str) -> bool:
 
 
 def _allowed(_tag: str, attribute: str, value: str) -> str | None:
-    pattern = _VALUES.get(attribute)
-    return value if pattern is None or pattern.fullmatch(value) else None
+    pattern = _VALUES.get(attribute)  # also asked of what nh3 drops, or adds by itself
+    return value if pattern is not None and pattern.fullmatch(value) else None

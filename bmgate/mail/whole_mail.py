@@ -31,10 +31,9 @@ _COMPANY = ("To", "Subject", "Date", "Message-ID", "Received")
 
 def whole_mail(reading: Reading, _manner: Manner) -> Reading:
     """I8; the same reading where the body is no mail."""
-    header = _header_of(reading.raw)
-    if header is None:
-        return reading
     try:
+        if _header_of(reading.raw) is None:
+            return reading
         mail = parse_mail(reading.raw.replace(b"\0", NUL_SHOWN))
         selection = Selection(mail)
         files = [_file(part, name) for part, name in (*selection.attachments, *selection.logos)]
@@ -56,7 +55,7 @@ def whole_mail(reading: Reading, _manner: Manner) -> Reading:
 
 
 def _header_of(raw: bytes) -> "Part | None":
-    """The header that the text begins with; None where the evidence does not do."""
+    """The header that the text begins with; None where the evidence does not do. Raises BadMail."""
     text = raw[: MAX_HEADER + 1].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     found = _HEADER.match(text)
     if found is None or found.end() > MAX_HEADER or found[0].count(b"\n") > MAX_LINES:

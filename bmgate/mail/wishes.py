@@ -1,8 +1,11 @@
-"""What a sender asks for beside the text: how long to keep trying (O14) and how soon (O15). None of it travels."""
+"""What a sender asks for beside the text: how long to keep trying (O14), how soon (O15), and under which name a post to
+a chan appears (M11). None of it travels.
+"""
 
 import re
 from email.utils import mktime_tz, parsedate_tz
 from enum import StrEnum
+from typing import Literal
 
 from bmgate.errors import BadTtl
 from bmgate.mail.headers import decode_header, raw_field
@@ -56,6 +59,23 @@ def ttl_of(message: Part) -> int | None:
     """Seconds of `X-Bitmessage-TTL`, None without that field; raises BadTtl."""
     field = raw_field(message, "X-Bitmessage-TTL")
     return read_ttl(decode_header(field)) if field.strip() else None
+
+
+def post_as_of(message: Part) -> Literal["chan", "identity"] | None:
+    """Who is to sign posts to chans, None where `X-Bitmessage-Post-As` does not say it."""
+    match decode_header(raw_field(message, "X-Bitmessage-Post-As")).strip().lower():
+        case "chan":
+            return "chan"
+        case "identity":
+            return "identity"
+        case _:
+            return None
+
+
+def is_automatic(message: Part) -> bool:
+    """Whether a program sends it unasked: `Auto-Submitted` says something other than `no` (RFC 3834)."""
+    word = decode_header(raw_field(message, "Auto-Submitted")).partition(";")[0].strip().lower()
+    return word not in ("", "no")
 
 
 def expires_at(message: Part) -> int | None:

@@ -18,7 +18,7 @@ from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy
 from bmgate.domain.account import Account, AccountId, AccountState, Level
 from bmgate.domain.ports.database import Database, PasswordSlot, Store
-from bmgate.domain.ports.world import Clock, Passwords
+from bmgate.domain.ports.world import Clock, NewAccountKeys, Passwords
 from bmgate.domain.sources import is_banned_for_failures, login_source, source_group
 from bmgate.errors import BadAddress, IdentityDisabled, LoginFailed, Missing, NotAllowed, NotOwner, Unavailable
 from bmgate.mail.addresses import Domains, is_alias, resolve_sender
@@ -38,6 +38,15 @@ class AccountDefaults:
 
     level: Level = Level.L0
     quota_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AccountRequest:
+    """What a new account shall be; `quota_bytes` None is no limit."""
+
+    name: str
+    password: str
+    quota_bytes: int | None
 
 
 class Accounts:
@@ -68,21 +77,32 @@ class Accounts:
 
     async def add(self, name: str, password: str) -> Account:
         """A new account; raises NotAllowed for a bad name or password, Conflict when the name is taken."""
-        folded = name.strip().lower()
-        if not is_alias(folded):
-            raise NotAllowed(
-                f"{name!r} cannot name an account: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
-            )
-        secret = _prepared(password)
-        level = self._defaults.level
-        keys = await self._in_pool(lambda: self._passwords.new_account(secret, level))
-        now = self._clock.now()
-        quota = self._defaults.quota_bytes
-        return await self._database.transact(lambda store: store.accounts.add(folded, keys, level, quota, now))
+        request = AccountRequest(name, password, self._defaults.quota_bytes)
+        keys, now = await self.keys_of(request), self._clock.now()
+        return await self._database.transact(lambda store: self.admit(store, request, keys, now))
+
+    @property
+    def usual_quota(self) -> int | None:
+        """Bytes that a new account gets."""
+        return self._defaults.quota_bytes
+
+    async def keys_of(self, request: AccountRequest) -> NewAccountKeys:
+        """Keys for a new account, sealed with its password: an Argon2id run. Raises NotAllowed."""
+        check_request(request)
+        secret, level = prepared(request.password), self._defaults.level
+        return await self._in_pool(lambda: self._passwords.new_account(secret, level))
+
+    def admit(self, store: Store, request: AccountRequest, keys: NewAccountKeys, now: int) -> Account:
+        """Add an account within a transaction; raises Conflict when the name is taken."""
+        return store.accounts.add(folded(request.name), keys, self._defaults.level, request.quota_bytes, now)
 
     async def all(self) -> list[Account]:
-        """By name."""
+        """By name; without deleted ones."""
         return await self._database.read(lambda store: store.accounts.all())
+
+    async def deleted(self) -> list[tuple[Account, int]]:
+        """Those that can still be brought back, and when they were deleted."""
+        return await self._database.read(lambda store: store.accounts.deleted())
 
     async def named(self, name: str) -> Account:
         """Raises Missing."""
@@ -97,7 +117,7 @@ class Accounts:
 
     async def set_password(self, name: str, password: str) -> None:
         """Replace the password; sessions that other programs have remembered must log in anew."""
-        secret = _prepared(password)
+        secret = prepared(password)
         account = await self.named(name)
         user_key = await self._database.read(lambda store: store.accounts.user_key(account.id))
         slot = await self._in_pool(lambda: self._passwords.new_slot(user_key, secret))
@@ -105,10 +125,37 @@ class Accounts:
         self._forget(account.id)
 
     async def set_state(self, name: str, state: AccountState) -> None:
-        """Disable or enable."""
+        """Disable or enable; raises Missing, NotAllowed for a deleted account."""
         account = await self.named(name)
+        _check_living(account)
         await self._database.transact(lambda store: store.accounts.set_state(account.id, state))
         self._forget(account.id)
+
+    async def set_quota(self, name: str, quota_bytes: int | None) -> Account:
+        """Change the room for its mail, None for no limit; raises Missing."""
+        account = await self.named(name)
+
+        def change(store: Store) -> Account:
+            store.accounts.set_quota(account.id, quota_bytes)
+            return store.accounts.get(account.id)
+
+        return await self._database.transact(change)
+
+    async def delete(self, name: str) -> Account:
+        """Nobody logs in and its addresses receive no more; all it has stays for a while. Raises as `set_state`."""
+        account, now = await self.named(name), self._clock.now()
+        _check_living(account)
+        await self._database.transact(lambda store: store.accounts.delete(account.id, now))
+        self._forget(account.id)
+        return await self.named(name)
+
+    async def undelete(self, name: str) -> Account:
+        """Bring a deleted account back; raises Missing, NotAllowed for one that was not deleted."""
+        account = await self.named(name)
+        if account.state is not AccountState.DELETED:
+            raise NotAllowed(f"the account {account.name} was not deleted")
+        await self._database.transact(lambda store: store.accounts.restore(account.id))
+        return await self.named(name)
 
     async def login(self, name: str, password: str, source: str) -> AccountId:
         """The account of this name and password, for a client at IP address `source`.
@@ -237,15 +284,38 @@ class _EveryName:
     def nickname(self, name: str) -> Address | None:
         return None
 
+    def relay(self, label: str) -> Address | None:
+        return None
+
     def candidates(self) -> Iterable[Address]:
         return ()
 
 
-def _prepared(password: str) -> str:
+def check_request(request: AccountRequest) -> None:
+    """Raises NotAllowed for a name or a password that no account can have."""
+    if not is_alias(folded(request.name)):
+        raise NotAllowed(
+            f"{request.name!r} cannot name an account: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit "
+            "first"
+        )
+    prepared(request.password)
+
+
+def folded(name: str) -> str:
+    """A name as it is kept."""
+    return name.strip().lower()
+
+
+def prepared(password: str) -> str:
     """A chosen password in NFC; raises NotAllowed when it is too short or too long (RFC 8265)."""
     secret = unicodedata.normalize("NFC", password)
     if len(secret) < MIN_CHARACTERS:
         raise NotAllowed(f"the password has {len(secret)} characters; it needs at least {MIN_CHARACTERS}")
-    if len(secret.encode()) > MAX_BYTES:
+    if len(secret.encode(errors="surrogatepass")) > MAX_BYTES:
         raise NotAllowed(f"the password is longer than {MAX_BYTES} bytes")
     return secret
+
+
+def _check_living(account: Account) -> None:
+    if account.state is AccountState.DELETED:
+        raise NotAllowed(f"the account {account.name} was deleted; bring it back: bmgate account undelete")

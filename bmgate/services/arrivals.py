@@ -4,8 +4,9 @@ All that takes time (signatures, MIME, markup) happens here, on threads and betw
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.objects import BitmessageObject
@@ -17,10 +18,13 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.subscription import Subscription
 from bmgate.errors import BadObject, Missing
 from bmgate.mail.incoming_body import Parts, parts_of
-from bmgate.mail.read import read_message
+from bmgate.mail.read import read_message, unreadable
 from bmgate.mail.reading import Kind, Manner, Reading
+from bmgate.services.faults import place_of
 from bmgate.services.keyring import KeyOwner
 from bmgate.services.policies import Policies
+
+log = logging.getLogger(__name__)
 
 MAX_SIZE = 16_000_000  # bytes of messages that are read at once, and one more
 MAX_ARRIVALS = 1_000  # of them, and those of one more object
@@ -134,6 +138,7 @@ def manner_of(policy: Policy, kind: Kind = Kind.MSG) -> Manner:
         recognise=policy.recognise,
         marks_quotes=policy.quotes_in == "gt",
         shows_html=policy.incoming_html == "sanitised",
+        is_by_relay=kind is Kind.MSG and policy.relay,
     )
 
 
@@ -197,11 +202,27 @@ def _portion(signed: Iterable[_Signed], policies: Iterable[Policy | None]) -> Po
             continue
         manner = manner_of(policy, _kind(each.reader))
         if manner not in known:
-            reading = read_message(each.content.encoding, each.content.message, manner)
-            known[manner] = reading, parts_of(reading)
-            size += 4 * len(reading.body) + known[manner][1].size
+            reading, parts = known[manner] = _shown(each.content, manner)
+            size += 4 * len(reading.body) + parts.size
         arrivals.append(_arrival(each, policy, *known[manner]))
     return Portion(arrivals, None)
+
+
+def _shown(content: Msg | Broadcast, manner: Manner) -> tuple[Reading, Parts]:
+    """A message as it will be shown.
+
+    A fault of ours that one of them meets must not keep all the others from their readers, nor come back with each
+    start: such a message is shown as the text it is, and if even that fails as a file.
+    """
+    plain = replace(manner, recognise=False, shows_html=False)
+    for how in (manner, plain):
+        try:
+            reading = read_message(content.encoding, content.message, how)
+            return reading, parts_of(reading)
+        except Exception as error:  # noqa: BLE001 - whatever it is: it came from outside
+            log.error("a message of encoding %d cannot be read: %s", content.encoding, place_of(error))
+    reading = unreadable(content.encoding, content.message, plain)
+    return reading, parts_of(reading)
 
 
 def _kind(reader: ReceivingKey | Membership | Subscription) -> Kind:

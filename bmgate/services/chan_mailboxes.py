@@ -9,6 +9,9 @@ from bmgate.domain.mailbox import DELIMITER, Mailbox, NewMail
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.errors import BadAddress, NotAllowed
+from bmgate.mail.headers import raw_field
+from bmgate.mail.parse import parse_header
+from bmgate.mail.reading import Kind
 from bmgate.mail.text import clean_line
 from bmgate.services.chans import Chans, derive
 from bmgate.services.mailbox_rules import Effects, Made, Permissive
@@ -16,10 +19,11 @@ from bmgate.services.subscriptions import Subscriptions
 
 
 class _Below(Permissive):
-    """What both kinds share: a parent that cannot be deleted, one level below it, nothing appended by hand."""
+    """What both kinds share: a parent that cannot be deleted, one level below it, and no mail but their own."""
 
     parent: str
     takes: str
+    kinds: frozenset[Kind]
 
     def governs(self, name: str) -> bool:
         return name == self.parent or name.startswith(self.parent + DELIMITER)
@@ -37,7 +41,23 @@ class _Below(Permissive):
     def arriving(
         self, mine: AccountStore, mailbox: Mailbox, source: Mailbox, uids: Collection[int], moved: bool
     ) -> Effects:
-        raise NotAllowed(f"{mailbox.name} takes {self.takes} from the network alone")
+        """What was delivered for it may come back: out of Junk, or where a mail program undoes a step."""
+        address = self._address_of(mine, mailbox)
+        for head in mine.messages.heads(source.id, uids):
+            if address is None or not self._is_for(head.header, address):
+                raise NotAllowed(f"{mailbox.name} takes {self.takes} from the network alone")
+        return ()
+
+    def _address_of(self, mine: AccountStore, mailbox: Mailbox) -> Address | None:
+        """Whose mail is delivered there; None for the parent."""
+        raise NotImplementedError
+
+    def _is_for(self, header: bytes, address: Address) -> bool:
+        fields = parse_header(header)
+        kind, delivered_to = (
+            raw_field(fields, name).decode("ascii", "replace").strip() for name in ("X-Bitmessage-Kind", "Delivered-To")
+        )
+        return kind in self.kinds and delivered_to.partition("@")[0] == str(address)
 
     def _refuse_parent(self, mailbox: Mailbox) -> None:
         if mailbox.name == self.parent:
@@ -47,7 +67,7 @@ class _Below(Permissive):
 class ChanRules(_Below):
     """`Chans/`: CREATE joins the v4 chan of that passphrase, DELETE leaves, RENAME changes the label (M4)."""
 
-    parent, takes = CHANS, "posts"
+    parent, takes, kinds = CHANS, "posts", frozenset({Kind.CHAN})
 
     def __init__(self, chans: Chans) -> None:
         self._chans = chans
@@ -67,11 +87,15 @@ class ChanRules(_Below):
         self._chans.give_up(mine, membership)
         return (self._chans.changed,)
 
+    def _address_of(self, mine: AccountStore, mailbox: Mailbox) -> Address | None:
+        membership = mine.chans.by_mailbox(mailbox.id)
+        return None if membership is None else membership.address
+
 
 class SubscriptionRules(_Below):
     """`Subscriptions/`: CREATE of `BM-...[ label]` subscribes, DELETE ends it, RENAME changes the label (M5)."""
 
-    parent, takes = SUBSCRIPTIONS, "broadcasts"
+    parent, takes, kinds = SUBSCRIPTIONS, "broadcasts", frozenset({Kind.BROADCAST, Kind.LIST})
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._subscriptions = subscriptions
@@ -90,6 +114,10 @@ class SubscriptionRules(_Below):
         if stored is not None:
             mine.subscriptions.remove(stored.id)
         return (self._subscriptions.changed,)
+
+    def _address_of(self, mine: AccountStore, mailbox: Mailbox) -> Address | None:
+        stored = mine.subscriptions.by_mailbox(mailbox.id)
+        return None if stored is None else stored.address
 
 
 def _passphrase(name: str) -> str:

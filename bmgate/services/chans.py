@@ -7,8 +7,9 @@ mail has a mailbox of its own, whose name below `Chans/` is the member's label f
 import asyncio
 import unicodedata
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import Entropy, deterministic_keys
@@ -26,8 +27,9 @@ from bmgate.mail.letters import Letter, render_letter
 from bmgate.mail.text import clean_line
 from bmgate.mail.write import Mailbox as MailAddress
 from bmgate.mail.write import usable_label
+from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailbox_names import below, label_of, make_with_parents
+from bmgate.services.mailbox_names import below, label_of, make_shown
 from bmgate.services.mailboxes import indexed, to_minute
 
 PASSPHRASE_BYTES = 15  # of entropy in one that we make
@@ -43,6 +45,16 @@ class Chan:
 
     membership: Membership
     label: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Joining:
+    """Who wants to take part in what; without a label the passphrase is one."""
+
+    account: AccountId
+    passphrase: str
+    address: Address | None = None
+    label: str = ""
 
 
 class Chans:
@@ -86,22 +98,35 @@ class Chans:
         With `if_missing` the chan as it is, for who takes part already. Raises NotAllowed for what cannot be a
         passphrase or makes another address, Conflict for a member, LimitReached.
         """
-        chan, now = await asyncio.to_thread(derive, passphrase, address), self._clock.now()
-        name = below(CHANS, clean_line(label) or passphrase)
-
-        def take_part(store: Store) -> Chan:
-            mine = store.account(account)
-            former = mine.chans.find(chan.address)
-            if if_missing and former is not None:
-                return _chan(mine, former)
-            self.take_part(mine, chan, passphrase, name, now)
-            membership = mine.chans.find(chan.address)
-            assert membership is not None
-            return _chan(mine, membership)
-
-        joined = await self._database.transact(take_part)
+        ready = await asyncio.to_thread(_ready, Joining(account, passphrase, address, label))
+        step, now = self._join, self._clock.now()
+        chan, _ = await self._database.transact(lambda store: step(store, ready, now, if_missing=if_missing))
         self.changed()
-        return joined
+        return chan
+
+    async def join_all(
+        self, wanted: Iterable[tuple[int, Joining]], *, if_missing: bool = False
+    ) -> list[tuple[Chan, bool]]:
+        """All or none, each with the number of its line: the chans, and whether they are new. Raises BatchRefused."""
+        report, steps, now = Report(), list[Step[tuple[Chan, bool]]](), self._clock.now()
+        for line, joining in wanted:
+            with report.line(line):
+                ready = await asyncio.to_thread(_ready, joining)
+                steps.append((line, partial(self._join, ready=ready, now=now, if_missing=if_missing)))
+        report.check()
+        chans = await apply_all(self._database, steps)
+        self.changed()
+        return chans
+
+    def _join(self, store: Store, ready: "_Ready", now: int, *, if_missing: bool) -> tuple[Chan, bool]:
+        mine = store.account(ready.wanted.account)
+        former = mine.chans.find(ready.chan.address)
+        if if_missing and former is not None:
+            return _chan(mine, former), False
+        self.take_part(mine, ready.chan, ready.wanted.passphrase, ready.name, now)
+        membership = mine.chans.find(ready.chan.address)
+        assert membership is not None
+        return _chan(mine, membership), True
 
     async def create(self, account: AccountId, label: str = "") -> tuple[Chan, str]:
         """A chan that nobody can guess, and its passphrase, which is told this once and not kept."""
@@ -135,7 +160,7 @@ class Chans:
             raise Conflict(f"you take part in {chan.address} already")
         if len(mine.chans.all()) >= MAX_CHANS:
             raise LimitReached(f"an account takes part in at most {MAX_CHANS} chans")
-        mailbox = make_with_parents(mine.mailboxes, name, now)
+        mailbox = make_shown(mine.mailboxes, name, now)
         mine.chans.join(chan, mailbox.id, now)
         raw = render_letter(self._note(chan.address, passphrase, mailbox, now))
         mine.messages.append(mailbox.id, mine.messages.add_content(indexed(raw).content()), Flags.NONE, (), now)
@@ -166,6 +191,20 @@ class Chans:
             message_id=f"<{self._entropy(15).hex()}@{self._domain}>",
             date=to_minute(now),
         )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Ready:
+    """The same with its keys, and the name of its mailbox."""
+
+    wanted: Joining
+    chan: NewChan
+    name: str
+
+
+def _ready(wanted: Joining) -> _Ready:
+    chan = derive(wanted.passphrase, wanted.address)
+    return _Ready(wanted, chan, below(CHANS, clean_line(wanted.label) or wanted.passphrase))
 
 
 def derive(passphrase: str, address: Address | None = None) -> NewChan:

@@ -10,8 +10,7 @@ from bmgate.bm.encodings import EXTENDED, IGNORE, SIMPLE, DecodedMessage, encode
 from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS
 from bmgate.bm.plaintext import Pubkey
 from bmgate.domain.account import AccountId
-from bmgate.domain.contact import Standing
-from bmgate.domain.mailbox import MailboxId, MailboxKind
+from bmgate.domain.mailbox import TAKE_MAIL, MailboxId, MailboxKind
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.policy import Policy, Reads
 from bmgate.domain.ports.account_store import AccountStore
@@ -27,10 +26,7 @@ from bmgate.services.acks import AckSender
 from bmgate.services.arrivals import Arrival
 from bmgate.services.policies import Policies
 from bmgate.services.posting import Post, Poster
-from bmgate.services.sender_rates import is_flood
-
-TAKE_MAIL = frozenset({MailboxKind.INBOX, MailboxKind.ARCHIVE, MailboxKind.JUNK, MailboxKind.TRASH, MailboxKind.USER})
-"""The kinds of mailboxes that `deliver_to` may name."""
+from bmgate.services.strangers import Welcome, is_known, requests_mailbox, welcome
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,11 +45,14 @@ class LocalMail:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What came of an arrival: the mailbox that got a mail, and the ack to publish."""
+    """What came of an arrival: the mailbox that got a mail, and the ack to publish.
+
+    What `is_wanted` went neither to Junk nor to Requests.
+    """
 
     mailbox: MailboxId | None = None
     ack: StoredObject | None = None
-    is_junk: bool = False
+    is_wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +68,27 @@ class Deliverer:
         """Deliver a msg with its duplicate tag, and prepare its ack; nothing for what is not wanted (P16, I1)."""
         mine = store.account(arrival.key.account)
         sender = arrival.msg.sender.address
-        is_contact = bool(mine.contacts.label_of(sender))
+        is_contact = is_known(mine, sender)
         if arrival.msg.encoding == IGNORE or not (is_contact or self._pays_our_demand(store, arrival, now)):
             return Delivered()
-        is_junk = mine.contacts.standing_of(sender) is Standing.BLOCKED
+        how = welcome(mine, sender, arrival.reading, arrival.policy)
         content = _content_id(arrival)
         mailbox = None
         if mine.duplicates.seen(content):
             self.poster.note_copy(mine, content, _between(arrival), arrival.object.vector, now)
         else:
-            is_junk = is_junk or (not is_contact and is_flood(mine, sender, arrival.reading.kind, now))
             self.failpoints.pass_("delivery.store")
             try:
-                mailbox = self._deliver_new(mine, arrival, content, now, is_junk=is_junk)
+                mailbox = self._deliver_new(mine, arrival, content, now, how)
             except OverQuota:  # not confirmed, so its sender sends it again later
                 return Delivered()
         mine.duplicates.remember(content, arrival.object.expires_time + MAX_FUTURE_EXPIRY_SECONDS)
         mine.duplicates.forget(now)
         mine.threads.forget(now)
-        if is_junk or not self._confirms(store, arrival, now, is_contact=is_contact):
-            return Delivered(mailbox, is_junk=is_junk)
+        if how is Welcome.WAITING:
+            self._hold(mine, arrival, content, now)
+        if how is not Welcome.WANTED or not self._confirms(store, arrival, now, is_contact=is_contact):
+            return Delivered(mailbox, is_wanted=how is Welcome.WANTED)
         return Delivered(mailbox, self.acks.prepared(arrival.msg.ack, now))
 
     def deliver_local(self, store: Store, mail: LocalMail, now: int) -> MailboxId:
@@ -111,13 +111,11 @@ class Deliverer:
             between=Exchange(mail.recipient, mail.sender),
             by_subject=policy.thread_by_subject,
         )
-        mailbox = _mailbox(mine, policy, is_junk=False)
+        mailbox = _mailbox(mine, policy, Welcome.WANTED, now)
         self.poster.post(mine, post, mailbox, now)
         return mailbox
 
-    def _deliver_new(
-        self, mine: AccountStore, arrival: Arrival, content: bytes, now: int, *, is_junk: bool
-    ) -> MailboxId:
+    def _deliver_new(self, mine: AccountStore, arrival: Arrival, content: bytes, now: int, how: Welcome) -> MailboxId:
         """A mail, and what is learnt from it of its sender."""
         sender = arrival.msg.sender.address
         post = Post(
@@ -132,12 +130,21 @@ class Deliverer:
             by_subject=arrival.policy.thread_by_subject,
             first_contact=mine.contacts.note_correspondent(sender),
         )
-        mailbox = _mailbox(mine, arrival.policy, is_junk=is_junk)
+        mailbox = _mailbox(mine, arrival.policy, how, now)
         self.poster.post(mine, post, mailbox, now)
         reads = shown_to_read(arrival.msg.sender, arrival.msg.encoding, arrival.reading)
         if reads is not Reads.AUTO:
             mine.contacts.learn_reads(sender, reads)
         return mailbox
+
+    def _hold(self, mine: AccountStore, arrival: Arrival, content: bytes, now: int) -> None:
+        """Keep its ack until the owner wants mail of this sender."""
+        mine.held_acks.forget(now)
+        if not arrival.msg.ack or not self.acks.wants(is_contact=True, policy=arrival.policy.ack):
+            return
+        ack = self.acks.prepared(arrival.msg.ack, now)
+        if ack is not None:
+            mine.held_acks.hold(arrival.msg.sender.address, content, arrival.msg.ack, ack.object.expires_time)
 
     def _confirms(self, store: Store, arrival: Arrival, now: int, *, is_contact: bool) -> bool:
         if not arrival.msg.ack or not self.acks.wants(is_contact=is_contact, policy=arrival.policy.ack):
@@ -162,10 +169,12 @@ def _between(arrival: Arrival) -> Exchange:
     return Exchange(arrival.key.address, arrival.msg.sender.address)
 
 
-def _mailbox(mine: AccountStore, policy: Policy, *, is_junk: bool) -> MailboxId:
+def _mailbox(mine: AccountStore, policy: Policy, how: Welcome, now: int) -> MailboxId:
     """Where mail goes: INBOX, unless the identity's owner named another mailbox that is there and takes mail (M3)."""
-    if is_junk:
+    if how is Welcome.JUNK:
         return mine.mailboxes.by_kind(MailboxKind.JUNK).id
+    if how is Welcome.WAITING:
+        return requests_mailbox(mine, now).id
     named = mine.mailboxes.find(policy.deliver_to)
     if named is not None and named.kind in TAKE_MAIL:
         return named.id

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
+from bmgate.domain.policy import Scope
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 
 
@@ -26,6 +28,14 @@ class AccountDirectory:
         fitting = [contact.address for contact in contacts if contact.label.lower() == name]
         return fitting[0] if len(fitting) == 1 else None
 
+    def relay(self, label: str) -> Address | None:
+        """The first of the contacts with the option `relay`, by its label, folded, if one is given."""
+        mine = self.store.account(self.account)
+        for contact in mine.contacts.all():
+            if label in ("", contact.label.lower()) and _is_relay(mine, contact.address):
+                return contact.address
+        return None
+
     def candidates(self) -> Iterable[Address]:
         """Own addresses, chans, subscriptions, contacts and correspondents."""
         mine = self.store.account(self.account)
@@ -34,3 +44,7 @@ class AccountDirectory:
         yield from (subscription.address for subscription in mine.subscriptions.all())
         yield from (contact.address for contact in mine.contacts.all())
         yield from mine.contacts.correspondents()
+
+
+def _is_relay(mine: AccountStore, address: Address) -> bool:
+    return mine.settings.values(Scope.CONTACT, mine.contacts.ref_of(address)).get("relay") == "on"

@@ -6,7 +6,7 @@ that lost a race, to a cancel or to an ack, changes nothing. What is committed i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ from bmgate.services.drafts import Draft, gather_draft, note_published
 from bmgate.services.keys import Demand, demand_for, demand_of, key_for, minimum
 from bmgate.services.outbox import OutboxRecorder, Recorded, failure
 from bmgate.services.own_objects import own_object, work_job, work_rank
-from bmgate.services.payloads import Payloads
+from bmgate.services.payloads import Payload, Payloads
 
 DAY = 86_400
 GETPUBKEY_TTL = 216_000
@@ -76,6 +76,8 @@ class Effects:
         self._max_difficulty, self._spawn, self._changed = max_difficulty, spawn, changed
         self._turn = asyncio.Semaphore(UNITS_AT_ONCE)
         self.on_stored: Callable[[], None] = lambda: None
+        self.accepted: Callable[[Iterable[OutgoingMessage]], None] = lambda rows: None
+        self.delivered: Callable[[Store, OutgoingMessage, Payload, int], list[OutgoingMessage]] = lambda *_: []
         self.connected: Callable[[], bool] = lambda: True  # whether there are peers
         self.work: dict[Effect, Work] = {
             Effect.FIND_PUBKEY: self._find_pubkey,
@@ -120,14 +122,15 @@ class Effects:
     # -- the recipient's key ---------------------------------------------------------------------------------------
 
     async def _find_pubkey(self, row: OutgoingMessage) -> Recorded | None:
-        now = self._clock.now()
+        now, passed_on = self._clock.now(), list[OutgoingMessage]()
 
         def look(store: Store) -> Recorded | None:
+            passed_on.clear()
             current = store.outbox.get(row.id)
             if current.state is not row.state:
                 return None
             if current.state is State.ACCEPTED and self._is_own(store, current):
-                return self._deliver_locally(store, current, now)
+                return self._deliver_locally(store, current, now, passed_on)
             if current.kind.is_public:  # no key to wait for: whether the chan is still joined is seen at building
                 return self._recorder.record(store, current, Event.PUBKEY_FOUND, now, next_attempt=0)
             pubkey = key_for(store, current, self._network)
@@ -136,7 +139,9 @@ class Effects:
             event, changes = self.judge_key(current, pubkey, now)
             return self._recorder.record(store, current, event, now, **changes)
 
-        return self.committed(await self._transact(look))
+        outcome = self.committed(await self._transact(look))
+        self.accepted(passed_on)
+        return outcome
 
     def judge_key(self, row: OutgoingMessage, pubkey: Pubkey | None, now: int) -> tuple[Event, dict[str, Any]]:
         """What having this pubkey, or none, means for a row that wants one, and the changes that go with it."""
@@ -155,14 +160,17 @@ class Effects:
         owner = store.identities.by_address(row.recipient)
         return owner is not None and owner.account == row.account
 
-    def _deliver_locally(self, store: Store, row: OutgoingMessage, now: int) -> Recorded:
-        """Mail to an identity of the same account needs no object (M9)."""
+    def _deliver_locally(
+        self, store: Store, row: OutgoingMessage, now: int, passed_on: list[OutgoingMessage]
+    ) -> Recorded:
+        """Mail to an identity of the same account needs no object (M9). A list passes it on."""
         submission = store.outbox.submission(row.submission)
         sender = store.account(row.account).identities.get(row.identity).address
         payload = self._payloads.payload_of(store, submission, row)
         decoded = DecodedMessage(payload.subject, payload.body, payload.files, payload.parents)
         mail = LocalMail(row.account, sender, row.recipient, decoded, row.ack_data)
         mailbox = self._deliverer.deliver_local(store, mail, now)
+        passed_on += self.delivered(store, row, payload, now)
         outcome = self._recorder.record(store, row, Event.DELIVERED_LOCALLY, now, "own address")
         return replace(outcome, mailboxes=(*outcome.mailboxes, mailbox))
 

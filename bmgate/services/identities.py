@@ -1,37 +1,72 @@
-"""Identities: new addresses for an account, the list of them, and what each demands and does."""
+"""Identities: new addresses for an account, what each demands and does, and their end.
 
-import asyncio
+A deleted address receives nothing from that moment on; its keys stay for a while, so that it can be brought back.
+"""
+
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from bmgate.bm.addresses import Address, parse_address
-from bmgate.bm.keys import Entropy, PrivateKeys, deterministic_keys, random_keys
+from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.network import STREAM, NetworkParameters
 from bmgate.domain.account import AccountId
-from bmgate.domain.identity import Identity, NewIdentity
+from bmgate.domain.identity import Identity, IdentityId, NewIdentity
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import BadOption, Conflict, Missing, NotAllowed
+from bmgate.errors import BadOption, Missing, NotAllowed
 from bmgate.mail.addresses import is_alias
 from bmgate.mail.text import clean_line
+from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.behavior import behavior_of
+from bmgate.services.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.policies import Policies, Shown
 
 DIFFICULTY = "difficulty"
 MAX_DIFFICULTY = 100
+MAX_LABEL = 64  # characters
+MAX_NUMBER = 1_000  # addresses of one request
+ZEROS = {3: (1, 2), 4: (1, 2, 3)}  # leading zero bytes by version: older programs strip two at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AddressRequest:
-    """What a new address shall be: random, or made from a passphrase; `leading_zeros` 2 gives a shorter one."""
+    """What new addresses shall be: random, or the first `number` of a passphrase.
+
+    `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still.
+    """
 
     label: str = ""
     alias: str = ""
     passphrase: str = ""
     version: int = 4
     leading_zeros: int = 1
+    number: int = 1
+
+    @property
+    def wish(self) -> Wish:
+        """The keys this takes."""
+        return Wish(self.passphrase.encode(errors="surrogatepass"), self.number, self.leading_zeros)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEntry:
+    """One line of a batch."""
+
+    line: int
+    account: AccountId
+    request: AddressRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An identity with its aliases; `is_new` as opposed to there before."""
+
+    identity: Identity
+    aliases: tuple[str, ...]
+    is_new: bool = False
 
 
 class Identities:
@@ -46,62 +81,133 @@ class Identities:
         changed: Callable[[], None],
         policies: Policies,
     ) -> None:
-        self._database, self._clock, self._entropy = database, clock, entropy
-        self._network, self._changed, self._policies = network, changed, policies
+        self._database, self._clock = database, clock
+        self._network, self._policies = network, policies
+        self.changed = changed
+        self.search = KeySearch(entropy, clock)
+
+    # -- making them -------------------------------------------------------------------------------------------------
 
     async def new(self, account: AccountId, request: AddressRequest) -> Identity:
         """Make an address; raises Conflict when the gateway has it or the alias is taken, NotAllowed for bad input."""
-        if request.version not in (3, 4):
-            raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
-        if request.leading_zeros not in (1, 2):
-            raise NotAllowed("an address has one leading zero byte, or two to be shorter")
-        if request.alias and not is_alias(request.alias):
-            raise NotAllowed(f"{request.alias!r} cannot be an alias")
-        keys = await asyncio.to_thread(self._make_keys, request)
-        address = keys.public.address(request.version, STREAM)
-        now = self._clock.now()
+        return (await self.new_some(account, replace(request, number=1)))[0].identity
 
-        def add(store: Store) -> Identity:
-            mine = store.account(account)
-            if store.identities.by_address(address) is not None:
-                raise Conflict(f"this gateway has {address} already")
-            identity = mine.identities.add(
-                NewIdentity(
-                    address=address,
-                    keys=keys,
-                    label=clean_line(request.label)[:64],
-                    is_default=mine.identities.default() is None,
-                    nonce_trials_per_byte=self._network.nonce_trials_per_byte,
-                    payload_length_extra_bytes=self._network.payload_length_extra_bytes,
-                    created_at=now,
-                    behavior=int(behavior_of(self._policies.of(mine))),
-                    publish_on_request=bool(request.passphrase),
-                )
+    async def new_some(
+        self, account: AccountId, request: AddressRequest, tell: Tell = untold, *, if_missing: bool = False
+    ) -> list[Named]:
+        """Make as many as the request says, all or none; raises as `new`.
+
+        With `if_missing`, what has the alias or label already, or the passphrase's keys, is told instead of made.
+        """
+        check_request(request)
+        if if_missing and (there := await self._there(account, request)):
+            return there
+        keys, now = await self.search.find(request.wish, tell), self._clock.now()
+
+        def add(store: Store) -> list[Named]:
+            return [self.add(store, account, each, request, now, if_missing=if_missing) for each in keys]
+
+        made = await self._database.transact(add)
+        self.changed()
+        return made
+
+    async def add_all(
+        self, entries: Sequence[AddressEntry], tell: Tell = untold, *, if_missing: bool = False
+    ) -> list[Named]:
+        """Many requests, all or none; raises BatchRefused with every line that is wrong."""
+        report = Report()
+        for entry in entries:
+            with report.line(entry.line):
+                check_request(entry.request)
+        report.check()
+        keys, now = await self._keys_of([entry.request for entry in entries], tell), self._clock.now()
+        steps: list[Step[list[Named]]] = [
+            (entry.line, partial(self._apply, entry=entry, keys=of_entry, now=now, if_missing=if_missing))
+            for entry, of_entry in zip(entries, keys, strict=True)
+        ]
+        made = await apply_all(self._database, steps)
+        self.changed()
+        return [each for of_entry in made for each in of_entry]
+
+    def add(
+        self,
+        store: Store,
+        account: AccountId,
+        keys: PrivateKeys,
+        request: AddressRequest,
+        now: int,
+        *,
+        if_missing: bool = False,
+    ) -> Named:
+        """Add one address within a transaction; who does so calls `changed` after the commit. Raises as `new`."""
+        mine, address = store.account(account), keys.public.address(request.version, STREAM)
+        if if_missing and (found := _having(mine, address)):
+            return found
+        identity = mine.identities.add(
+            NewIdentity(
+                address=address,
+                keys=keys,
+                label=clean_line(request.label)[:MAX_LABEL],
+                is_default=mine.identities.default() is None,
+                nonce_trials_per_byte=self._network.nonce_trials_per_byte,
+                payload_length_extra_bytes=self._network.payload_length_extra_bytes,
+                created_at=now,
+                behavior=int(behavior_of(self._policies.of(mine))),
+                publish_on_request=bool(request.passphrase),
             )
-            if request.alias:
-                mine.identities.add_alias(request.alias, identity.id, now)
-            return identity
+        )
+        if request.alias:
+            mine.identities.add_alias(request.alias, identity.id, now)
+        return replace(_named(mine, identity), is_new=True)
 
-        identity = await self._database.transact(add)
-        self._changed()
-        return identity
+    def _apply(
+        self, store: Store, entry: AddressEntry, keys: list[PrivateKeys], now: int, if_missing: bool
+    ) -> list[Named]:
+        if if_missing and (there := _there(store.account(entry.account), entry.request)):
+            return there
+        return [self.add(store, entry.account, each, entry.request, now, if_missing=if_missing) for each in keys]
+
+    async def _there(self, account: AccountId, request: AddressRequest) -> list[Named]:
+        return await self._database.read(lambda store: _there(store.account(account), request))
+
+    async def _keys_of(self, requests: Sequence[AddressRequest], tell: Tell) -> list[list[PrivateKeys]]:
+        """For each request its own; those of random ones are looked for together."""
+        random = sum(each.number for each in requests if _is_plain(each))
+        drawn = iter(await self.search.find(Wish(number=random), tell) if random else [])
+        return [
+            [next(drawn) for _ in range(each.number)] if _is_plain(each) else await self.search.find(each.wish, tell)
+            for each in requests
+        ]
+
+    # -- looking at them ---------------------------------------------------------------------------------------------
 
     async def all(self, account: AccountId) -> list[Identity]:
-        """Oldest first."""
+        """Oldest first; without deleted ones."""
         return await self._database.read(lambda store: store.account(account).identities.all())
+
+    async def deleted(self, account: AccountId) -> list[Identity]:
+        """Those that can still be brought back."""
+        return await self._database.read(lambda store: store.account(account).identities.deleted())
 
     async def show(self, account: AccountId, text: str) -> tuple[Identity, list[str]]:
         """One identity of the account, named by address or alias, and its aliases; raises Missing, BadAddress."""
-        return await self._database.read(lambda store: _find(store.account(account), text))
+        found = await self._database.read(lambda store: find_identity(store.account(account), text))
+        return found.identity, list(found.aliases)
 
     async def options(self, account: AccountId, text: str) -> list[Shown]:
         """What can be set for one identity; raises as `show`."""
 
         def look(store: Store) -> list[Shown]:
             mine = store.account(account)
-            return self._policies.shown(mine, _find(mine, text)[0].id)
+            return self._policies.shown(mine, find_identity(mine, text).identity.id)
 
         return await self._database.read(look)
+
+    def difficulty_of(self, identity: Identity) -> float:
+        """How many times the least work of the network an address demands."""
+        return identity.nonce_trials_per_byte / self._network.nonce_trials_per_byte
+
+    # -- changing them -----------------------------------------------------------------------------------------------
 
     async def set(self, account: AccountId, text: str, option: str, words: str) -> None:
         """Set `difficulty` or an option for one identity; empty words go back to what holds for the account.
@@ -111,18 +217,107 @@ class Identities:
 
         def change(store: Store) -> None:
             mine = store.account(account)
-            identity, _ = _find(mine, text)
+            identity = find_identity(mine, text).identity
             if option.strip().lower() == DIFFICULTY:
                 mine.identities.set_demand(identity.id, self._trials_for(words))
             else:
                 self._policies.set(mine, option, words or None, identity.id)
 
         await self._database.transact(change)
-        self._changed()
+        self.changed()
 
-    def difficulty_of(self, identity: Identity) -> float:
-        """How many times the least work of the network an address demands."""
-        return identity.nonce_trials_per_byte / self._network.nonce_trials_per_byte
+    async def label(self, account: AccountId, text: str, label: str) -> Named:
+        """Give an address another label; raises as `show`."""
+        cleaned = clean_line(label)[:MAX_LABEL]
+        return await self._change(account, text, lambda mine, identity: mine.identities.set_label(identity.id, cleaned))
+
+    async def enable(self, account: AccountId, text: str, enabled: bool) -> Named:
+        """Let an address receive and send, or not; raises as `show`."""
+        return await self._change(
+            account, text, lambda mine, identity: mine.identities.set_enabled(identity.id, enabled)
+        )
+
+    async def make_default(self, account: AccountId, text: str) -> Named:
+        """Let the account's name mean this address; raises as `show`, NotAllowed for a disabled one."""
+
+        def change(mine: AccountStore, identity: Identity) -> None:
+            if not identity.enabled:
+                raise NotAllowed(f"{identity.address} is disabled; enable it first")
+            mine.identities.set_default(identity.id)
+
+        return await self._change(account, text, change)
+
+    async def delete(self, account: AccountId, text: str) -> Named:
+        """Delete an address and give up its aliases; the oldest other one becomes the default if it was. As `show`."""
+        now = self._clock.now()
+
+        def change(store: Store) -> Named:
+            mine = store.account(account)
+            found = find_identity(mine, text)
+            mine.identities.delete(found.identity.id, now)
+            if found.identity.is_default:
+                _choose_default(mine)
+            return replace(found, identity=mine.identities.get(found.identity.id))
+
+        deleted = await self._database.transact(change)
+        self.changed()
+        return deleted
+
+    async def undelete(self, account: AccountId, text: str) -> Named:
+        """Bring a deleted address back, with the aliases it had; raises Missing."""
+        now = self._clock.now()
+
+        def change(store: Store) -> Named:
+            mine = store.account(account)
+            wanted = parse_address(text)
+            for identity in mine.identities.deleted():
+                if identity.address == wanted:
+                    mine.identities.restore(identity.id, now)
+                    _choose_default(mine)
+                    return _named(mine, mine.identities.get(identity.id))
+            raise Missing(f"{text} is no deleted address of this account; see: bmgate address list --deleted")
+
+        restored = await self._database.transact(change)
+        self.changed()
+        return restored
+
+    async def add_alias(self, account: AccountId, name: str, text: str, *, if_missing: bool = False) -> Named:
+        """Give an address a name; raises Conflict when it is taken, NotAllowed for what no name can be."""
+        now = self._clock.now()
+        named = await self._database.transact(
+            lambda store: self.put_alias(store.account(account), name, text, now, if_missing=if_missing)
+        )
+        self.changed()
+        return named
+
+    def put_alias(self, mine: AccountStore, name: str, text: str, now: int, *, if_missing: bool = False) -> Named:
+        """The same within a transaction."""
+        check_alias(name)
+        identity = find_identity(mine, text).identity
+        if if_missing and mine.identities.aliases().get(name.lower()) == identity.id:
+            return _named(mine, identity)
+        mine.identities.add_alias(name, identity.id, now)
+        return replace(_named(mine, identity), is_new=True)
+
+    async def remove_alias(self, account: AccountId, name: str) -> Named:
+        """Give a name up: for a year nobody else gets it. Raises Missing, NotAllowed for the account's own name."""
+        now = self._clock.now()
+
+        def change(store: Store) -> Named:
+            mine = store.account(account)
+            return _named(mine, mine.identities.get(mine.identities.remove_alias(name, now)))
+
+        return await self._database.transact(change)
+
+    async def aliases(self, account: AccountId) -> dict[str, Address]:
+        """Every name of the account and what it means, by name."""
+
+        def look(store: Store) -> dict[str, Address]:
+            mine = store.account(account)
+            addresses = {identity.id: identity.address for identity in mine.identities.all()}
+            return {name: addresses[owner] for name, owner in sorted(mine.identities.aliases().items())}
+
+        return await self._database.read(look)
 
     async def show_behavior(self) -> None:
         """Let all addresses show what is in force: the gateway's defaults may have changed since the last start."""
@@ -135,6 +330,17 @@ class Identities:
 
         await self._database.transact(settle)
 
+    async def _change(self, account: AccountId, text: str, change: Callable[[AccountStore, Identity], None]) -> Named:
+        def work(store: Store) -> Named:
+            mine = store.account(account)
+            found = find_identity(mine, text)
+            change(mine, found.identity)
+            return _named(mine, mine.identities.get(found.identity.id))
+
+        changed = await self._database.transact(work)
+        self.changed()
+        return changed
+
     def _trials_for(self, words: str) -> int:
         """Trials per byte: the work of any object is that many times as much."""
         written = words.strip() or "1"
@@ -142,17 +348,68 @@ class Identities:
             raise BadOption(f"difficulty is a number from 1 to {MAX_DIFFICULTY}, times the usual work, not {words!r}")
         return round(float(written) * self._network.nonce_trials_per_byte)
 
-    def _make_keys(self, request: AddressRequest) -> PrivateKeys:
-        if request.passphrase:
-            return next(deterministic_keys(request.passphrase.encode(), request.leading_zeros))
-        return random_keys(self._entropy, request.leading_zeros)
+
+def check_request(request: AddressRequest) -> None:
+    """Raises NotAllowed for what cannot be made."""
+    if request.version not in ZEROS:
+        raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
+    if request.leading_zeros not in ZEROS[request.version]:
+        most = ZEROS[request.version][-1]
+        raise NotAllowed(f"an address of version {request.version} has 1 to {most} leading zero bytes")
+    if not 1 <= request.number <= MAX_NUMBER:
+        raise NotAllowed(f"1 to {MAX_NUMBER} addresses are made at once")
+    if request.alias and request.number > 1:
+        raise NotAllowed("an alias names one address, not several")
+    if request.alias:
+        check_alias(request.alias)
 
 
-def _find(mine: AccountStore, text: str) -> tuple[Identity, list[str]]:
-    """An identity by address or alias, and its aliases."""
+def check_alias(name: str) -> None:
+    """Raises NotAllowed for what no name can be."""
+    if not is_alias(name.lower()):
+        raise NotAllowed(
+            f"{name!r} cannot be an alias: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+        )
+
+
+def find_identity(mine: AccountStore, text: str) -> Named:
+    """An identity by address or alias; raises Missing, BadAddress for what is neither."""
     aliases = mine.identities.aliases()
-    wanted: Address | None = None if text in aliases else parse_address(text)
+    wanted: Address | None = None if text.lower() in aliases else parse_address(text)
     for identity in mine.identities.all():
-        if identity.address == wanted or aliases.get(text) == identity.id:
-            return identity, sorted(name for name, owner in aliases.items() if owner == identity.id)
+        if identity.address == wanted or aliases.get(text.lower()) == identity.id:
+            return _named(mine, identity)
     raise Missing(f"the account has no address {text}; see: bmgate address list")
+
+
+def _named(mine: AccountStore, identity: Identity) -> Named:
+    names = (name for name, owner in mine.identities.aliases().items() if owner == identity.id)
+    return Named(identity, tuple(sorted(names)))
+
+
+def _having(mine: AccountStore, address: Address) -> Named | None:
+    return next((_named(mine, each) for each in mine.identities.all() if each.address == address), None)
+
+
+def _there(mine: AccountStore, request: AddressRequest) -> list[Named]:
+    """What a request would make anew, as far as names tell: by alias, else by label."""
+    identities = mine.identities.all()
+    if request.alias:
+        owner = mine.identities.aliases().get(request.alias.lower())
+        return [_named(mine, each) for each in identities if each.id == owner]
+    label = clean_line(request.label)[:MAX_LABEL]
+    if not label or request.passphrase:
+        return []
+    found = [_named(mine, each) for each in identities if each.label == label]
+    return found if len(found) >= request.number else []
+
+
+def _choose_default(mine: AccountStore) -> None:
+    """The oldest that is enabled, where there is none."""
+    enabled: Iterable[IdentityId] = (each.id for each in mine.identities.all() if each.enabled)
+    if mine.identities.default() is None and (oldest := next(iter(enabled), None)) is not None:
+        mine.identities.set_default(oldest)
+
+
+def _is_plain(request: AddressRequest) -> bool:
+    return not request.passphrase and request.leading_zeros == 1

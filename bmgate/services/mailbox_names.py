@@ -78,6 +78,13 @@ def _kind(name: str) -> MailboxKind:
     return MailboxKind.PARENT if name in PARENTS else MailboxKind.USER
 
 
+def make_shown(mailboxes: AccountMailboxes, name: str, now: int) -> Mailbox:
+    """The same, subscribed to: programs that show nothing else are to show what did not come from them."""
+    mailbox = make_with_parents(mailboxes, name, now)
+    mailboxes.set_subscribed(mailbox.id, True)
+    return mailboxes.get(mailbox.id)
+
+
 def refuse_special(mailbox: Mailbox, verb: str) -> None:
     """Raises NotAllowed for a special mailbox."""
     if mailbox.kind in SPECIAL_MAILBOXES:

@@ -39,9 +39,7 @@ class MailboxRules(Protocol):
         """Before somebody sees what is in it, or what is new: for messages that are made only then."""
         ...
 
-    async def expunging(
-        self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None
-    ) -> list[int] | None:
+    async def expunging(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> list[int] | None:
         r"""EXPUNGE of an opened mailbox, done by the rules: the UIDs removed, of those that are marked \Deleted.
 
         Of `uids` only, if given. None lets it be done as any other.
@@ -104,9 +102,7 @@ class Permissive:
     async def looking(self, account: AccountId) -> None:
         return
 
-    async def expunging(
-        self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None
-    ) -> list[int] | None:
+    async def expunging(self, account: AccountId, mailbox: MailboxId, uids: Collection[int] | None) -> list[int] | None:
         return None
 
     async def transferring(

@@ -13,6 +13,7 @@ from bmgate.domain.outbox import (
     MAX_ATTEMPTS,
     WAITING_NOTICES,
     Event,
+    Kind,
     OutgoingMessage,
     Reason,
     ReturnContent,
@@ -20,10 +21,11 @@ from bmgate.domain.outbox import (
     Submission,
 )
 from bmgate.domain.ports.account_store import AccountStore
-from bmgate.mail.addresses import mail_address
+from bmgate.mail.addresses import RecipientKind, mail_address
 from bmgate.mail.causes import (
     AttachmentsNotRead,
     Cause,
+    ChanLeft,
     Confirmed,
     DemandNotMet,
     DemandTooHigh,
@@ -77,12 +79,12 @@ class NoticeWriter:
             case _, State.ACKED if "SUCCESS" in after.notify:
                 return Confirmed(now)
             case _, State.NO_ACK_EXPECTED if "SUCCESS" in after.notify:
-                return Published(now, to_many=False)
+                return Published(now, to_many=after.kind.is_public)
             case _, State.FAILED if "FAILURE" in after.notify:
                 return _failure(before, after, work, max(1, round((now - after.created_at) / DAY)))
             case _, State.TOO_DIFFICULT if "DELAY" in after.notify:
-                command = f"bmgate queue force {after.name}"
-                return DemandTooHigh(work.times, command, after.next_attempt, round(work.seconds))
+                command, gateway = f"force {after.name}", f"bmgate@{self.domain}"
+                return DemandTooHigh(work.times, command, gateway, after.next_attempt, round(work.seconds))
             case State.PUBLISHED, State.READY if "DELAY" in after.notify and _was_unanswered(change):
                 return NotConfirmed(before.updated_at, after.attempt, MAX_ATTEMPTS, give_up_at())
             case _:
@@ -105,9 +107,7 @@ class NoticeWriter:
         """The mail that tells what happened to these recipients of one submission."""
         sender = mine.identities.get(submission.identity).address
         content = _content(mine, submission)
-        recipients = [
-            ReportedRecipient(mail_address(row.recipient, self.domain), row.original_recipient) for row in rows
-        ]
+        recipients = [ReportedRecipient(recipient_address(row, self.domain), row.original_recipient) for row in rows]
         mail = ReportedMail(
             message_id=submission.message_id,
             subject=submission.subject or _subject_of(content),
@@ -119,6 +119,11 @@ class NoticeWriter:
         message_id = f"<{self.entropy(15).hex()}@{self.domain}>"
         to = Mailbox(mail_address(sender, self.domain))
         return render_notice(Notice(cause, tuple(recipients), mail, to, message_id, now), self.domain)
+
+
+def recipient_address(row: OutgoingMessage, domain: str) -> str:
+    """Whom a row goes to, as its sender wrote it: subscribers have no address of their own."""
+    return f"{RecipientKind.BROADCAST}@{domain}" if row.kind is Kind.BROADCAST else mail_address(row.recipient, domain)
 
 
 def next_reminder(row: OutgoingMessage, now: int) -> int | None:
@@ -139,6 +144,8 @@ def _failure(before: OutgoingMessage, after: OutgoingMessage, work: Work, days: 
             return MessageTooLarge()
         case Reason.ATTACHMENTS:
             return AttachmentsNotRead()
+        case Reason.LEFT_CHAN:
+            return ChanLeft()
         case Reason.TOO_DIFFICULT:
             return DemandNotMet(work.times, days)
         case Reason.NO_NETWORK:

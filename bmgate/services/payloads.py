@@ -16,6 +16,7 @@ from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.domain.thread import Exchange
 from bmgate.errors import UnsupportedMedia
+from bmgate.mail.footer import with_footer
 from bmgate.mail.forms import (
     MAX_PARENTS,
     Ends,
@@ -101,8 +102,9 @@ class Payloads:
     def payload(self, store: Store, mine: AccountStore, letter: Letter) -> Payload:
         """The same of a mail that need not be stored yet."""
         policy, enclosures = letter.policy, letter.enclosures
-        body = with_dashes(letter.body) if policy.quotes == "dashes" else letter.body
-        text = Text(letter.subject, body, enclosures.files, enclosures.left_out)
+        written = letter.body if letter.kind is Kind.CHAN else with_footer(letter.body, policy.footer)
+        body = with_dashes(written) if policy.quotes == "dashes" else written
+        text = Text(_subject(letter), body, enclosures.files, enclosures.left_out)
         parents = enclosures.parents.get(letter.n, ())
         disclosed = {} if letter.kind.is_public else enclosures.disclosed
         if not (text.files or parents or disclosed or text.is_long):
@@ -140,6 +142,12 @@ class Payloads:
         if neighbour is not None or (pubkey is not None and pubkey.reads_files):
             return Reader(Reads.FILES, has_key=True)
         return Reader(mine.contacts.reads_of(recipient), has_key=pubkey is not None)
+
+
+def _subject(letter: Letter) -> str:
+    """A relay reads in the subject to whom it carries the mail on (O17)."""
+    internet = letter.enclosures.relayed.get(letter.n, "")
+    return f"{internet} {letter.subject}".strip() if internet else letter.subject
 
 
 def find_parents(mine: AccountStore, sender: Address, recipient: Address, answered: Iterable[str]) -> tuple[bytes, ...]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
 from bmgate.domain.identity import IdentityId
+from bmgate.domain.mailbox import TAKE_MAIL
 from bmgate.domain.policy import Option, Policy, Scope, option, options_of
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
+from bmgate.errors import BadOption
 from bmgate.services.behavior import SHOWN, behavior_of
 
 
@@ -54,6 +56,8 @@ class Policies:
         scope = _narrowest(identity, contact, membership)
         wanted = option(name)
         value = None if words is None else wanted.checked(words, scope)
+        if value and wanted.name == "deliver_to":
+            _check_takes_mail(mine, value)
         if contact is not None:
             mine.contacts.make_ref(contact)
         ref = _refs(mine, identity, contact, membership).get(scope, 0)
@@ -101,6 +105,14 @@ class AccountOptions:
     async def show(self, account: AccountId) -> list[Shown]:
         """Every option an account has."""
         return await self._database.read(lambda store: self._policies.shown(store.account(account)))
+
+
+def _check_takes_mail(mine: AccountStore, name: str) -> None:
+    """Raises BadOption for a mailbox that is not there or holds something else."""
+    mailbox = mine.mailboxes.find(name)
+    if mailbox is None or mailbox.kind not in TAKE_MAIL:
+        there = ", ".join(each.name for each in mine.mailboxes.all() if each.kind in TAKE_MAIL)
+        raise BadOption(f"deliver_to: no mailbox {name!r} takes mail; those that do: {there}")
 
 
 def _narrowest(identity: IdentityId | None, contact: Address | None, membership: int | None) -> Scope:

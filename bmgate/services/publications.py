@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bmgate.bm.encodings import IGNORE
 from bmgate.bm.network import MAX_FUTURE_EXPIRY_SECONDS
+from bmgate.bm.plaintext import Msg
 from bmgate.domain.chan import Membership
 from bmgate.domain.contact import Standing
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
@@ -22,6 +23,7 @@ from bmgate.services.arrivals import Publication
 from bmgate.services.delivery import Delivered, shown_to_read
 from bmgate.services.posting import Post, Poster
 from bmgate.services.sender_rates import is_flood
+from bmgate.services.strangers import is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class PublicationDeliverer:
         reads = shown_to_read(publication.sender, encoding, publication.reading)
         if is_of_somebody and reads is not Reads.AUTO:
             mine.contacts.learn_reads(sender, reads)
-        return Delivered(place, is_junk=is_junk)
+        return Delivered(place, is_wanted=not is_junk)
 
     def _is_own(self, mine: AccountStore, publication: Publication, content: bytes) -> bool:
         """Whether the account wrote it: under an identity of its own, or it sent the object that brings it.
@@ -111,10 +113,9 @@ def _still(mine: AccountStore, reader: Membership | Subscription) -> Membership 
 
 
 def _content_id(publication: Publication) -> bytes:
-    content = publication.content
-    return content_id(
-        content.sender.address, publication.reader.address, content.encoding, content.message, b"", content.signed_data
-    )
+    content, address = publication.content, publication.reader.address
+    ack_data = content.ack_data if isinstance(content, Msg) else b""
+    return content_id(content.sender.address, address, content.encoding, content.message, ack_data, content.signed_data)
 
 
 def _between(publication: Publication) -> Exchange:
@@ -127,8 +128,8 @@ def _is_junk(mine: AccountStore, publication: Publication, now: int, *, is_late:
     sender, rule = publication.sender.address, publication.policy.junk
     if isinstance(publication.reader, Membership) and mine.contacts.standing_of(sender) is Standing.BLOCKED:
         return True
-    if rule == "off" or (mine.contacts.label_of(sender) and not publication.is_anonymous):
+    if rule == "off" or (is_known(mine, sender) and not publication.is_anonymous):
         return False
     if rule == "strangers" or (rule == "anonymous" and publication.is_anonymous):
         return True
-    return not is_late and is_flood(mine, sender, publication.reading.kind, now)
+    return not is_late and is_flood(mine, sender, now)

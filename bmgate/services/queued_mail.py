@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bmgate.bm.addresses import Address
 from bmgate.bm.network import NetworkParameters
-from bmgate.domain.outbox import MAX_ATTEMPTS, OutgoingMessage, Reason, State, Submission
+from bmgate.domain.outbox import MAX_ATTEMPTS, Kind, OutgoingMessage, Reason, State, Submission
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import TooLarge, UnsupportedMedia
@@ -14,7 +15,9 @@ from bmgate.mail.queued import QueuedMail, render_draft, render_queued
 from bmgate.mail.text import size_in_words
 from bmgate.mail.write import Mailbox, usable_label
 from bmgate.services.keys import Demand, demand_for
+from bmgate.services.notices import recipient_address
 from bmgate.services.payloads import Payloads
+from bmgate.services.posting import label_of
 from bmgate.services.pricing import Pricing
 
 _HELD = {
@@ -53,8 +56,8 @@ class QueuedMailWriter:
         return QueuedMail(
             name=row.name,
             rendering=row.rendering + 1,
-            sender=Mailbox(mail_address(mine.identities.get(row.identity).address, self.domain)),
-            recipient=Mailbox(mail_address(row.recipient, self.domain), _label(mine, row)),
+            sender=Mailbox(mail_address(_signer(mine, row), self.domain)),
+            recipient=Mailbox(recipient_address(row, self.domain), _label(mine, row)),
             subject=submission.subject,
             body=body,
             date=row.created_at,
@@ -101,7 +104,7 @@ def _status(row: OutgoingMessage, times: int, work: str, give_up_at: int) -> str
         case State.TOO_DIFFICULT:
             time = work.partition(", ")[2]
             how_much = f"{times} times the usual work" + (f" ({time})" if time else "")
-            return f'recipient demands {how_much}; "bmgate queue force {row.name}" accepts'
+            return f'recipient demands {how_much}; "force {row.name}" accepts'
         case State.PUBLISHED:
             sent = f"sent {time_words(row.updated_at)}, attempt {row.attempt}"
             return f"{sent}, not yet acknowledged, {_next(row, give_up_at)}"
@@ -116,5 +119,12 @@ def _next(row: OutgoingMessage, give_up_at: int) -> str:
     return f"next attempt {time_words(row.next_attempt)}"
 
 
+def _signer(mine: AccountStore, row: OutgoingMessage) -> Address:
+    """Whose name the recipient sees."""
+    return row.recipient if row.kind is Kind.CHAN else mine.identities.get(row.identity).address
+
+
 def _label(mine: AccountStore, row: OutgoingMessage) -> str:
-    return usable_label(mine.contacts.label_of(row.recipient))
+    if row.kind is Kind.BROADCAST:
+        return ""
+    return usable_label(label_of(mine, row.recipient) if row.kind.is_post else mine.contacts.label_of(row.recipient))

@@ -14,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.hashes import InventoryVector
@@ -26,21 +27,23 @@ from bmgate.domain.ports.world import Announcer, Clock
 from bmgate.errors import ShuttingDown, Unavailable
 from bmgate.services.acks import AckWatch
 from bmgate.services.arrivals import Arrival, ArrivalReader, Publication
-from bmgate.services.autoresponder import Autoresponder
 from bmgate.services.broadcasts import UNTAGGED, Broadcasts, is_broadcast
 from bmgate.services.delivery import Deliverer
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
+from bmgate.services.faults import place_of
 from bmgate.services.keyring import KeyOwner, Keyring, Opened
 from bmgate.services.outbox import OutboxRecorder
 from bmgate.services.own_objects import RETRY_SECONDS
 from bmgate.services.pubkeys import Pubkeys
 from bmgate.services.publications import PublicationDeliverer
 from bmgate.services.recording import Outcome, Recording
+from bmgate.services.responders import Responder
 from bmgate.services.scanning import Scanning
 from bmgate.services.sending import Sending
 
 BATCH = 500  # objects read at once
+CROWD = 100  # readers of one object that are served in one transaction
 PORTION_SECONDS = 0.25  # of trial decryption, after which what was found is recorded
 
 log = logging.getLogger(__name__)
@@ -82,7 +85,7 @@ class Receiving:
         failpoints: Failpoints,
         keys: KeySet[KeyOwner],
         untagged: KeySet[Address],
-        autoresponder: Autoresponder,
+        responder: Responder,
         check_room: Callable[[], None] = room_for_all,
     ) -> None:
         self._database, self._announcer, self._clock, self._failpoints = database, announcer, clock, failpoints
@@ -96,7 +99,7 @@ class Receiving:
             recorder,
             sending,
             pubkeys,
-            autoresponder,
+            responder,
             events,
         )
         self._scanning = Scanning(database, clock, self._arrivals, self._recording, check_room)
@@ -170,8 +173,31 @@ class Receiving:
         self._check_room()
         await self._broadcasts.refresh()
         await self._keyring.refresh()  # after reading: nothing is tried without a key that was there before it came
-        recognised = await asyncio.to_thread(self._recognise_some, list(self._waiting))
+        return await self._process_safely(list(self._waiting))
+
+    async def _process_safely(self, objects: list[BitmessageObject]) -> int:
+        """A fault that one object meets must not keep all others from their readers: it is found, and put aside."""
+        while True:
+            try:
+                return await self._process_first(objects)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is: it came from outside
+                if len(objects) == 1:
+                    return await self._put_aside(objects[0], error)
+                objects = objects[: len(objects) // 2]
+
+    async def _put_aside(self, obj: BitmessageObject, error: Exception) -> int:
+        log.error("object %s is put aside, it cannot be processed: %s", obj.vector.hex(), place_of(error))
+        await self._database.transact(lambda store: store.inventory.mark_processed([obj.vector]))
+        self._waiting.popleft()
+        return 1
+
+    async def _process_first(self, objects: list[BitmessageObject]) -> int:
+        """The first of `objects`, which are the first that wait; how many."""
+        recognised = await asyncio.to_thread(self._recognise_some, objects)
         recognised = await self._read_messages(await self._open_broadcasts(recognised))
+        recognised = [await self._without_crowd(item) for item in recognised]
         outcome = await self._database.transact(lambda store: self._record_all(store, recognised))
         for _ in recognised:
             self._waiting.popleft()
@@ -239,6 +265,23 @@ class Receiving:
         for arrival in portion.arrivals:
             found.setdefault(arrival.object.vector, []).append(arrival)
         return [replace(item, arrivals=found.get(item.object.vector, [])) for item in recognised[:end]]
+
+    async def _without_crowd(self, item: _Recognised) -> _Recognised:
+        """The same, with most of its readers served, where they are so many that others would wait for the database.
+
+        A kill in between costs a repeat: who has it already gets no second one.
+        """
+        arrivals = item.arrivals
+        while len(arrivals) > CROWD:
+            portion, arrivals = arrivals[:CROWD], arrivals[CROWD:]
+            outcome = await self._database.transact(partial(self._record_some, portion=portion))
+            self._recording.tell(outcome, self._later)
+        return replace(item, arrivals=arrivals)
+
+    def _record_some(self, store: Store, portion: list[Arrival | Publication]) -> Outcome:
+        outcome, now = Outcome(), self._clock.now()
+        self._recording.record_arrivals(store, portion, now, outcome)
+        return outcome
 
     # -- recording: one transaction --------------------------------------------------------------------------------
 

@@ -15,11 +15,15 @@ from bmgate.services.senders import SenderRules
 
 @dataclass(frozen=True, slots=True)
 class RecipientRules:
-    """Decides about recipients. `max_difficulty` in multiples of the network's least work."""
+    """Decides about recipients. `max_difficulty` in multiples of the network's least work.
+
+    `takes_commands` says whether somebody carries out mail to the gateway itself.
+    """
 
     rules: SenderRules
     network: NetworkParameters
     max_difficulty: float
+    takes_commands: bool = False
 
     def resolve(self, store: Store, account: AccountId, addr_spec: str) -> Resolved:
         """Raises BadAddress, RecipientMissing, Ambiguous, NotAllowed, and TooDifficult where his demand is known."""
@@ -29,6 +33,8 @@ class RecipientRules:
             if operator is None:
                 raise RecipientMissing(f"<{addr_spec}>: nobody takes this mail here")
             resolved = replace(resolved, kind=RecipientKind.ADDRESS, address=operator)
+        if resolved.kind is RecipientKind.BROADCAST or (self.takes_commands and resolved.kind is RecipientKind.COMMAND):
+            return resolved
         if resolved.kind is not RecipientKind.ADDRESS or resolved.address is None:
             raise NotAllowed(f"{addr_spec} takes no mail yet")
         self._check_demand(store, resolved.address)

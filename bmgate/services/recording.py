@@ -13,12 +13,12 @@ from bmgate.domain.ports.database import Store
 from bmgate.errors import BadObject
 from bmgate.services.acks import AckWatch
 from bmgate.services.arrivals import Arrival, Publication
-from bmgate.services.autoresponder import Autoresponder
 from bmgate.services.delivery import Deliverer
 from bmgate.services.events import MailboxEvents
 from bmgate.services.outbox import OutboxRecorder, Recorded
 from bmgate.services.pubkeys import Pubkeys
 from bmgate.services.publications import PublicationDeliverer
+from bmgate.services.responders import Responder
 from bmgate.services.sending import Sending
 
 
@@ -43,7 +43,7 @@ class Recording:
     recorder: OutboxRecorder
     sending: Sending
     pubkeys: Pubkeys
-    autoresponder: Autoresponder
+    responder: Responder
     events: MailboxEvents
 
     def record(
@@ -58,11 +58,7 @@ class Recording:
         """One object: the row that it confirms, if any, and the messages it brought."""
         if acknowledged is not None:
             self._record_ack(store, acknowledged, now, outcome)
-        for arrival in arrivals:
-            if isinstance(arrival, Arrival):
-                self._record_arrival(store, arrival, now, outcome)
-            else:
-                self._record_publication(store, arrival, now, outcome)
+        self.record_arrivals(store, arrivals, now, outcome)
         match obj.object_type:
             case ObjectType.PUBKEY:
                 self._record_pubkey(store, obj, now, outcome)
@@ -70,6 +66,16 @@ class Recording:
                 self._record_getpubkey(store, obj, outcome)
             case _:
                 pass
+
+    def record_arrivals(
+        self, store: Store, arrivals: Iterable[Arrival | Publication], now: int, outcome: Outcome
+    ) -> None:
+        """Messages, each for one reader."""
+        for arrival in arrivals:
+            if isinstance(arrival, Arrival):
+                self._record_arrival(store, arrival, now, outcome)
+            else:
+                self._record_publication(store, arrival, now, outcome)
 
     def record_late(self, store: Store, arrival: Arrival | Publication, now: int, outcome: Outcome) -> None:
         """What was looked for among the stored objects, not what just came."""
@@ -98,8 +104,8 @@ class Recording:
         delivered = self.deliverer.deliver(store, arrival, now)
         if delivered.mailbox is not None:
             outcome.mailboxes.append(delivered.mailbox)
-            if not delivered.is_junk:
-                outcome.answers += self.autoresponder.answer(store, arrival, now)
+            if delivered.is_wanted:
+                outcome.answers += self.responder.answer(store, arrival, now)
         ack = delivered.ack
         if ack is not None and self._may_send(store, ack, arrival) and store.inventory.add([ack]):
             store.acks.add(arrival.msg.sender.address, now)

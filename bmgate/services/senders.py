@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
+from bmgate.domain.chan import Membership
 from bmgate.domain.identity import Identity
 from bmgate.domain.policy import Policy
 from bmgate.domain.ports.account_store import AccountStore
@@ -33,6 +34,20 @@ class AddressWanted(Missing):
         self.label = label
 
 
+class OneOffWanted(Missing):
+    """The account sends as `random@`, an address that is to be made for this mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes: an identity, None for one that is made for the mail; or a chan, and then the identity that is told
+    what becomes of it.
+    """
+
+    identity: Identity | None
+    chan: Membership | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SenderRules:
     """Decides who sends. `operator` is the account that mail to postmaster goes to, empty for none."""
@@ -44,37 +59,42 @@ class SenderRules:
     def check(self, store: Store, account: AccountId, addr_spec: str) -> None:
         """Whether the account may send as this address; raises NotOwner, IdentityDisabled, NotAllowed."""
         try:
-            self.identity(store, account, addr_spec)
+            self.author(store, account, addr_spec)
         except AddressWanted:
             return
 
-    def identity(self, store: Store, account: AccountId, addr_spec: str) -> Identity:
-        """The own identity an address names.
+    def author(self, store: Store, account: AccountId, addr_spec: str) -> Author:
+        """The own identity an address names, or a chan the account takes part in (M10).
 
-        Raises NotOwner, which tells those there are, IdentityDisabled and AddressWanted.
+        Raises NotOwner, which tells those there are, IdentityDisabled, NotAllowed and AddressWanted.
         """
         mine = store.account(account)
         owned = mine.identities.all()
         resolved = self._resolved(store, account, addr_spec)
+        if resolved is not None and resolved.kind is RecipientKind.RANDOM:
+            return Author(None)
         wanted = None if resolved is None else self._address(store, account, resolved)
         for identity in owned:
             if identity.address == wanted:
                 named = self._tagged(mine, owned, addr_spec, resolved) or identity
                 if not named.enabled:
                     raise IdentityDisabled(f"{named.address} is disabled")
-                return named
+                return Author(named)
+        chan = None if wanted is None else mine.chans.find(wanted)
+        if chan is not None:
+            return Author(_told(mine), chan)
         names = [f"<{mail_address(identity.address, self.domains.own)}>" for identity in owned[:_TOLD_ADDRESSES]]
         raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: {', '.join(names) or 'none'}")
 
-    def of_mail(self, store: Store, account: AccountId, reverse_path: str, senders: Senders) -> Identity:
+    def of_mail(self, store: Store, account: AccountId, reverse_path: str, senders: Senders) -> Author:
         """The header's From decides; envelope and Sender must be the account's own too (M10)."""
-        by_envelope = self.identity(store, account, reverse_path)
+        by_envelope = self.author(store, account, reverse_path)
         author = senders.author()
         for other in senders.senders:
-            self.identity(store, account, str(other))
+            self.author(store, account, str(other))
         if author is None or str(author) == reverse_path:
             return by_envelope
-        return self.identity(store, account, str(author))
+        return self.author(store, account, str(author))
 
     def guard(self, mine: AccountStore, identity: Identity, answered: tuple[str, ...], policy: Policy) -> None:
         """Raise NotAllowed for the answer to a mail that another identity of the account got (M12)."""
@@ -118,6 +138,14 @@ class SenderRules:
             if identity.label.lower() == label.lower():
                 return identity
         raise AddressWanted(label)
+
+
+def _told(mine: AccountStore) -> Identity:
+    """The identity that hears what becomes of a post the chan's key signs."""
+    identity = mine.identities.default() or next(iter(mine.identities.all()), None)
+    if identity is None:
+        raise NotAllowed("make an address of your own first: notices about your posts are sent to it")
+    return identity
 
 
 def _delivered_to(mine: AccountStore, message_id: str) -> str:

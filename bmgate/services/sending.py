@@ -35,7 +35,7 @@ from bmgate.services.effects import Effects
 from bmgate.services.events import MailboxEvents
 from bmgate.services.outbox import OutboxRecorder, Recorded
 from bmgate.services.own_objects import RETRY_SECONDS
-from bmgate.services.payloads import Payloads
+from bmgate.services.payloads import Payload, Payloads
 from bmgate.services.row_commands import RowCommands
 from bmgate.services.timers import Timers
 
@@ -86,7 +86,7 @@ class Sending:
             self._spawn,
             events.changed,
         )
-        self._effects.connected = connected
+        self._effects.connected, self._effects.accepted = connected, self.accepted
         self._timers = Timers(database, clock, recorder, connected)
         self._commands = RowCommands(recorder)
         self._on_accepted: Callable[[Iterable[OutgoingMessage]], None] = lambda rows: None
@@ -100,6 +100,12 @@ class Sending:
     def when_accepted(self, callback: Callable[[Iterable[OutgoingMessage]], None]) -> None:
         """Have `callback` called with new rows."""
         self._on_accepted = callback
+
+    def when_delivered(self, callback: Callable[[Store, OutgoingMessage, Payload, int], list[OutgoingMessage]]) -> None:
+        """Have `callback` called with mail for the account itself, in the transaction that delivers it; with the rows
+        it makes it goes on.
+        """
+        self._effects.delivered = callback
 
     async def run(self) -> None:
         """Take up every unfinished row where it was left, then tend the timers until cancelled."""

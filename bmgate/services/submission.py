@@ -1,47 +1,44 @@
 """Submission: mail given to us becomes rows of the outbox, durable before anybody is told so (O1, C1).
 
 Checks come in the order of the dialogue: the sender at MAIL, each recipient at RCPT, everything together after DATA.
-Who sends is decided in `senders`, what travels to whom in `payloads`. What the doors do with the errors is theirs.
+Who sends is decided in `senders`, what carries it in `rows`, what travels to whom in `payloads`. What the doors do with
+the errors is theirs.
 """
 
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from bmgate.bm.acks import build_ack_data
-from bmgate.bm.addresses import Address
-from bmgate.bm.keys import Entropy
+from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.network import NetworkParameters
 from bmgate.domain.account import AccountId
-from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import Flags, MailboxId, MailboxKind
-from bmgate.domain.outbox import NewOutgoing, NewSubmission, OutgoingMessage, ReturnContent
-from bmgate.domain.policy import Policy
+from bmgate.domain.outbox import Kind, NewSubmission, OutgoingMessage, ReturnContent
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock, Solver
 from bmgate.errors import LimitReached
-from bmgate.mail.addresses import Resolved
+from bmgate.mail.addresses import Resolved, mail_address
 from bmgate.mail.outgoing import OutgoingMail, convert
-from bmgate.mail.wishes import chosen_ttl
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
 from bmgate.services.identities import AddressRequest, Identities
 from bmgate.services.mailboxes import Indexed, indexed, to_minute
+from bmgate.services.one_off import OneOffs
+from bmgate.services.orders import Commands, Order, check_beside, command_word
 from bmgate.services.parsing import Parsing
 from bmgate.services.payloads import Payloads
 from bmgate.services.proposals import Proposal, Proposals, extended_size
 from bmgate.services.queue_ids import new_queue_id
 from bmgate.services.recipients import RecipientRules
-from bmgate.services.senders import AddressWanted, SenderRules
+from bmgate.services.rows import Recipient as Recipient
+from bmgate.services.rows import Rows, Signer, are_posts, distinct, relayed
+from bmgate.services.senders import AddressWanted, Author, OneOffWanted, SenderRules
 from bmgate.services.sending import Sending
 from bmgate.services.sent_status import PENDING
 
 REPEAT_SECONDS = 86_400
-T = TypeVar("T")
-MEAN_GAP = 5.0  # seconds between the beginnings of two rows of one mail (V7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,6 @@ class SubmissionOptions:
     max_queued: int = 500
     max_work_seconds: int = 7_200
     max_difficulty: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One accepted RCPT. `notify` and `original_recipient` are NOTIFY and ORCPT of RFC 3461, empty when not given."""
-
-    resolved: Resolved
-    notify: tuple[str, ...] = ()
-    original_recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +66,14 @@ class Envelope:
 class Receipt:
     """A mail that can no longer be lost. `seconds` is the expected work; `repeated` means it was given before (O9).
 
-    `left_out` names what does not travel, at least not to all.
+    `left_out` names what does not travel, at least not to all. `answer` is what a command came to, which is not queued.
     """
 
     queue_id: str
     seconds: float
     left_out: tuple[str, ...]
     repeated: bool
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +86,7 @@ class _Stored:
 
 
 class Submissions:
-    """Takes mail from authenticated accounts."""
+    """Takes mail from authenticated accounts. `keys_made` is called when a mail was given a new address."""
 
     def __init__(
         self,
@@ -115,13 +104,18 @@ class Submissions:
         failpoints: Failpoints,
         check_room: Callable[[], None] = room_for_all,
         parsing: Parsing | None = None,
+        keys_made: Callable[[], None] = lambda: None,
+        commands: Commands | None = None,
     ) -> None:
+        self._commands = commands
         self._check_room, self._parsing = check_room, parsing or Parsing()
         self._database, self._sending, self._solver = database, sending, solver
-        self._clock, self._entropy, self._network = clock, entropy, network
+        self._clock, self._entropy, self._keys_made = clock, entropy, keys_made
         self._rules, self._policies, self._identities = rules, payloads.policies, identities
-        self._recipients = RecipientRules(rules, network, options.max_difficulty)
+        self._recipients = RecipientRules(rules, network, options.max_difficulty, commands is not None)
         self._events, self._options, self._failpoints = events, options, failpoints
+        self._rows = Rows(self._policies, entropy, network, options.ack_stealth)
+        self._one_offs = OneOffs(self._policies, entropy, network)
         self._proposals = Proposals(payloads, network, options.max_work_seconds)
         self._backlog_seconds, self._looked_at = 0.0, -1.0
 
@@ -143,20 +137,50 @@ class Submissions:
         """
         self._check_room()
         mail, copy, size = await self._parsing.run(_read, raw)
+        word = command_word(each.resolved for each in envelope.recipients)
+        if word is not None:
+            return await self._obey(envelope, word, mail)
         proposal = Proposal(mail, size, self._solver.trials_per_second)
         stored = await self._stored(envelope, proposal, copy)
         self._failpoints.pass_("submission.committed")
-        self._sending.accepted(self._shuffled(stored.rows))
+        self._sending.accepted(self._rows.shuffled(stored.rows))
         self._events.changed(stored.mailboxes)
         return Receipt(stored.queue_id, self._with_share(stored.seconds), stored.left_out, repeated=not stored.rows)
 
+    async def _obey(self, envelope: Envelope, word: str, mail: OutgoingMail) -> Receipt:
+        """A command, which only its own account gives, under an address of its own."""
+        first, *others = envelope.recipients
+        for other in others:
+            check_beside([first.resolved], other.resolved)
+        author = await self._database.read(
+            lambda store: self._rules.of_mail(store, envelope.account, envelope.sender, mail.senders)
+        )
+        order = Order(word, envelope.sender)
+        if author.identity is not None:
+            spec = mail_address(author.identity.address, self._rules.domains.own)
+            order = Order(word, spec, author.identity.label)
+        assert self._commands is not None, "`resolve` lets commands pass only to somebody"
+        return Receipt("", 0.0, (), repeated=False, answer=await self._commands.run(envelope.account, order, mail))
+
     async def _stored(self, envelope: Envelope, proposal: Proposal, copy: Indexed) -> _Stored:
-        """Stored with the addresses it is sent as, which are made on first use: found by their labels ever after."""
+        """Stored with the address it is sent as: made on first use and found by its label ever after, or for this mail.
+
+        Keys take too long to be made within the transaction.
+        """
+        keys: PrivateKeys | None = None
         while True:
             try:
-                return await self._database.transact(lambda store: self._store(store, envelope, proposal, copy))
+                stored = await self._database.transact(
+                    lambda store, keys=keys: self._store(store, envelope, proposal, copy, keys)  # type: ignore[misc]
+                )
             except AddressWanted as wanted:
                 await self._identities.new(envelope.account, AddressRequest(label=wanted.label))
+            except OneOffWanted:
+                keys = await self._one_offs.draw()
+            else:
+                if keys is not None:
+                    self._keys_made()
+                return stored
 
     def _with_share(self, seconds: float) -> float:
         """Work takes longer while others have some: they get as much of the machine. Looked at once a second."""
@@ -167,21 +191,26 @@ class Submissions:
 
     # -- storing: one transaction ----------------------------------------------------------------------------------
 
-    def _store(self, store: Store, envelope: Envelope, proposal: Proposal, copy: Indexed) -> _Stored:
+    def _store(
+        self, store: Store, envelope: Envelope, proposal: Proposal, copy: Indexed, keys: PrivateKeys | None
+    ) -> _Stored:
         now, mail = self._clock.now(), proposal.mail
         mine = store.account(envelope.account)
-        identity = self._rules.of_mail(store, envelope.account, envelope.sender, mail.senders)
-        recipients = _distinct(envelope.recipients)
+        author = self._rules.of_mail(store, envelope.account, envelope.sender, mail.senders)
+        recipients = distinct(envelope.recipients)
         repeat_tag = _repeat_tag(mine.secrets.dedupe_key, mail, recipients)
         if mail.message_id:
             former = mine.outbox.find_repeat(repeat_tag, now - REPEAT_SECONDS)
             if former is not None:
                 return _Stored(former.queue_id, ())
-        policy = self._policies.of(mine, identity.id)
-        self._rules.guard(mine, identity, mail.in_reply_to, policy)
+        signer = self._signer(mine, author, mail, keys, now)
+        identity, policy = signer.identity, self._policies.of(mine, signer.identity.id)
         self._check_queue(mine, len(recipients))
-        wanted = self._wanted(mine, identity, recipients, mail, now)
+        wanted = self._rows.wanted(mine, signer, recipients, mail, now)
+        if not are_posts(wanted):
+            self._rules.guard(mine, identity, mail.in_reply_to, policy)
         enclosures = self._proposals.enclosures(store, mine, identity, wanted, mail, self._rules.domains, policy)
+        enclosures = replace(enclosures, relayed=relayed(recipients))
         judged = self._proposals.judge(store, mine, identity, proposal, enclosures, wanted)
         self._failpoints.pass_("submission.begin")
         submission = NewSubmission(
@@ -203,9 +232,22 @@ class Submissions:
             submission, mailboxes = self._with_sent_copy(mine, submission, mail, copy, now)
         rows = mine.outbox.add(submission, [row for row, _ in wanted])
         for row in rows:
-            mine.contacts.note_correspondent(row.recipient)
+            if row.kind is Kind.MSG:
+                mine.contacts.note_written(row.recipient)
         self._failpoints.pass_("submission.stored")
         return _Stored(submission.queue_id, tuple(rows), mailboxes, judged.seconds, judged.left_out)
+
+    def _signer(
+        self, mine: AccountStore, author: Author, mail: OutgoingMail, keys: PrivateKeys | None, now: int
+    ) -> Signer:
+        if author.identity is not None:
+            return Signer(author.identity, author.chan)
+        former = self._one_offs.former(mine, mail.message_id)
+        if former is not None:
+            return Signer(former)
+        if keys is None:
+            raise OneOffWanted("there is no address for this mail yet")
+        return Signer(self._one_offs.make(mine, keys, now))
 
     def _check_queue(self, mine: AccountStore, new: int) -> None:
         queued = mine.outbox.unfinished_count()
@@ -222,45 +264,6 @@ class Submissions:
         mine.messages.append(sent.id, content, Flags.SEEN, (PENDING,), to_minute(now))
         return replace(submission, sent_content=content), (sent.id,)
 
-    def _wanted(
-        self, mine: AccountStore, identity: Identity, recipients: list[Recipient], mail: OutgoingMail, now: int
-    ) -> list[tuple[NewOutgoing, Policy]]:
-        """A row for each recipient, with what holds towards him.
-
-        Several begin at random times, so that they do not look like one mail (V7).
-        """
-        policies = [self._policies.of(mine, identity.id, _address(each)) for each in recipients]
-        gaps = self._gaps(len(recipients))
-        return [
-            (self._row(n, each, mail, policy, now, gap), policy)
-            for n, (each, policy, gap) in enumerate(zip(recipients, policies, gaps, strict=True), 1)
-        ]
-
-    def _row(self, n: int, recipient: Recipient, mail: OutgoingMail, policy: Policy, now: int, gap: int) -> NewOutgoing:
-        address = _address(recipient)
-        delay = policy.send_delay + gap
-        return NewOutgoing(
-            n=n,
-            recipient=address,
-            ack_data=build_ack_data(self._options.ack_stealth, address.stream, self._entropy),
-            ttl_seconds=chosen_ttl(mail.ttl_seconds, recipient.resolved.ttl_seconds, mail.expires_at, now, policy.ttl),
-            priority=mail.priority,
-            notify=recipient.notify or policy.notify,
-            original_recipient=recipient.original_recipient,
-            held_until=now + delay if delay else 0,
-        )
-
-    def _gaps(self, count: int) -> list[int]:
-        """Seconds until each row begins: none for the only one, else growing in random order."""
-        gaps, passed = [], 0.0
-        for _ in range(count):
-            gaps.append(int(self._network.delay(passed)))
-            passed += 2 * MEAN_GAP * int.from_bytes(self._entropy(2), "big") / 65_535
-        return self._shuffled(gaps)
-
-    def _shuffled(self, items: Iterable[T]) -> list[T]:
-        return sorted(items, key=lambda _: self._entropy(8))
-
 
 def _read(raw: bytes) -> tuple[OutgoingMail, Indexed, int]:
     """All that takes long, in one go on a thread: what can travel, the mail for Sent, and how small the first gets."""
@@ -268,21 +271,7 @@ def _read(raw: bytes) -> tuple[OutgoingMail, Indexed, int]:
     return mail, indexed(raw), extended_size(mail)
 
 
-def _address(recipient: Recipient) -> Address:
-    address = recipient.resolved.address
-    assert address is not None, "`Submissions.resolve` lets only addresses pass"
-    return address
-
-
-def _distinct(recipients: Iterable[Recipient]) -> list[Recipient]:
-    """Each address once; the first RCPT's parameters win (O1)."""
-    distinct: dict[Address, Recipient] = {}
-    for each in recipients:
-        distinct.setdefault(_address(each), each)
-    return list(distinct.values())
-
-
 def _repeat_tag(key: bytes, mail: OutgoingMail, recipients: Iterable[Recipient]) -> bytes:
-    addresses = "\n".join(sorted(str(_address(each)) for each in recipients))
+    addresses = "\n".join(sorted(each.name for each in recipients))
     parts = (mail.message_id.encode(errors="replace"), mail.content_hash, addresses.encode())
     return hmac.digest(key, b"repeat" + b"".join(hashlib.sha256(part).digest() for part in parts), "sha256")

@@ -4,8 +4,9 @@ Nothing of it goes on the wire: broadcasts reach every node, and a subscription 
 of its own, whose name below `Subscriptions/` is the subscriber's label.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import AccountId
@@ -17,8 +18,9 @@ from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.domain.subscription import Subscription as Stored
 from bmgate.errors import Conflict, LimitReached, Missing
 from bmgate.mail.text import clean_line
+from bmgate.services.batch import apply_all
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailbox_names import below, label_of, make_with_parents
+from bmgate.services.mailbox_names import below, label_of, make_shown
 
 MAX_SUBSCRIPTIONS = 1_000  # of one account
 
@@ -29,6 +31,15 @@ class Subscription:
 
     stored: Stored
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribing:
+    """Who wants to read whom; without a label the address is one."""
+
+    account: AccountId
+    address: Address
+    label: str = ""
 
 
 class Subscriptions:
@@ -53,19 +64,31 @@ class Subscriptions:
         self, account: AccountId, address: Address, label: str = "", *, if_missing: bool = False
     ) -> Subscription:
         """Have the broadcasts of an address delivered; raises Conflict when they are already, but for `if_missing`."""
-        name, now = below(SUBSCRIPTIONS, clean_line(label) or str(address)), self._clock.now()
-
-        def add(store: Store) -> Subscription:
-            mine = store.account(account)
-            former = mine.subscriptions.find(address)
-            if if_missing and former is not None:
-                return _subscription(mine, former)
-            self.add(mine, address, name, now)
-            return find(mine, str(address))
-
-        subscription = await self._database.transact(add)
+        step, wanted, now = self._subscribe, Subscribing(account, address, label), self._clock.now()
+        made, _ = await self._database.transact(lambda store: step(store, wanted, now, if_missing=if_missing))
         self.changed()
-        return subscription
+        return made
+
+    async def subscribe_all(
+        self, wanted: Iterable[tuple[int, Subscribing]], *, if_missing: bool = False
+    ) -> list[tuple[Subscription, bool]]:
+        """All or none, each with the number of its line: what there is now, and whether it is new.
+
+        Raises BatchRefused.
+        """
+        now = self._clock.now()
+        steps = [(line, partial(self._subscribe, wanted=each, now=now, if_missing=if_missing)) for line, each in wanted]
+        made = await apply_all(self._database, steps)
+        self.changed()
+        return made
+
+    def _subscribe(self, store: Store, wanted: Subscribing, now: int, *, if_missing: bool) -> tuple[Subscription, bool]:
+        mine, address = store.account(wanted.account), wanted.address
+        former = mine.subscriptions.find(address)
+        if if_missing and former is not None:
+            return _subscription(mine, former), False
+        self.add(mine, address, below(SUBSCRIPTIONS, clean_line(wanted.label) or str(address)), now)
+        return find(mine, str(address)), True
 
     async def unsubscribe(self, account: AccountId, text: str) -> Subscription:
         """End a subscription, named by label or address; its mailbox goes with all mail; raises Missing."""
@@ -102,7 +125,7 @@ class Subscriptions:
             raise Conflict(f"you are subscribed to {address} already")
         if len(mine.subscriptions.all()) >= MAX_SUBSCRIPTIONS:
             raise LimitReached(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
-        mailbox = make_with_parents(mine.mailboxes, name, now)
+        mailbox = make_shown(mine.mailboxes, name, now)
         mine.subscriptions.add(address, mailbox.id, now)
         return mailbox
 

@@ -136,7 +136,9 @@ def reply_for(error: Exception, stage: Stage) -> Reply:
 
 
 def accepted(receipt: Receipt) -> Reply:
-    """The 250 after DATA: queue id, expected work, and what was left out (O7, 3.6)."""
+    """The 250 after DATA: queue id, expected work, and what was left out (O7, 3.6); or what came of a command (1.4)."""
+    if receipt.answer:
+        return Reply(250, "2.0.0", f"{receipt.answer}; the answer is in INBOX")
     text = f"queued as {receipt.queue_id}"
     text += ", as when it was given before" if receipt.repeated else f", about {_work(receipt.seconds)} of work"
     if receipt.left_out:

@@ -1,6 +1,7 @@
 """A Unix socket that one group may use, beside the gateway itself."""
 
 import contextlib
+import errno
 import grp
 import os
 import socket
@@ -49,9 +50,10 @@ def _remove_dead(path: Path) -> None:
     if not stat.S_ISSOCK(mode):
         raise CannotListen(f"[smtp] lmtp_socket: {path} is there already, and no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        try:
-            caller.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-        else:
-            raise CannotListen(f"[smtp] lmtp_socket: another program listens on {path}")
+        caller.setblocking(False)
+        answer = caller.connect_ex(str(path))
+    if answer in (0, errno.EAGAIN):  # it listens; EAGAIN: and has more callers than it answers
+        raise CannotListen(f"[smtp] lmtp_socket: another program listens on {path}")
+    if answer != errno.ECONNREFUSED:
+        raise OSError(answer, os.strerror(answer))
+    path.unlink()

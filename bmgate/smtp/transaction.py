@@ -18,6 +18,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
 from bmgate.errors import ProtocolError, TooLarge
 from bmgate.mail.addresses import Resolved, mail_address
+from bmgate.services.orders import check_beside
 from bmgate.services.submission import Envelope, Recipient
 from bmgate.smtp.connection import ClientGone, SmtpConnection
 from bmgate.smtp.connections import Connections
@@ -163,6 +164,7 @@ class MailSession(SmtpConnection):
             draft.owners.append(await self._services.accounts.of_sender(arguments.recipient))
             return Reply(250, "2.1.5", f"<{arguments.recipient}> ok")
         resolved = await self._services.submissions.resolve(draft.sender, arguments.recipient)
+        check_beside((each.resolved for each in draft.recipients), resolved)
         draft.recipients.append(Recipient(resolved, arguments.notify, arguments.original_recipient))
         return Reply(250, "2.1.5", self._named(resolved, arguments.recipient))
 

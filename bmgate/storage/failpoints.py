@@ -28,6 +28,8 @@ FAILPOINTS: dict[str, str] = {
     "expunge.begin": "EXPUNGE is about to delete",
     "expunge.committed": "EXPUNGE is committed, the client has no answer yet",
     "move.stored": "MOVE has copied and expunged, not committed",
+    "import.batch": "a part of an import is committed where nobody sees it",
+    "import.staged": "all mail of an import is committed where nobody sees it",
     "receiving.recorded": "an object is processed, not committed",
     "receiving.committed": "the processing of an object is committed",
     "delivery.store": "a received mail is about to go into its mailbox",

@@ -51,6 +51,14 @@ def test_a_file_of_pybitmessage_is_read_whole() -> None:
     )
     assert general == KeysEntry(GENERAL.public.address(), GENERAL, "general", is_chan=True)
     assert not found.blacklist
+    assert (found.ttl, found.give_up) == (0, 0)
+
+
+def test_how_long_a_message_lives_is_read_where_it_can_be() -> None:
+    settings = "[bitmessagesettings]\nttl = 367200\nstopresendingafterxdays = 1.5\nstopresendingafterxmonths = \n"
+    found = read_keys_file(settings.encode())
+    assert (found.ttl, found.give_up) == (367_200, 129_600)
+    assert read_keys_file(b"[bitmessagesettings]\nttl = soon\n").ttl == 0
 
 
 def test_an_address_without_private_keys_is_a_contact_of_notbit() -> None:
@@ -84,6 +92,8 @@ def test_demands_of_old_files_are_told_in_the_units_of_today(
         ("noncetrialsperbyte = 2000", "noncetrialsperbyte = -5", "noncetrialsperbyte"),
         ("noncetrialsperbyte = 2000", "noncetrialsperbyte = " + "9" * 30, "noncetrialsperbyte"),
         ("settingsversion = 10", "settingsversion = x", "settingsversion"),
+        ("settingsversion = 10", f"settingsversion = {'9' * 5_000}", "settingsversion"),
+        ("noncetrialsperbyte = ", f"noncetrialsperbyte = {'9' * 5_000}", "noncetrialsperbyte"),
         ("label = 100", "[another", "no INI file"),
         (str(GENERAL.public.address()), str(ALICE.public.address()), "no INI file: DuplicateSectionError"),
     ],

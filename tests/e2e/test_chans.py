@@ -4,7 +4,9 @@ import asyncio
 import os
 import random
 import time
-from email.message import Message
+from email.message import EmailMessage, Message
+from email.policy import SMTP
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -97,6 +99,25 @@ def test_m4_members_by_imap_alone_read_what_one_of_them_posts(pair: Pair, name: 
         assert "to all of us" not in texts(user.mails())
 
 
+def test_m11_what_a_member_posts_reaches_the_others_and_is_read_already_for_him(pair: Pair, name: str) -> None:
+    alice, bob = pair
+    for user in pair:
+        create(user, f"Chans/{name}")
+    (note,) = alice.mails(f'"Chans/{name}"')
+    chan = parseaddr(str(note["To"]))[1]
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = alice.address, chan, "Hello all"
+    message.set_content("from one of us")
+    with alice.smtp() as smtp:
+        smtp.sendmail(alice.address, [chan], message.as_bytes())
+    for user in pair:
+        wait_for_texts(user, f"Chans/{name}", ["from one of us"])
+        posted = user.mails(f'"Chans/{name}"')[1]
+        assert parseaddr(str(posted["From"]))[1] == chan, "nobody sees whose it is (M11)"
+    assert "\\Seen" in alice.keywords(f'"Chans/{name}"')[1]
+    assert "\\Seen" not in bob.keywords(f'"Chans/{name}"')[1]
+
+
 def test_m4_the_mailbox_tells_of_itself_and_its_parent_holds_no_mail(pair: Pair, name: str) -> None:
     alice, _ = pair
     create(alice, f"Chans/{name}")
@@ -139,3 +160,21 @@ def test_m5_subscribing_by_imap_brings_what_is_there_and_what_comes(pair: Pair) 
     publish(alice, broadcast("after"))
     wait_for_texts(bob, f"Subscriptions/{label}", ["before", "after"])
     assert bob.mails(f"Subscriptions/{label}")[0]["X-Bitmessage-Kind"] == "broadcast"
+
+
+def test_a_broadcast_of_one_user_reaches_another_who_subscribed(pair: Pair) -> None:
+    alice, bob = pair
+    label = os.urandom(4).hex()
+    create(bob, f"Subscriptions/{alice.login.address} {label}")
+    everybody = f"broadcast@{alice.address.rpartition('@')[2]}"
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = alice.address, everybody, "News"
+    message.set_content("what is new")
+    with alice.smtp() as smtp:
+        smtp.sendmail(alice.address, [everybody], message.as_bytes())
+    wait_for_texts(bob, f"Subscriptions/{label}", ["what is new"])
+    (news,) = bob.mails(f"Subscriptions/{label}")
+    assert parseaddr(str(news["From"]))[1] == alice.address
+    assert "x-bitmessage=pass" in str(news["Authentication-Results"])
+    with bob.imap() as imap:
+        ok(imap.delete(f"Subscriptions/{label}"))

@@ -89,6 +89,17 @@ def test_list_shows_missing_parents_and_children() -> None:
     assert [name for name, _ in listed("sent")] == []
 
 
+def test_m3_what_only_holds_others_cannot_be_selected() -> None:
+    boxes = [box("Chans", MailboxKind.PARENT), box("Chans/general"), box("Subscriptions", MailboxKind.PARENT)]
+    command = ListCommand("", ("*",), NOTHING, frozenset({"STATUS"}))
+    assert [(each.name, each.attributes, each.has_status) for each in list_mailboxes(boxes, command)] == [
+        ("Chans", (b"\\Noselect", b"\\HasChildren"), False),
+        ("Chans/general", (b"\\HasNoChildren",), True),
+        ("Subscriptions", (b"\\Noselect", b"\\HasNoChildren"), False),
+    ]
+    assert [each.attributes for each in list_subscribed(boxes, Lsub("", "%"))] == [(b"\\Noselect",)] * 2
+
+
 def test_list_selects_by_subscription_and_special_use() -> None:
     subscribed = listed("*", selection=frozenset({"SUBSCRIBED"}))
     assert [name for name, _ in subscribed] == ["INBOX", "Sent", "work/2027"]

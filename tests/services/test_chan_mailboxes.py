@@ -10,8 +10,9 @@ from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import random_keys
 from bmgate.domain.account import Account
 from bmgate.domain.mailbox import SPECIAL_MAILBOXES, Flags, MailboxKind, NewMail, StoredMessage
-from bmgate.errors import Conflict, MailboxExists, Missing, NotAllowed
+from bmgate.errors import Conflict, LimitReached, MailboxExists, Missing, NotAllowed
 from bmgate.mail.structure import index_message
+from bmgate.services import chans, subscriptions
 from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
 from bmgate.services.chans import Chans
 from bmgate.services.mailboxes import Mailboxes
@@ -92,6 +93,28 @@ async def test_m4_the_passphrase_is_normalised_and_keeps_case_and_spaces(rooms: 
     other = await rooms.chans.join((await rooms.station.add_account("bob")).id, "Caf\u00e9  Noir")
     assert chan.membership.address == other.membership.address
     assert chan.membership.address != GENERAL
+
+
+async def test_mail_programs_that_show_subscribed_mailboxes_alone_show_a_chan(rooms: Rooms) -> None:
+    await rooms.chans.join(rooms.account.id, "general")
+    await rooms.subscriptions.subscribe(rooms.account.id, NEWS)
+    subscribed = {mailbox.name for mailbox in await rooms.mailboxes.all(rooms.account.id) if mailbox.subscribed}
+    assert {"Chans/general", f"Subscriptions/{NEWS}"} <= subscribed
+
+
+async def test_m4_an_account_takes_part_in_so_many_chans(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chans, "MAX_CHANS", 1)
+    monkeypatch.setattr(subscriptions, "MAX_SUBSCRIPTIONS", 0)
+    await rooms.create("Chans/general")
+    for name in ("Chans/another", f"Subscriptions/{NEWS}"):
+        with pytest.raises(LimitReached):
+            await rooms.create(name)
+
+
+@pytest.mark.parametrize("passphrase", ["50% off*", "a/b", " "])
+async def test_a_passphrase_that_is_no_name_gets_one(rooms: Rooms, passphrase: str) -> None:
+    chan = await rooms.chans.join(rooms.account.id, passphrase, label="" if passphrase.strip() else "blank")
+    assert chan.label in ("50_ off_", "a_b", "blank")
 
 
 async def test_m4_a_label_that_is_there_is_not_made_again(rooms: Rooms) -> None:

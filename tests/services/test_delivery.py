@@ -16,7 +16,7 @@ from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.policy import Reads
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.thread import Exchange
-from bmgate.services.sender_rates import EACH_WORKED_FOR
+from bmgate.errors import BadOption
 
 INNER = "From: a@example.org\nMessage-ID: <{}>\nIn-Reply-To: <{}>\nMIME-Version: 1.0\n\ntext"
 
@@ -64,24 +64,6 @@ async def test_v15_a_blocked_sender_writes_to_junk_and_hears_nothing(station: St
     assert station.announcer.announced == []
 
 
-async def test_p38_who_floods_writes_to_junk_and_hears_nothing(
-    station: Station, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bmgate.services.sender_rates.EACH_WORKED_FOR", type(EACH_WORKED_FOR)(2, 60))
-    alice, writer = await station.add_user("alice"), Writer()
-    policies, identity = station.services.policies, alice.identity.id
-    for subject in ("one", "two", "three"):
-        await write(writer, alice, subject)
-        if subject == "two":
-            await station.database.transact(
-                lambda store: policies.set(store.account(alice.id), "autoreply", "echo", identity=identity)
-            )
-    assert await alice.rows() == [], "nor is what goes to Junk answered (V17)"
-    assert [each["Subject"] for each in await mails(alice)] == ["one", "two"]
-    assert [each["Subject"] for each in await mails(alice, MailboxKind.JUNK)] == ["three"]
-    assert len(station.announcer.announced) == 2
-
-
 async def test_m3_an_identity_may_have_its_mail_put_elsewhere(station: Station) -> None:
     alice, writer = await station.add_user("alice"), Writer()
     policies, database = station.services.policies, station.database
@@ -95,10 +77,21 @@ async def test_m3_an_identity_may_have_its_mail_put_elsewhere(station: Station) 
     await deliver_to("Archive")
     await write(writer, alice, "kept")
     for name in ("Nowhere", "Outbox", "Sent"):
-        await deliver_to(name)
-        await write(writer, alice, name)
+        with pytest.raises(BadOption, match="those that do: INBOX"):
+            await deliver_to(name)
     assert [each["Subject"] for each in await mails(alice, MailboxKind.ARCHIVE)] == ["kept"]
-    assert [each["Subject"] for each in await mails(alice)] == ["Nowhere", "Outbox", "Sent"]
+
+
+async def test_m3_mail_goes_to_inbox_when_its_mailbox_is_gone(station: Station) -> None:
+    alice, writer = await station.add_user("alice"), Writer()
+    policies, mailboxes = station.services.policies, station.services.mailboxes
+    await mailboxes.create(alice.id, "Work")
+    await station.database.transact(
+        lambda store: policies.set(store.account(alice.id), "deliver_to", "Work", identity=alice.identity.id)
+    )
+    await mailboxes.delete(alice.id, "Work")
+    await write(writer, alice, "kept")
+    assert [each["Subject"] for each in await mails(alice)] == ["kept"]
 
 
 # --- how it is read ---

@@ -183,7 +183,7 @@ async def test_the_work_a_recipient_demands_is_told_in_time(station: Station) ->
     flat = text.replace("=\r\n", "")
     row = await the_row(alice)
     assert "demands 40 times the usual work, about " in flat
-    assert f'To send it anyway run "bmgate queue force {row.name}" before ' in flat
+    assert f'To send it anyway mail "force {row.name}" to bmgate@bm.internal before ' in flat
     (words,) = await outbox_words(alice)
     assert words == ("bm-toohard",)
 

@@ -12,8 +12,9 @@ from bmgate.bm.encodings import SIMPLE
 from bmgate.bm.keys import random_keys
 from bmgate.bm.network import MAINNET
 from bmgate.bm.plaintext import Behavior, Pubkey, build_msg
+from bmgate.domain.outbox import Kind
 from bmgate.services.keys import minimum
-from bmgate.services.pricing import Pricing, msg_size
+from bmgate.services.pricing import Pricing, broadcast_size, msg_size
 
 KEYS = random_keys(os.urandom, leading_zeros=0)
 SENDER = Pubkey(4, 1, Behavior.DOES_ACK, KEYS.public, 1000, 1000)
@@ -37,3 +38,10 @@ def test_the_price_is_that_of_the_tables() -> None:
     assert price.ack / 1e6 == pytest.approx(10.78, abs=0.01)
     assert price.trials == price.msg + price.ack
     assert Pricing(MAINNET).before(30, b"", 4 * 86_400, minimum(MAINNET)).ack == 0
+
+
+def test_a_broadcast_is_priced_as_large_as_it_gets() -> None:
+    assert broadcast_size(30) == 428, "protocol specification v3, the worked example"
+    price = Pricing(MAINNET).before(30, b"", 4 * 86_400, minimum(MAINNET), Kind.BROADCAST)
+    assert price.ack == 0
+    assert price.msg == 1000 * (1428 + 345_600 * 1428 // 65_536)

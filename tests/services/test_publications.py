@@ -6,6 +6,7 @@ from email.message import Message
 
 import pytest
 from coincurve.utils import GROUP_ORDER_INT
+from fakes import Failpoints
 from stations import DOMAIN, MakeStation, Station, User, Wire
 from storage_fixtures import NOW
 from writers import DAY, HELLO, Writer, key_of, receive, worked
@@ -23,7 +24,10 @@ from bmgate.domain.contact import Contact, Standing
 from bmgate.domain.mailbox import Flags
 from bmgate.domain.policy import Reads
 from bmgate.domain.ports.database import Store
-from bmgate.services import scanning
+from bmgate.domain.thread import Exchange, Thread
+from bmgate.errors import NotAllowed
+from bmgate.services import receiving, scanning
+from bmgate.services.chan_options import ChanOptions
 from bmgate.services.sender_rates import Rate
 
 GENERAL_KEYS: PrivateKeys = next(deterministic_keys(b"general"))
@@ -93,15 +97,9 @@ async def subscribe(user: User, address: Address, label: str = "news") -> None:
     await user.station.settle()
 
 
-async def set_option(user: User, name: str, words: str) -> None:
-    policies = user.station.services.policies
-
-    def change(store: Store) -> None:
-        mine = store.account(user.id)
-        (membership,) = mine.chans.all()
-        policies.set(mine, name, words, membership=membership.id)
-
-    await user.station.database.transact(change)
+async def set_option(user: User, name: str, words: str, chan: str = "general") -> None:
+    options = ChanOptions(user.station.database, user.station.services.policies)
+    await options.set(user.id, chan, name, words)
 
 
 # --- chans ---
@@ -122,6 +120,25 @@ async def test_a_post_reaches_every_member_at_every_station_and_nobody_else(make
         assert await subjects(member, "Chans/general") == ["to all"]
         assert await member.messages() == []
     assert [box.name for box in await there.services.mailboxes.all(outsider.id) if "Chans" in box.name] == []
+
+
+async def test_a_crowd_is_served_in_portions_and_once(
+    make_station: MakeStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "CROWD", 2)
+    station = await make_station()
+    members = [await station.add_user(f"user{number}") for number in range(5)]
+    for member in members:
+        await join(member)
+    await station.crash()
+    await station.start(Failpoints(kill_at=5))  # at the last delivery
+    await station.add_objects([anonymous_post()])
+    await station.settle()
+    assert station.died
+    await station.crash()
+    assert [len(await mails(member, "Chans/general")) for member in members] == [1, 1, 1, 1, 0]
+    await station.start()
+    assert [await subjects(member, "Chans/general") for member in members] == [["to all"]] * 5
 
 
 async def test_a_post_is_marked_as_such(station: Station) -> None:
@@ -212,6 +229,22 @@ async def test_what_an_own_identity_posts_is_read_already(station: Station) -> N
     assert [flags & Flags.SEEN for _, flags in await flagged(bob, "Chans/general")] == [Flags.NONE, Flags.NONE]
 
 
+async def test_what_the_account_sent_comes_back_as_read(station: Station) -> None:
+    """Nothing in an anonymous post says whose it is: the object does."""
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    for member in (alice, bob):
+        await join(member)
+    encoded = anonymous_post()
+    own, chan = alice.identity.address, GENERAL.address
+    sent = Thread("<sent@client>"), Exchange(own, chan)
+    await station.database.transact(
+        lambda store: store.account(alice.id).threads.add_vector(read_object(encoded).vector, *sent, NOW)
+    )
+    await receive(station, encoded, anonymous_post("of another"))
+    assert [flags & Flags.SEEN for _, flags in await flagged(alice, "Chans/general")] == [Flags.SEEN, Flags.NONE]
+    assert [flags & Flags.SEEN for _, flags in await flagged(bob, "Chans/general")] == [Flags.NONE, Flags.NONE]
+
+
 async def test_i17_an_answer_within_a_chan_joins_its_thread(station: Station) -> None:
     alice = await station.add_user("alice")
     await join(alice)
@@ -257,7 +290,7 @@ async def test_a_chan_has_its_own_rules_for_junk(station: Station, rule: str, ke
 async def test_p38_a_flood_goes_to_junk(
     station: Station, monkeypatch: pytest.MonkeyPatch, rule: str, kept: int
 ) -> None:
-    monkeypatch.setattr("bmgate.services.sender_rates.RATES", dict.fromkeys(("chan",), Rate(2, 60)))
+    monkeypatch.setattr("bmgate.services.sender_rates.ONE_FOR_ALL", Rate(2, 60))
     alice = await station.add_user("alice")
     await join(alice)
     await set_option(alice, "junk", rule)
@@ -271,6 +304,28 @@ async def test_a_muted_chan_delivers_what_is_read_already(station: Station) -> N
     await set_option(alice, "mute", "on")
     await receive(station, anonymous_post())
     assert [flags & Flags.SEEN for _, flags in await flagged(alice, "Chans/general")] == [Flags.SEEN]
+
+
+async def test_what_went_to_junk_can_be_moved_back_and_nothing_else(station: Station) -> None:
+    alice, pest = await station.add_user("alice"), Publisher()
+    await join(alice)
+    await join(alice, "another")
+    await subscribe(alice, pest.address)
+    await set_option(alice, "junk", "strangers", "general")
+    await receive(station, pest.post("to general"), pest.broadcast())
+    mailboxes = station.services.mailboxes
+
+    async def move(source: str, target: str) -> None:
+        opened = await mailboxes.open(alice.id, source)
+        await mailboxes.move(alice.id, opened.mailbox.id, [row.uid for row in opened.rows], target)
+
+    for source, target in (("Junk", "Chans/another"), ("Subscriptions/news", "Chans/general"), ("Junk", "Chans")):
+        with pytest.raises(NotAllowed):
+            await move(source, target)
+    await move("Junk", "Chans/general")
+    assert await subjects(alice, "Chans/general") == ["to general"]
+    await move("Subscriptions/news", "Trash")
+    await move("Trash", "Subscriptions/news")
 
 
 async def test_who_left_gets_nothing_more(station: Station) -> None:
@@ -306,7 +361,7 @@ async def test_m4_joining_again_brings_back_what_is_still_in_the_network(
 async def test_what_was_posted_before_is_not_taken_for_a_flood(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bmgate.services.sender_rates.RATES", dict.fromkeys(("chan",), Rate(2, 60)))
+    monkeypatch.setattr("bmgate.services.sender_rates.ONE_FOR_ALL", Rate(2, 60))
     alice = await station.add_user("alice")
     await receive(station, *(anonymous_post(f"{number}") for number in range(4)))
     await join(alice)

@@ -25,6 +25,8 @@ from bmgate.domain.outbox import State
 from bmgate.domain.policy import Policy
 from bmgate.domain.ports.database import Store
 from bmgate.errors import StorageBusy
+from bmgate.services.arrivals import Arrival
+from bmgate.services.delivery import Delivered, Deliverer
 from bmgate.services.pubkeys import PublishPolicy
 
 ONION = "4vu4hpcujnbw5gj2qxi6jbbsdzbznb4sn33d7rdvpmbdgdhhaj2kmmbv.onion"
@@ -324,3 +326,52 @@ async def test_a_key_whose_work_comes_too_late_is_signed_anew(make_station: Make
 
 def _cached(address: Address, store: Store) -> Pubkey | None:
     return store.pubkeys.find(address)
+
+
+# --- faults of ours ---
+
+
+async def test_a_message_that_breaks_a_recogniser_is_shown_as_it_came(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(reading: object, manner: object) -> object:
+        raise ValueError("secret words")
+
+    monkeypatch.setattr("bmgate.mail.read.recognised", broken)
+    alice, stranger = await station.add_user("alice"), Writer()
+    await receive(station, stranger.msg(await key_of(alice)))
+    assert await alice.bodies() == ["from afar"]
+    assert "ValueError in test_receiving.py" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_message_that_cannot_be_read_at_all_arrives_as_a_file(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> object:
+        raise RecursionError
+
+    monkeypatch.setattr("bmgate.services.arrivals.read_message", broken)
+    alice, stranger = await station.add_user("alice"), Writer()
+    await receive(station, stranger.msg(await key_of(alice)))
+    (message,) = await alice.messages()
+    assert b"message.bin" in message.body
+
+
+async def test_an_object_that_cannot_be_processed_stops_no_other_and_comes_no_second_time(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice, good, bad = await station.add_user("alice"), Writer(), Writer()
+    deliver = Deliverer.deliver
+
+    def breaks(self: Deliverer, store: Store, arrival: Arrival, now: int) -> Delivered:
+        assert arrival.msg.sender.address != bad.pubkey.address
+        return deliver(self, store, arrival, now)
+
+    monkeypatch.setattr(Deliverer, "deliver", breaks)
+    key = await key_of(alice)
+    msgs = [writer.msg(key) for writer in (good, bad)]
+    await receive(station, *msgs)
+    assert await alice.bodies() == ["from afar"]
+    assert f"object {read_object(msgs[1]).vector.hex()} is put aside" in caplog.text
+    assert await station.database.read(lambda store: store.inventory.to_process(10)) == []

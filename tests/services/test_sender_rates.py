@@ -2,12 +2,10 @@
 
 import os
 
-import pytest
 from stations import Station, User
 
 from bmgate.bm.addresses import Address
-from bmgate.mail.reading import Kind
-from bmgate.services.sender_rates import EACH_WORKED_FOR, ONE_FOR_ALL, Rate, is_flood
+from bmgate.services.sender_rates import ONE_FOR_ALL, is_flood
 
 DAY = 86_400
 
@@ -16,33 +14,31 @@ def somebody() -> Address:
     return Address(4, 1, b"\0" + os.urandom(19))
 
 
-async def floods(user: User, sender: Address, kind: Kind, times: int, now: int | None = None) -> int:
+async def floods(user: User, sender: Address, times: int, now: int | None = None) -> int:
     """How many of so many mails at one moment are too many."""
     at = user.station.clock.now() if now is None else now
     return await user.station.database.transact(
-        lambda store: sum(is_flood(store.account(user.id), sender, kind, at) for _ in range(times))
+        lambda store: sum(is_flood(store.account(user.id), sender, at) for _ in range(times))
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "rate"), [(Kind.BROADCAST, ONE_FOR_ALL), (Kind.CHAN, ONE_FOR_ALL), (Kind.MSG, EACH_WORKED_FOR)]
-)
-async def test_p38_beyond_its_rate_a_sender_floods(station: Station, kind: Kind, rate: Rate) -> None:
+async def test_p38_beyond_its_rate_a_sender_floods(station: Station) -> None:
+    rate = ONE_FOR_ALL
     alice, sender, now = await station.add_user("alice"), somebody(), station.clock.now()
-    assert await floods(alice, sender, kind, rate.at_once) == 0
-    assert await floods(alice, sender, kind, 10) == 10
-    assert await floods(alice, sender, kind, 3, now + rate.seconds_each) == 2, "one is free again"
-    assert await floods(alice, sender, kind, rate.at_once, now + rate.most_ahead + rate.seconds_each) == 0
+    assert await floods(alice, sender, rate.at_once) == 0
+    assert await floods(alice, sender, 10) == 10
+    assert await floods(alice, sender, 3, now + rate.seconds_each) == 2, "one is free again"
+    assert await floods(alice, sender, rate.at_once, now + rate.most_ahead + rate.seconds_each) == 0
 
 
 async def test_p38_senders_and_readers_are_told_apart(station: Station) -> None:
     alice, bob, sender = await station.add_user("alice"), await station.add_user("bob"), somebody()
-    assert await floods(alice, sender, Kind.CHAN, ONE_FOR_ALL.at_once + 1) == 1
-    assert await floods(alice, somebody(), Kind.CHAN, 1) == 0
-    assert await floods(bob, sender, Kind.CHAN, 1) == 0
+    assert await floods(alice, sender, ONE_FOR_ALL.at_once + 1) == 1
+    assert await floods(alice, somebody(), 1) == 0
+    assert await floods(bob, sender, 1) == 0
 
 
 async def test_p38_a_clock_set_back_condemns_nobody(station: Station) -> None:
     alice, sender, now = await station.add_user("alice"), somebody(), station.clock.now()
-    assert await floods(alice, sender, Kind.CHAN, 5, now + 900 * DAY) == 0
-    assert await floods(alice, sender, Kind.CHAN, 1, now) == 0
+    assert await floods(alice, sender, 5, now + 900 * DAY) == 0
+    assert await floods(alice, sender, 1, now) == 0

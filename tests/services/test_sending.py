@@ -291,9 +291,7 @@ async def test_a_clock_set_forward_resends_nothing(station: Station, clock: Fake
 
 async def test_a_success_notice_comes_when_it_was_asked_for(make_station: MakeStation) -> None:
     usual = Settings()
-    station = await make_station(
-        replace(usual, policy=Policy(notify=("SUCCESS", "FAILURE", "DELAY")))
-    )
+    station = await make_station(replace(usual, policy=Policy(notify=("SUCCESS", "FAILURE", "DELAY"))))
     alice, bob = await station.add_user("alice"), await station.add_user("bob")
     await alice.send(bob, subject="Did it")
     await station.settle()

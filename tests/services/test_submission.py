@@ -33,9 +33,7 @@ async def test_an_account_sends_as_its_address_and_as_its_name(station: Station,
     await station.services.submissions.check_sender(alice.id, form.format(address=alice.identity.address))
 
 
-@pytest.mark.parametrize(
-    "form", ["{address}@bm.internal", "bob", "bob@bm.internal", "nobody", "a@example.com", "", "random"]
-)
+@pytest.mark.parametrize("form", ["{address}@bm.internal", "bob", "bob@bm.internal", "nobody", "a@example.com", ""])
 async def test_an_account_sends_as_nobody_else_and_is_told_what_it_has(station: Station, form: str) -> None:
     alice, bob = await two(station)
     with pytest.raises(NotAllowed) as refused:

@@ -30,6 +30,9 @@ class FakeDirectory:
     def nickname(self, name: str) -> Address | None:
         return None
 
+    def relay(self, label: str) -> Address | None:
+        return None
+
     def candidates(self) -> list[Address]:
         return [parse_address(ALICE), parse_address(BOB)]
 

@@ -7,6 +7,7 @@ from bmgate.errors import (
     Ambiguous,
     BadAddress,
     BadTtl,
+    BatchRefused,
     ForeignDomain,
     GatewayError,
     IdentityDisabled,
@@ -39,6 +40,8 @@ def made(cls: type[GatewayError]) -> GatewayError:
         return cls("checksumfailed", "text")
     if issubclass(cls, Ambiguous):
         return cls("text", ("a", "b"))
+    if issubclass(cls, BatchRefused):
+        return cls("text", ((1, "text"),))
     return cls("text")
 
 
@@ -104,6 +107,8 @@ def test_the_receipt_names_queue_id_work_and_what_was_left_out() -> None:
     text = accepted(Receipt("7KQ2AB", 20.4, ("logo.png 3 kB", "a.asc"), repeated=False)).text
     assert text == "queued as 7KQ2AB, about 20 s of work; left out: logo.png 3 kB, a.asc"
     assert accepted(Receipt("7KQ2AB", 0, (), repeated=True)).text == "queued as 7KQ2AB, as when it was given before"
+    command = accepted(Receipt("", 0, (), repeated=False, answer="OK: join"))
+    assert (command.code, command.text) == (250, "OK: join; the answer is in INBOX")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.01, "1 s"), (20.4, "20 s"), (700, "12 min"), (11_400, "3 h 10 min")])

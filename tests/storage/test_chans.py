@@ -8,9 +8,11 @@ from storage_fixtures import NOW
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import deterministic_keys, random_keys
+from bmgate.bm.objects import ObjectType, encode_object, read_object
 from bmgate.domain.account import Account
 from bmgate.domain.chan import CHANS, Membership, NewChan
 from bmgate.domain.mailbox import MailboxId, MailboxKind
+from bmgate.domain.objects import StoredObject
 from bmgate.domain.ports.database import Store
 from bmgate.domain.subscription import SUBSCRIPTIONS, Subscription
 from bmgate.errors import Conflict, Missing
@@ -132,5 +134,49 @@ async def test_a_disabled_subscription_is_kept_and_finds_nothing(
             store.account(bob.id).subscriptions.remove(subscription.id)
         mine.remove(subscription.id)
         assert mine.all() == []
+
+    await database.transact(work)
+
+
+async def test_who_is_new_has_everything_stored_to_be_looked_through(
+    database: SealedDatabase, alice: Account, bob: Account
+) -> None:
+    address = random_keys(os.urandom).public.address(version=3)
+
+    def work(store: Store) -> None:
+        member = join(store, alice)
+        mine = store.account(bob.id).subscriptions
+        subscription = mine.add(address, a_mailbox(store, bob, f"{SUBSCRIPTIONS}/news"), NOW)
+        assert (store.chans.unscanned(), store.subscriptions.unscanned()) == ([member], [subscription])
+        assert member.scan_from == subscription.scan_from == 0
+        assert store.subscriptions.to(address) == [subscription]
+        assert store.subscriptions.to(Address(2, address.stream, address.ripe)) == []
+        store.chans.note_scanned(member.id, 17)
+        assert [each.scan_from for each in store.chans.unscanned()] == [17]
+        store.chans.note_scanned(member.id, None)
+        store.subscriptions.note_scanned(subscription.id, None)
+        assert [store.chans.unscanned(), store.subscriptions.unscanned()] == [[], []]
+        mine.set_enabled(subscription.id, False)
+        assert store.subscriptions.unscanned() == []
+        mine.set_enabled(subscription.id, True)
+        assert [each.scan_from for each in store.subscriptions.unscanned()] == [0]
+
+    await database.transact(work)
+
+
+async def test_stored_objects_are_read_in_order_by_type(database: SealedDatabase) -> None:
+    expires = NOW + 3_600
+    msgs = [read_object(encode_object(expires, ObjectType.MSG, 1, 1, b"%d" % number * 100)) for number in range(5)]
+    broadcast = read_object(encode_object(expires, ObjectType.BROADCAST, 4, 1, b"news"))
+
+    def work(store: Store) -> None:
+        store.inventory.add(StoredObject(each) for each in (*msgs[:2], broadcast, *msgs[2:]))
+        first = store.inventory.stored_from(0, ObjectType.MSG, 3)
+        assert [obj for _, obj in first] == msgs[:3]
+        after = first[-1][0] + 1
+        assert [obj for _, obj in store.inventory.stored_from(after, ObjectType.MSG, 10, max_bytes=1)] == msgs[3:4]
+        assert store.inventory.count_from(after, ObjectType.MSG) == 2
+        assert [obj for _, obj in store.inventory.stored_from(0, ObjectType.BROADCAST, 10)] == [broadcast]
+        assert store.inventory.stored_from(after + 9, ObjectType.MSG, 10) == []
 
     await database.transact(work)

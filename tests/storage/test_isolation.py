@@ -55,7 +55,6 @@ ATTEMPTS: dict[str, Attempt] = {
     "copy to": lambda mine, mailbox, uid: mine.messages.copy(
         mine.mailboxes.by_kind(MailboxKind.INBOX).id, [uid], mailbox
     ),
-    "find": lambda mine, mailbox, uid: mine.messages.find_by_message_id(mailbox, "<id@x>"),
     "append": lambda mine, mailbox, uid: mine.messages.append(
         mailbox, mine.messages.add_content(new_content()), Flags.NONE, (), NOW
     ),

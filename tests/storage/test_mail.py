@@ -228,8 +228,8 @@ async def test_mail_is_found_by_its_message_id(database: SealedDatabase, alice: 
         deliver(mine)
         content = mine.messages.add_content(NewContent(b"h", b"i", b"b", message_id_tag=tag))
         row = mine.messages.append(inbox, content, Flags.NONE, (), NOW)
-        assert mine.messages.find_by_message_id(inbox, "<a@b>") == [row]
-        assert mine.messages.find_by_message_id(inbox, "<c@d>") == []
+        assert mine.messages.places_of("<a@b>") == [(inbox, row.uid)]
+        assert mine.messages.places_of("<c@d>") == []
 
     await database.transact(work)
 

@@ -86,7 +86,6 @@ class Gossip:
         self._sample_until = float("-inf")
         self._to_relay: dict[PeerTarget, None] = {}
         self._relay_at = 0.0
-        self.dropped = 0  # addresses that were not taken
 
     def established(self, peer: PeerId, host: str, chosen: bool, now: float, unix_now: int) -> list[AddrCommand]:
         """What to tell a peer first; `chosen`: we dialled it."""
@@ -109,18 +108,14 @@ class Gossip:
         if talker is None:  # somebody whom nobody asked, or who is being left
             return True
         if not talker.packets.take(now):
-            self.dropped += len(addresses)
             return False
-        for index, address in enumerate(self._random.sample(addresses, len(addresses))):
+        for address in self._random.sample(addresses, len(addresses)):
             if not talker.addresses.take(now):
-                self.dropped += len(addresses) - index
                 break
             target = PeerTarget(address.host, address.port)
             if self._is_wanted(address, target, unix_now):
                 talker.remember([target])
                 self._known.hear(target, talker.group, address.time, unix_now)
-            else:
-                self.dropped += 1
         return True
 
     def introduced(self, target: PeerTarget, unix_now: int) -> None:

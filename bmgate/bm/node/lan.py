@@ -6,6 +6,7 @@ where connections go through a proxy (V18). Source: PyBitmessage's UDP socket.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
@@ -45,22 +46,21 @@ class LanDiscovery(asyncio.DatagramProtocol):
         """Until cancelled; where the local network does not let us, not at all."""
         loop = asyncio.get_running_loop()
         own_host = "" if self._place.host == "0.0.0.0" else self._place.host
-        try:
-            ear, _ = await loop.create_datagram_endpoint(
-                lambda: self, sock=_bound(self._broadcast, self._network.port, shared=True)
-            )
-            mouth, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=_bound(own_host, 0))
-        except OSError as error:
-            log.warning("nodes of the local network are not looked for: %s", error.strerror or error)
-            return
-        try:
+        with contextlib.ExitStack() as opened:
+            try:
+                ear, _ = await loop.create_datagram_endpoint(
+                    lambda: self, sock=_bound(self._broadcast, self._network.port, shared=True)
+                )
+                opened.callback(ear.close)
+                mouth, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=_bound(own_host, 0))
+                opened.callback(mouth.close)
+            except OSError as error:
+                log.warning("nodes of the local network are not looked for: %s", error.strerror or error)
+                return
             while True:
                 mouth.sendto(self._announcement(), (self._broadcast, self._network.port))
                 await self._clock.sleep(ANNOUNCE_SECONDS)
                 self._heard = 0
-        finally:
-            ear.close()
-            mouth.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._heard += 1

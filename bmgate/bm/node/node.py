@@ -200,10 +200,6 @@ class Node:
         banned = len(self.banned())
         return NodeState(len(known), known.tried_count, banned, bytes_in, bytes_out, self._watch.offset, exchange)
 
-    @property
-    def inventory_size(self) -> int:
-        return self._exchange.state.objects
-
     # --- connections ---
 
     async def _listen(self) -> None:

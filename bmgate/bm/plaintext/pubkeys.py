@@ -21,7 +21,6 @@ class Behavior(IntFlag):
     """What an identity asks of those who write to it. Unknown bits are kept and ignored."""
 
     DOES_ACK = 0x00000001
-    INCLUDE_DESTINATION = 0x00000002  # never implemented by anyone: refuse to send
     READS_FILES = 0x00000100  # ours: reads files and parents of encoding 3 (O11)
 
 

@@ -3,7 +3,7 @@
 Units of work and the gateway's own views are in `database`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bmgate.bm.addresses import Address
@@ -26,6 +26,7 @@ from bmgate.domain.mailbox import (
     MessageRow,
     NewContent,
     SentCopy,
+    StagedMail,
     StoredMessage,
 )
 from bmgate.domain.outbox import (
@@ -192,6 +193,18 @@ class AccountMessages(Protocol):
         """Saved at its internaldate, if nothing else is said."""
         ...
 
+    def show_staged(self, mailbox: MailboxId, staged: Sequence[StagedMail], saved_at: int) -> None:
+        """Contents that were stored before become messages, in their order."""
+        ...
+
+    def has_staged(self) -> bool:
+        """Whether there are contents that no message shows."""
+        ...
+
+    def drop_staged(self) -> int:
+        """Contents that no message shows go; how many there were."""
+        ...
+
     def set_flags(
         self,
         mailbox: MailboxId,
@@ -217,10 +230,12 @@ class AccountMessages(Protocol):
         """Pairs of source and new UID; flags, keywords and internaldate travel along."""
         ...
 
-    def find_by_message_id(self, mailbox: MailboxId, message_id: str) -> list[MessageRow]: ...
-
     def places_of(self, message_id: str) -> list[tuple[MailboxId, int]]:
         """Mailbox and UID of each mail of that Message-ID."""
+        ...
+
+    def places_of_content(self, uuid: bytes) -> list[tuple[MailboxId, int]]:
+        """Mailbox and UID of each message that shows the content of that name."""
         ...
 
     def sent_copies(self, mailbox: MailboxId, message_id: str) -> list[SentCopy]:
@@ -310,6 +325,10 @@ class AccountContacts(Protocol):
         """The address book, oldest first."""
         ...
 
+    def count(self) -> int:
+        """How many are in the address book."""
+        ...
+
     def entries(self) -> list[Contact]:
         """The same, with those that were allowed or blocked without being in it."""
         ...
@@ -377,6 +396,14 @@ class AccountHeldAcks(Protocol):
 
 class AccountDuplicates(Protocol):
     """The duplicate filter of one account (I14)."""
+
+    def tags(self) -> list[tuple[bytes, int]]:
+        """All of it, each with its end of time: what another gateway needs beside the dedupe key."""
+        ...
+
+    def take_over(self, tags: Iterable[tuple[bytes, int]]) -> None:
+        """What another gateway's filter held under the dedupe key that this account has now."""
+        ...
 
     def seen(self, content_id: bytes) -> bool: ...
 

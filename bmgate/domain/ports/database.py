@@ -14,7 +14,7 @@ from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.keys import PublicKeys
 from bmgate.bm.objects import BitmessageObject
 from bmgate.bm.plaintext import Pubkey
-from bmgate.domain.account import Account, AccountId, AccountState, Level
+from bmgate.domain.account import Account, AccountId, AccountSecrets, AccountState, Level
 from bmgate.domain.chan import ChanId, ChanKey, Membership, MembershipId
 from bmgate.domain.identity import Identity, IdentityId, PubkeyWork, ReceivingKey
 from bmgate.domain.mailbox import MailboxKind
@@ -99,6 +99,10 @@ class Accounts(Protocol):
 
     def purge(self, account: AccountId, now: int) -> bool:
         """Take out a deleted account with all it has, or a portion of that; False while there is more."""
+        ...
+
+    def replace_secrets(self, account: AccountId, secrets: AccountSecrets) -> None:
+        """Those it had at another gateway (M1); its duplicate filter begins anew."""
         ...
 
     def password_slots(self, account: AccountId) -> list[PasswordSlot]: ...

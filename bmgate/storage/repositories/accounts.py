@@ -19,6 +19,7 @@ from bmgate.storage.repositories.removal import purge_account
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import alias as aliases
+from bmgate.storage.schema import dedupe
 from bmgate.storage.schema import identity as identities
 from bmgate.storage.schema import mailbox as mailbox_table
 from bmgate.storage.schema import slot as slots
@@ -52,14 +53,13 @@ class AccountRepository:
             "wrapped_data_key": keys.wrapped_data_key,
             "sealed_secrets": keys.sealed_secrets,
             "created_at": now,
+            "last_uidvalidity": now + len(SPECIAL_MAILBOXES) - 1,
         }
         account = AccountId(connection.execute(insert(accounts).values(values).returning(accounts.c.id)).scalar_one())
         connection.execute(insert(aliases).values(name=folded, account=account, identity=None, created_at=now))
         for slot in keys.slots:
             self._add_slot(account, slot)
-        mailboxes = AccountMailboxRepository(self.enter(account))
-        for kind, mailbox_name in SPECIAL_MAILBOXES.items():
-            mailboxes.create(mailbox_name, kind, now)
+        AccountMailboxRepository(self.enter(account)).create_special(now)
         return self.get(account)
 
     def get(self, account: AccountId) -> Account:
@@ -109,18 +109,26 @@ class AccountRepository:
         """Nobody logs in and its addresses receive no more; all it has stays until it is purged."""
         self._write(account, state=AccountState.DELETED.value, deleted_at=now)
         living = (identities.c.account == account, identities.c.deleted_at.is_(None))
-        self.scope.connection.execute(update(identities).where(*living).values(deleted_at=now, enabled=False))
+        self.scope.connection.execute(update(identities).where(*living).values(deleted_at=now))
 
     def restore(self, account: AccountId) -> None:
         """Bring a deleted one back, with the addresses it had then; raises Missing."""
         deleted_at = self._row(account).deleted_at
         self._write(account, state=AccountState.ACTIVE.value, deleted_at=None)
         gone = (identities.c.account == account, identities.c.deleted_at == deleted_at)
-        self.scope.connection.execute(update(identities).where(*gone).values(deleted_at=None, enabled=True))
+        self.scope.connection.execute(update(identities).where(*gone).values(deleted_at=None))
 
     def purge(self, account: AccountId, now: int) -> bool:
         """Take out a deleted account with all it has, or a portion of that; False while there is more."""
         return purge_account(self.scope, account, now)
+
+    def replace_secrets(self, account: AccountId, secrets: AccountSecrets) -> None:
+        """Those it had at another gateway (M1); its duplicate filter begins anew."""
+        row, connection = self._row(account), self.scope.connection
+        sealed = self.scope.vault.seal(Purpose.SECRETS, secrets.id_key + secrets.dedupe_key, row.uuid)
+        connection.execute(update(accounts).where(accounts.c.id == account).values(sealed_secrets=sealed))
+        connection.execute(delete(dedupe).where(dedupe.c.account == account))
+        self.scope.entered.pop(account, None)
 
     def password_slots(self, account: AccountId) -> list[PasswordSlot]:
         """Those made for this account's key: one copied from another account opens nothing here."""

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import PrivateKeys, PublicKeys
@@ -137,7 +137,7 @@ class AccountChanRepository:
         added: int = self.scope.connection.execute(insert(chans).values(values).returning(chans.c.id)).scalar_one()
         return added
 
-    def _first(self, *conditions: Any) -> Membership | None:
+    def _first(self, *conditions: ColumnElement[bool]) -> Membership | None:
         row = self.scope.connection.execute(self._mine().where(*conditions)).first()
         return None if row is None else _read(row)
 
@@ -149,7 +149,7 @@ def _find(scope: AccountScope | GatewayScope, address: Address) -> AnyRow | None
     return scope.connection.execute(_CHANS.where(*_is_of(address))).first()
 
 
-def _is_of(address: Address) -> tuple[Any, ...]:
+def _is_of(address: Address) -> tuple[ColumnElement[bool], ...]:
     return chans.c.ripe == address.ripe, chans.c.version == address.version, chans.c.stream == address.stream
 
 

@@ -1,9 +1,10 @@
 """One account's address book, its correspondents, and its duplicate filter. Addresses and labels are sealed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.contact import Contact, Standing
@@ -34,6 +35,11 @@ class AccountContactRepository:
         """Oldest first; raises AccountLocked."""
         rows = self.scope.connection.execute(self._mine().where(contacts.c.sealed_label.is_not(None)))
         return [self._contact(row) for row in rows]
+
+    def count(self) -> int:
+        """How many are in the address book."""
+        book = (contacts.c.account == self.scope.account.id, contacts.c.sealed_label.is_not(None))
+        return self.scope.connection.execute(select(func.count()).select_from(contacts).where(*book)).scalar_one()
 
     def entries(self) -> list[Contact]:
         """With those that were only allowed or blocked; raises AccountLocked."""
@@ -150,6 +156,22 @@ class AccountDuplicateRepository:
     """The duplicate filter of one account (I14)."""
 
     scope: AccountScope
+
+    def tags(self) -> list[tuple[bytes, int]]:
+        """All of it, each with its end of time."""
+        query = select(dedupe.c.content_tag, dedupe.c.keep_until).where(dedupe.c.account == self.scope.account.id)
+        return [(tag, until) for tag, until in self.scope.connection.execute(query.order_by(dedupe.c.content_tag))]
+
+    def take_over(self, tags: Iterable[tuple[bytes, int]]) -> None:
+        """What another gateway's filter held under the dedupe key that this account has now."""
+        known = {tag for tag, _ in self.tags()}
+        rows = [
+            {"account": self.scope.account.id, "content_tag": tag, "keep_until": until}
+            for tag, until in dict(tags).items()
+            if tag not in known
+        ]
+        if rows:
+            self.scope.connection.execute(insert(dedupe), rows)
 
     def seen(self, content_id: bytes) -> bool:
         query = select(dedupe.c.keep_until).where(*self._same(content_id))

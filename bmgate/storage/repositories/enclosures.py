@@ -48,6 +48,7 @@ def _packed(new: Enclosures) -> bytes:
         new.answered,
         list(new.parents.items()),
         list(new.disclosed.items()),
+        list(new.relayed.items()),
     )
     packed: bytes = msgpack.packb(value, unicode_errors="surrogatepass")
     return packed
@@ -55,11 +56,12 @@ def _packed(new: Enclosures) -> bytes:
 
 def _unpacked(packed: bytes) -> Enclosures:
     value: Any = msgpack.unpackb(packed, unicode_errors="surrogatepass")
-    files, left_out, answered, parents, disclosed = value
+    files, left_out, answered, parents, disclosed, *later = value
     return Enclosures(
         files=tuple(Attached(File(name, data, media, shown), is_logo) for name, data, media, shown, is_logo in files),
         left_out=tuple(left_out),
         answered=tuple(answered),
         parents={n: tuple(vectors) for n, vectors in parents},
         disclosed={name: tuple(listed) for name, listed in disclosed},
+        relayed=dict(later[0]) if later else {},
     )

@@ -45,11 +45,12 @@ _OLDEST_FIRST = select(identities).order_by(identities.c.id)
 _OF_ACCOUNT = Prepared(
     _OLDEST_FIRST.where(identities.c.account == bindparam("account"), identities.c.deleted_at.is_(None))
 )
-_ENABLED = select(identities.c.id).where(identities.c.enabled.is_(True)).order_by(identities.c.id)
+_IN_USE = (identities.c.enabled.is_(True), identities.c.deleted_at.is_(None))
+_ENABLED = select(identities.c.id).where(*_IN_USE).order_by(identities.c.id)
 _RECEIVING = (
     select(identities, accounts.c.uuid)
     .join(accounts, accounts.c.id == identities.c.account)
-    .where(identities.c.enabled.is_(True))
+    .where(*_IN_USE)
     .order_by(identities.c.id)
 )
 _RECEIVING_SOME = _RECEIVING.where(identities.c.id.in_(bindparam("ids", expanding=True)))
@@ -94,10 +95,11 @@ class IdentityRepository:
         alias = self.scope.connection.execute(select(aliases).where(aliases.c.name == name.lower())).first()
         if alias is None:
             return None
+        living = _OLDEST_FIRST.where(identities.c.deleted_at.is_(None))
         if alias.identity is None:
             default = (identities.c.account == alias.account, identities.c.is_default.is_(True))
-            return self._first(_OLDEST_FIRST.where(*default))
-        return self._first(_OLDEST_FIRST.where(identities.c.id == alias.identity))
+            return self._first(living.where(*default))
+        return self._first(living.where(identities.c.id == alias.identity))
 
     def public_record(self, identity: IdentityId) -> Pubkey:
         """The identity's pubkey as it is published, behavior bits included; raises Missing."""
@@ -109,12 +111,12 @@ class IdentityRepository:
     def without_pubkey(self) -> list[Identity]:
         """Enabled ones whose pubkey was never published, is not being worked on and need not wait to be asked for."""
         never = (identities.c.pubkey_sent_at.is_(None), identities.c.pubkey_payload.is_(None))
-        query = _OLDEST_FIRST.where(identities.c.enabled.is_(True), identities.c.pubkey_note.is_(None), *never)
+        query = _OLDEST_FIRST.where(*_IN_USE, identities.c.pubkey_note.is_(None), *never)
         return [self._read(row) for row in self.scope.connection.execute(query)]
 
     def outdated_pubkeys(self) -> list[Identity]:
         """Enabled ones whose pubkey was published and says what is no longer true."""
-        query = _OLDEST_FIRST.where(identities.c.enabled.is_(True), identities.c.pubkey_note == OUTDATED)
+        query = _OLDEST_FIRST.where(*_IN_USE, identities.c.pubkey_note == OUTDATED)
         return [self._read(row) for row in self.scope.connection.execute(query)]
 
     def deleted_before(self, before: int) -> list[IdentityId]:
@@ -229,6 +231,7 @@ class AccountIdentityRepository:
             "created_at": identity.created_at,
             "pubkey_nonce": encode_nonce(0),
             "pubkey_note": ON_REQUEST if identity.publish_on_request else None,
+            "pubkey_sent_at": identity.pubkey_sent_at,
         }
         new = connection.execute(insert(identities).values(values).returning(identities.c.id)).scalar_one()
         return self.get(IdentityId(new))

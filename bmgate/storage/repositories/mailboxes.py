@@ -19,6 +19,7 @@ from bmgate.storage.statements import Prepared
 _MINE = select(mailboxes).where(mailboxes.c.account == bindparam("account"))
 _ALL = Prepared(_MINE)
 _BY_ID = Prepared(_MINE.where(mailboxes.c.id == bindparam("id")))
+_NEW = Prepared(insert(mailboxes))
 _BY_TAG = Prepared(_MINE.where(mailboxes.c.name_tag == bindparam("tag")))
 _BY_KIND = Prepared(_MINE.where(mailboxes.c.kind == bindparam("kind")).order_by(mailboxes.c.id))
 
@@ -77,6 +78,16 @@ class AccountMailboxRepository:
         }
         new = self.scope.connection.execute(insert(mailboxes).values(values).returning(mailboxes.c.id)).scalar_one()
         return Mailbox(MailboxId(new), name, kind, subscribed, uidvalidity, uidnext=1, modseq=1)
+
+    def create_special(self, now: int) -> None:
+        """Those of a new account, whose `last_uidvalidity` is that of the last of them."""
+        rows = []
+        for uidvalidity, (kind, name) in enumerate(SPECIAL_MAILBOXES.items(), now):
+            tag = self._tag(name)
+            values = {"account": self.scope.account.id, "kind": kind.value, "name_tag": tag, "subscribed": True}
+            values |= {"sealed_name": self.scope.keys.seal(name.encode(), b"mailbox", tag)}
+            rows.append(values | {"uidvalidity": uidvalidity, "uidnext": 1, "modseq": 1})
+        _NEW.run_all(self.scope.connection, rows)
 
     def delete(self, mailbox: MailboxId) -> None:
         """With its messages; who is subscribed to it stays so (RFC 3501 6.3.6)."""

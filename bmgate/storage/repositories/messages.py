@@ -4,7 +4,7 @@ What is behind each call is told by the `message_...` modules beside this one; h
 a mail by its Message-ID.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, exists, select
@@ -19,6 +19,7 @@ from bmgate.domain.mailbox import (
     MessageRow,
     NewContent,
     SentCopy,
+    StagedMail,
     StoredMessage,
 )
 from bmgate.errors import MessageMissing
@@ -27,15 +28,14 @@ from bmgate.storage.repositories.message_contents import read_content, read_head
 from bmgate.storage.repositories.message_flags import change_rows, changed, exchange_keywords, with_keywords
 from bmgate.storage.repositories.message_history import changes_since, expunge
 from bmgate.storage.repositories.message_rows import (
-    ROWS,
     advance,
     all_rows,
     counters,
     insert_rows,
-    read_rows,
     shown_contents,
     some_rows,
 )
+from bmgate.storage.repositories.message_staging import drop_staged, has_staged, show_staged
 from bmgate.storage.repositories.scope import AccountScope
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
@@ -104,6 +104,18 @@ class AccountMessageRepository:
         insert_rows(self.scope, mailbox, [(row, content)])
         return row
 
+    def show_staged(self, mailbox: MailboxId, staged: Sequence[StagedMail], saved_at: int) -> None:
+        """Contents that were stored before become messages, in their order; raises MailboxMissing, MessageMissing."""
+        show_staged(self.scope, mailbox, staged, saved_at)
+
+    def has_staged(self) -> bool:
+        """Whether there are contents that no message shows."""
+        return has_staged(self.scope)
+
+    def drop_staged(self) -> int:
+        """Contents that no message shows go; how many there were."""
+        return drop_staged(self.scope)
+
     def set_flags(
         self,
         mailbox: MailboxId,
@@ -158,16 +170,6 @@ class AccountMessageRepository:
 
     # -- by Message-ID ---------------------------------------------------------------------------------------------
 
-    def find_by_message_id(self, mailbox: MailboxId, message_id: str) -> list[MessageRow]:
-        """Raises MailboxMissing."""
-        counters(self.scope, mailbox)
-        mine = (
-            contents.c.account == self.scope.account.id,
-            contents.c.message_id_tag == self.message_id_tag(message_id),
-        )
-        query = ROWS.join(contents, contents.c.id == messages.c.content).where(*mine)
-        return read_rows(self.scope.connection.execute(query, {"mailbox": mailbox}))
-
     def places_of(self, message_id: str) -> list[tuple[MailboxId, int]]:
         """Mailbox and UID of each mail of that Message-ID."""
         query = (
@@ -177,6 +179,16 @@ class AccountMessageRepository:
                 contents.c.account == self.scope.account.id,
                 contents.c.message_id_tag == self.message_id_tag(message_id),
             )
+            .order_by(messages.c.mailbox, messages.c.uid)
+        )
+        return [(MailboxId(mailbox), uid) for mailbox, uid in self.scope.connection.execute(query)]
+
+    def places_of_content(self, uuid: bytes) -> list[tuple[MailboxId, int]]:
+        """Mailbox and UID of each message that shows the content of that name."""
+        query = (
+            select(messages.c.mailbox, messages.c.uid)
+            .select_from(messages.join(contents, contents.c.id == messages.c.content))
+            .where(contents.c.account == self.scope.account.id, contents.c.uuid == uuid)
             .order_by(messages.c.mailbox, messages.c.uid)
         )
         return [(MailboxId(mailbox), uid) for mailbox, uid in self.scope.connection.execute(query)]

@@ -3,9 +3,7 @@
 The order is that of the foreign keys. A large account goes in portions, each a short transaction.
 """
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy import ColumnElement, Select, Table, delete, select
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.identity import IdentityId
@@ -32,9 +30,8 @@ PORTION = 500  # mails that go in one transaction
 def purge_identity(scope: GatewayScope, identity: IdentityId) -> bool:
     """Its keys, and what the queue remembers of its mail; the mail stays. False while something is unfinished."""
     mine = select(submissions.c.id).where(submissions.c.identity == identity)
-    live = select(outbox.c.id).where(
-        outbox.c.submission.in_(mine), outbox.c.state.not_in([each.value for each in FINAL])
-    )
+    unfinished = outbox.c.state.not_in([each.value for each in FINAL])
+    live = select(outbox.c.id).where(outbox.c.submission.in_(mine), unfinished)
     if scope.connection.execute(live.limit(1)).first() is not None:
         return False
     _forget_queue(scope, mine)
@@ -70,7 +67,7 @@ def _release_names(scope: GatewayScope, account: AccountId, now: int) -> None:
         release(scope, name, uuid, None, now)
 
 
-def _forget_queue(scope: GatewayScope, mine: Any) -> None:
+def _forget_queue(scope: GatewayScope, mine: Select[int]) -> None:
     rows = select(outbox.c.id).where(outbox.c.submission.in_(mine))
     scope.connection.execute(delete(events).where(events.c.outbox.in_(rows)))
     scope.connection.execute(delete(outbox).where(outbox.c.submission.in_(mine)))

@@ -7,7 +7,7 @@ tag of what a broadcast tells of its sender: the address tag (v5), nothing at al
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
@@ -106,10 +106,10 @@ class AccountSubscriptionRepository:
         if not changed:
             raise Missing("you are not subscribed to that")
 
-    def _is_mine(self, subscription: SubscriptionId) -> Any:
+    def _is_mine(self, subscription: SubscriptionId) -> ColumnElement[bool]:
         return (subscriptions.c.account == self.scope.account.id) & (subscriptions.c.id == subscription)
 
-    def _first(self, *conditions: Any) -> Subscription | None:
+    def _first(self, *conditions: ColumnElement[bool]) -> Subscription | None:
         row = self.scope.connection.execute(self._mine().where(*conditions)).first()
         return None if row is None else _read(self.scope.vault, row)
 

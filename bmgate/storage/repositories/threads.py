@@ -5,7 +5,6 @@ joins its thread, but not for ever.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -77,7 +76,7 @@ class AccountThreadRepository:
         self, tag: bytes, mail: Thread, keep_until: int, vector: bytes = b"", mail_tag: bytes | None = None
     ) -> None:
         plain = "\n".join((vector.hex(), mail.message_id, *mail.references))
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "sealed_thread": self.scope.keys.seal(plain.encode(errors="replace"), b"thread", tag),
             "mail_tag": mail_tag,
             "keep_until": keep_until,

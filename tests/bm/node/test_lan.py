@@ -105,6 +105,13 @@ async def test_nodes_of_one_network_connect_without_knowing_each_other() -> None
         assert {peer.host for peer in (*first.peers(), *second.peers())} == {"127.78.0.1", "127.78.0.2"}
 
 
+async def test_where_the_local_network_does_not_let_us_nothing_stays_open(caplog: pytest.LogCaptureFixture) -> None:
+    elsewhere = PeerTarget("192.0.2.1", 8444)  # no address of this machine
+    await LanDiscovery(TESTNET, elsewhere, LOOPBACK_BROADCAST, SystemClock(), lambda _: None).run()
+    (told_once,) = caplog.messages
+    assert told_once.startswith("nodes of the local network are not looked for: ")
+
+
 async def test_behind_a_proxy_nothing_is_broadcast(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: LanDiscovery) -> None:
         raise AssertionError

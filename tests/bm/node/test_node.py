@@ -227,7 +227,7 @@ async def test_a_new_peer_is_told_everything_and_fetches_it() -> None:
     async with home(settings(ALICE), database) as alice, home(settings(BOB)) as bob:
         bob.node.add_peer(alice.target)
         assert {await next_object(bob) for _ in stored} == stored
-        assert bob.node.inventory_size == 60
+        assert bob.node.state.exchange.objects == 60
         assert max(bob.database.batches) > 1
 
 
@@ -359,7 +359,7 @@ async def test_v22_an_own_object_is_not_shown_before_its_stem_is_over() -> None:
         await peer.shake_hands()
         encoded = fresh_object()
         vector = alice.publish(encoded)
-        await until(lambda: alice.node.inventory_size == 1)
+        await until(lambda: alice.node.state.exchange.objects == 1)
         peer.say(Getdata((vector,)))
         assert await peer.is_quiet_about(ObjectCommand)
         async with stranger(alice, CAROL) as newcomer:
@@ -552,9 +552,9 @@ async def test_d6_own_objects_wait_while_our_clock_is_far_from_everybodys() -> N
             node.announce([database.store(encoded)])
             for _ in range(50):
                 await asyncio.sleep(0)
-            assert node.inventory_size == 0, "it was not looked at"
+            assert node.state.exchange.objects == 0, "it was not looked at"
             clock.late = 0
-            await until(lambda: node.inventory_size == 1)
+            await until(lambda: node.state.exchange.objects == 1)
         finally:
             await node.stop()
             for server in servers:
