@@ -1,6 +1,7 @@
 """TCP as the doors on Twisted use it: listeners, their TLS (RFC 8314), connections, and when these take more."""
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Collection
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Generic, Protocol, TypeVar, cast
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL.crypto import X509, PKey
+from twisted.internet import protocol
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
@@ -16,9 +18,11 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorSSL,
     IReactorTCP,
+    ISSLTransport,
 )
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bmgate.domain.sources import source_group
@@ -159,6 +163,91 @@ class Outgoing:
             data = b"".join(portion)
             self.pending -= len(data)
             self._transport.write(data)
+
+
+class ServerConnection(protocol.Protocol):
+    """The life of one connection, whatever is spoken on it: output at the pace of the client, one task, and its end.
+
+    A subclass greets in `connectionMade`, reads in `dataReceived`, and keeps account of who is connected.
+    """
+
+    def __init__(self, stall_seconds: float) -> None:
+        self.source = ""
+        self.closed = asyncio.Event()
+        self._outgoing = Outgoing(stall_seconds)
+        self._is_connected = True
+        self._is_paused = self._is_changing = self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None  # of the login, or of activity
+        self._abort_timer: asyncio.TimerHandle | None = None
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        """Nobody is there any more; only a command that changes something is finished."""
+        self._is_closing = True
+        self._forget()
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        self._is_connected = False
+        self._leave()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is on."""
+        return ISSLTransport.providedBy(self.transport)
+
+    def write(self, data: bytes) -> None:
+        """Keep `data` for the next `drain`."""
+        self._outgoing.write(data)
+
+    def abort(self) -> None:
+        """Close without a word."""
+        self._transport.abortConnection()
+
+    @abstractmethod
+    def _left(self) -> None:
+        """It is not among those connected any more."""
+
+    def _pause(self, wanted: bool) -> None:
+        """Read on, or not."""
+        if wanted == self._is_paused or self._is_closing:
+            return
+        self._is_paused = wanted
+        if wanted:
+            self._transport.pauseProducing()
+        else:
+            self._transport.resumeProducing()
+
+    def _close(self) -> None:
+        """Let the last bytes go out, within a second."""
+        if self._is_closing:
+            return
+        self._outgoing.flush()
+        self._is_closing = True
+        self._forget()
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+        self._abort_timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.abort)
+
+    def _forget(self) -> None:
+        """Nothing is begun any more, and what only reads is broken off."""
+        self._cancel_timer()
+        self._outgoing.end()
+        if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
+            self._task.cancel()
+
+    def _leave(self) -> None:
+        """Nothing is left when the transport is gone and the last command has ended."""
+        if not self._is_connected and (self._task is None or self._task.done()):
+            self._left()
+            self.closed.set()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def _transport(self) -> Transport:
+        return cast(Transport, self.transport)
 
 
 def listen(

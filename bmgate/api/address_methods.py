@@ -12,8 +12,9 @@ from bmgate.bm.network import STREAM
 from bmgate.domain.account import AccountId
 from bmgate.domain.chan import Membership
 from bmgate.domain.identity import Identity
+from bmgate.domain.policy import DIFFICULTY
 from bmgate.errors import BadAddress, Conflict, LimitReached, NotAllowed
-from bmgate.services.identities import DIFFICULTY, AddressRequest
+from bmgate.services.identities import AddressRequest
 
 MAX_ADDRESSES = 999
 CHAN = "[chan] "

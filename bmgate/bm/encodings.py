@@ -77,8 +77,10 @@ def encode_extended(
     `extra` are further keys, which others ignore.
     """
     parents, files = list(parents), list(files)
-    if len(files) > MAX_FILES or len(parents) > MAX_PARENTS:
-        raise TooLarge(f"{len(files)} files and {len(parents)} parents; {MAX_FILES} and {MAX_PARENTS} are the limits")
+    if len(files) > MAX_FILES:
+        raise TooLarge(f"message has {len(files)} files, {MAX_FILES} are the limit")
+    if len(parents) > MAX_PARENTS:
+        raise TooLarge(f"message has {len(parents)} parents, {MAX_PARENTS} are the limit")
     if any(len(parent) != PARENT_SIZE for parent in parents):
         raise ValueError("a parent is an inventory vector of 32 bytes")
     content: dict[bytes | str, object] = {"": "message", "subject": _text(subject), "body": _text(body)}
@@ -89,7 +91,9 @@ def encode_extended(
     content.update(dict(extra or {}))
     packed: bytes = msgpack.packb(content, use_bin_type=True)
     if len(packed) > MAX_INFLATED:
-        raise TooLarge(f"extended message of {len(packed)} bytes, {MAX_INFLATED} is the limit")
+        size, most = len(packed) // 1000, MAX_INFLATED // 1000
+        excess = f"shorten it by at least {max(1, size - most)} kB"
+        raise TooLarge(f"message is {size} kB before it is compressed, {most} kB are the limit; {excess}")
     return zlib.compress(packed, 9)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bmgate.bm import description
+from bmgate.mail.causes import duration_words
 
 UNLIMITED_WIDTH = 1000  # columns, where the output is no terminal
 
@@ -72,11 +73,8 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
+    """Seconds for people, from two minutes on in the words that mail has for them."""
+    return f"{seconds:.1f} s" if seconds < 120 else duration_words(round(seconds))
 
 
 def qr_code(text: str) -> str:

@@ -22,7 +22,7 @@ from bmgate.domain.account import Account
 from bmgate.domain.outbox import Priority
 from bmgate.domain.peers import Standing
 from bmgate.errors import Ambiguous, Missing, NotAllowed, ProtocolError, Unavailable
-from bmgate.mail.wishes import read_ttl
+from bmgate.mail.wishes import read_exact_ttl
 from bmgate.services.accounts import Accounts
 from bmgate.services.queue import Queue, QueueNews
 from bmgate.services.status import NodeView, Status
@@ -156,7 +156,7 @@ class Methods:
 
     async def _queue_ttl(self, account: str, id: str, ttl: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)
-        return [row_value(row) for row in await self._queue.set_ttl(owner.id, id, read_ttl(ttl))]
+        return [row_value(row) for row in await self._queue.set_ttl(owner.id, id, read_exact_ttl(ttl))]
 
     async def _queue_cancel(self, account: str, id: str) -> list[dict[str, Any]]:  # noqa: A002
         owner = await self._account(account)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from bmgate.errors import BadOption, BadTtl
+from bmgate.errors import BadOption
 from bmgate.mail.text import clean_line
-from bmgate.mail.wishes import read_ttl
+from bmgate.mail.wishes import MAX_TTL, MIN_TTL
 
 DAY = 86_400
 MAX_GIVE_UP = 28 * DAY
@@ -22,6 +22,7 @@ MAX_KEEP = 3_650 * DAY
 MAX_LIST_NAME = 40  # characters
 MAX_FOOTER = 1_000  # characters
 MAX_TEXT = 4_000  # characters of an automatic answer
+DIFFICULTY = "difficulty"  # set as an option of an address, but kept with its pubkey
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": DAY, "w": 7 * DAY}
 _NOTICES = ("success", "failure", "delay", "never")
 
@@ -37,6 +38,13 @@ class Scope(StrEnum):
 
 NARROWING = (Scope.ACCOUNT, Scope.IDENTITY, Scope.MEMBERSHIP, Scope.CONTACT)
 """From wide to narrow; the narrowest wins."""
+
+_PLACES = {
+    Scope.ACCOUNT: "an account",
+    Scope.IDENTITY: "an address",
+    Scope.MEMBERSHIP: "a chan",
+    Scope.CONTACT: "a contact",
+}
 
 
 class Attachments(StrEnum):
@@ -121,20 +129,23 @@ class Option:
     hoped: str
     help: str
 
-    def checked(self, words: str, scope: Scope) -> str:
-        """The words as they are kept; raises BadOption for those it cannot be, and for a scope it is not set in."""
-        if scope not in self.scopes:
-            places = " or ".join(each.value for each in NARROWING if each in self.scopes)
-            raise BadOption(f"{self.name} is set for {places}, not for {scope.value}")
+    def checked(self, words: str) -> str:
+        """The words as they are kept; raises BadOption for those it cannot be."""
         return self.write(self.read(words))
 
 
-def option(name: str) -> Option:
-    """The option of this name; raises BadOption that tells which there are."""
-    found = OPTIONS.get(name.strip().lower().replace("-", "_"))
-    if found is None:
-        raise BadOption(f"there is no option {name}; there are {', '.join(OPTIONS)}")
-    return found
+def option(name: str, scope: Scope) -> Option:
+    """The option of this name; raises BadOption that tells which there are in this scope, or where it is set."""
+    wanted = name.strip().lower().replace("-", "_")
+    found = OPTIONS.get(wanted)
+    if found is not None and scope in found.scopes:
+        return found
+    scopes = found.scopes if found else {Scope.IDENTITY} if wanted == DIFFICULTY else ()
+    if scopes:
+        places = _listed(tuple(_PLACES[each] for each in NARROWING if each in scopes))
+        raise BadOption(f"{wanted} is set for {places}, not for {_PLACES[scope]}")
+    names = [each.name for each in options_of(scope)] + [DIFFICULTY] * (scope is Scope.IDENTITY)
+    raise BadOption(f"there is no option {clean_line(name)[:40]}; for {_PLACES[scope]} there are {', '.join(names)}")
 
 
 def options_of(scope: Scope) -> Iterable[Option]:
@@ -201,13 +212,6 @@ def _text(name: str, scopes: Iterable[Scope], most: int, text: str, one_line: bo
     return Option(name, frozenset(scopes), read, str, hoped, text)
 
 
-def _read_ttl_option(given: str) -> int:
-    try:
-        return read_ttl(given)
-    except BadTtl as error:
-        raise BadOption(f"ttl is a time from 1h to 28d, such as 12h or 4d, not {_shown(given)}") from error
-
-
 def _read_keep(given: str) -> int:
     if given.strip().lower() == EVER:
         return 0
@@ -225,7 +229,7 @@ def _read_notices(given: str) -> tuple[str, ...]:
 
 
 def _listed(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _shown(given: str) -> str:
@@ -244,13 +248,8 @@ _KEEP_HOPED = f"{EVER}, or {_KEEP_DAYS.hoped}"
 OPTIONS: dict[str, Option] = {
     each.name: each
     for each in (
-        Option(
-            "ttl",
-            frozenset(_ANY),
-            _read_ttl_option,
-            duration_text,
-            "a time from 1h to 28d",
-            "How long a sent message stays on the network before it is sent again.",
+        _duration(
+            "ttl", _ANY, MIN_TTL, MAX_TTL, "How long a sent message stays on the network before it is sent again."
         ),
         _duration("give_up", _ACCOUNT, 3_600, MAX_GIVE_UP, "No new attempt is made after this time."),
         _duration("send_delay", _OWN, 0, MAX_DELAY, "How long a mail can be called back before work on it begins."),

@@ -2,6 +2,7 @@
 
 import re
 from calendar import timegm
+from datetime import date
 
 from bmgate.domain.mailbox import Flags
 from bmgate.imap.cursor import BadSyntax, Cursor
@@ -24,6 +25,9 @@ _DATE_TIME = re.compile(
     rb'"([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
 )
 MAX_MAILS = 500
+MAX_ZONE_HOURS = 14  # of Kiribati
+
+_LAST_SECOND = timegm((9999, 12, 31, 23, 59, 59))  # what four digits of a year can tell
 
 
 def read_append(cursor: Cursor) -> Append:
@@ -92,11 +96,15 @@ def flag_list_of(words: list[str]) -> FlagList:
 
 
 def read_date_time(cursor: Cursor) -> int:
-    """A date-time in Unix seconds."""
+    """A date-time in Unix seconds; one before 1970 or behind 9999, seen from UTC, becomes the nearest within."""
     found = cursor.match(_DATE_TIME, "a date")
-    month = found[2].decode("ascii").capitalize()
     day, year, hour, minute, second, zone_hours, zone_minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
-    if month not in MONTHS or not 1 <= day <= 31 or year < 1970 or hour > 23 or minute > 59 or second > 60:
-        raise BadSyntax("Not a date")
+    try:
+        written = date(year, MONTHS.index(found[2].decode("ascii").capitalize()) + 1, day)
+    except ValueError as error:
+        raise BadSyntax("Not a date") from error
+    if hour > 23 or minute > 59 or second > 60 or zone_hours > MAX_ZONE_HOURS or zone_minutes > 59:
+        raise BadSyntax("Not a time")
     offset = (zone_hours * 60 + zone_minutes) * (60 if found[7] == b"+" else -60)
-    return max(0, timegm((year, MONTHS.index(month) + 1, day, hour, minute, second)) - offset)
+    seconds = timegm((*written.timetuple()[:3], hour, minute, second)) - offset
+    return min(max(0, seconds), _LAST_SECOND)

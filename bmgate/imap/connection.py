@@ -7,12 +7,8 @@ transport is paused. Writes are joined, and a client that does not read is waite
 import asyncio
 import logging
 from collections import deque
-from typing import cast
 
-from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
-from twisted.python.failure import Failure
 
 from bmgate.domain.account import AccountId
 from bmgate.errors import LimitReached
@@ -28,14 +24,14 @@ from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.search_keys import BadCharset
 from bmgate.imap.session import HangUp, Session
 from bmgate.imap.values import Starttls, Tagged
-from bmgate.tcp import CLOSE_SECONDS, Outgoing, Stalled, Transport
+from bmgate.tcp import ServerConnection, Stalled
 
 log = logging.getLogger(__name__)
 
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
 
 
-class ImapConnection(Protocol):
+class ImapConnection(ServerConnection):
     """Reader, queue and session of one client; the `Channel` of its session."""
 
     def __init__(
@@ -46,20 +42,14 @@ class ImapConnection(Protocol):
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
+        super().__init__(limits.stall_seconds)
         self._services, self._limits, self._connections = services, limits, connections
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.source = ""
         self.stirred = asyncio.Event()
-        self.closed = asyncio.Event()
         self._reader = CommandReader(reader_limits(limits, logged_in=False), self._ask)
         self._queue: deque[tuple[Tagged | Rejected, int]] = deque()
         self._queued_octets = 0
-        self._is_connected = True
-        self._is_barred = self._is_paused = self._is_changing = self._is_closing = False
-        self._outgoing = Outgoing(limits.stall_seconds)
-        self._task: asyncio.Task[None] | None = None
-        self._login_timer: asyncio.TimerHandle | None = None
-        self._abort_timer: asyncio.TimerHandle | None = None
+        self._is_barred = False
         self.session = Session(self, services, limits, allow_plaintext)
 
     # -- what Twisted calls
@@ -75,7 +65,7 @@ class ImapConnection(Protocol):
             return
         self._connections.members.add(self)
         loop = asyncio.get_running_loop()
-        self._login_timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
+        self._timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
         self._task = loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -87,26 +77,12 @@ class ImapConnection(Protocol):
         self._take_in()
         self.stirred.set()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        """Nobody is there any more; only a command that changes something is finished."""
-        self._is_closing = True
-        self._forget()
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
-        self._is_connected = False
-        self._leave()
-
     # -- the channel of the session
 
     @property
     def account(self) -> AccountId | None:
         """Who is logged in."""
         return self.session.account_id
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether TLS is on."""
-        return ISSLTransport.providedBy(self.transport)
 
     @property
     def can_start_tls(self) -> bool:
@@ -117,10 +93,6 @@ class ImapConnection(Protocol):
     def has_input(self) -> bool:
         """Whether octets wait behind the command that runs."""
         return self._reader.buffered > 0
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` for the next `drain`."""
-        self._outgoing.write(data)
 
     async def drain(self) -> None:
         """Send what was written, at the pace of the client, and wait until there is room for more."""
@@ -143,7 +115,7 @@ class ImapConnection(Protocol):
         if not self._connections.has_room_for_login(account):
             raise LimitReached("too many connections of this account")
         self._reader.limits = reader_limits(self._limits, logged_in=True)
-        self._cancel_login_timer()
+        self._cancel_timer()
         return self._connections.body_search(account)
 
     # -- taking in
@@ -172,14 +144,7 @@ class ImapConnection(Protocol):
 
     def _throttle(self) -> None:
         """Pause a client that is ahead of us by more than a command or so."""
-        wanted = not self._has_room and self._reader.buffered > _READ_AHEAD
-        if wanted == self._is_paused or self._is_closing:
-            return
-        self._is_paused = wanted
-        if wanted:
-            self._transport.pauseProducing()
-        else:
-            self._transport.resumeProducing()
+        self._pause(not self._has_room and self._reader.buffered > _READ_AHEAD)
 
     # -- carrying out
 
@@ -239,38 +204,12 @@ class ImapConnection(Protocol):
         self.write(b"* BYE " + text.encode("ascii", "replace") + b"\r\n")
         self._close()
 
-    def abort(self) -> None:
-        """Close without a word."""
-        self._transport.abortConnection()
-
-    def _close(self) -> None:
-        """Let the last bytes go out, within a second."""
-        if self._is_closing:
-            return
-        self._outgoing.flush()
-        self._is_closing = True
-        self._forget()
-        self._transport.unregisterProducer()
-        self._transport.loseConnection()
-        loop = asyncio.get_running_loop()
-        self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
-
     def _forget(self) -> None:
-        self._cancel_login_timer()
         self.session.deselect()
-        self._outgoing.end()
-        if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
-            self._task.cancel()
+        super()._forget()
 
-    def _leave(self) -> None:
-        """Nothing is left when the transport is gone and the last command has ended."""
-        if not self._is_connected and (self._task is None or self._task.done()):
-            self._connections.members.discard(self)
-            self.closed.set()
-
-    def _cancel_login_timer(self) -> None:
-        if self._login_timer is not None:
-            self._login_timer.cancel()
+    def _left(self) -> None:
+        self._connections.members.discard(self)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A bug of ours ends the session, with its traceback in the log."""
@@ -279,10 +218,6 @@ class ImapConnection(Protocol):
             log.error("a session failed", exc_info=error)
             self.shut_down("Internal error")
         self._leave()
-
-    @property
-    def _transport(self) -> Transport:
-        return cast(Transport, self.transport)
 
 
 def _read(raw: RawCommand, utf8: bool) -> Tagged | Rejected:

@@ -9,12 +9,11 @@ import re
 from dataclasses import replace
 
 from bmgate.bm.encodings import File
-from bmgate.mail.filenames import clean_file_name, numbered_name
+from bmgate.mail.filenames import OCTET_STREAM, clean_file_name, numbered_name
 from bmgate.mail.reading import Manner, Reading
 from bmgate.mail.text import clean_line
 
 MAX_DATA_PARTS = 20
-OCTET_STREAM = "application/octet-stream"
 
 _MAGIC: dict[str, re.Pattern[bytes]] = {
     "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),

@@ -6,13 +6,14 @@ from bmgate.mail.headers import decode_header, raw_field
 from bmgate.mail.parse import Part, content_type, disposition, parse_header, raw_body
 from bmgate.mail.text import clean_line, truncate_utf8
 
+OCTET_STREAM = "application/octet-stream"  # the media type of bytes nobody knows more about
 MAX_NAME = 120  # bytes of UTF-8
 MAX_EXTENSION = 20  # bytes, the dot included
 _EXTENSIONS = {  # `mimetypes` differs from one Python to the next, and bytes of a stored mail must not
     "application/gzip": ".gz",
     "application/json": ".json",
     "application/msword": ".doc",
-    "application/octet-stream": ".bin",
+    OCTET_STREAM: ".bin",
     "application/pdf": ".pdf",
     "application/pgp-keys": ".asc",
     "application/pgp-signature": ".asc",

@@ -17,13 +17,12 @@ from bmgate.mail.bodies import BodyPart, base64_lines, boundary_of, multipart, t
 from bmgate.mail.charsets import decode_text
 from bmgate.mail.outgoing import Attached
 from bmgate.mail.size import MAX_TEXT, check_size
-from bmgate.mail.text import normal_body, size_in_words
+from bmgate.mail.text import QUOTE_LINE, normal_body, size_in_words
 from bmgate.mail.write import CRLF, parameter, text_field
 from bmgate.mail.write import field as written_field
 
 MAX_DATA = MAX_TEXT + len("Subject:\nBody:")  # bytes of a payload, whatever its encoding
 MAX_PARENTS = 8
-DASHES = "-" * 54  # above PyBitmessage's quotes
 _SHOWN = ("image/png", "image/jpeg", "image/gif")  # by PyBitmessage, as data in the text
 _TOLD_FILES = 10
 
@@ -88,7 +87,8 @@ class Payload:
         extra = {"x-bmgate": {name: list(listed) for name, listed in self.disclosed.items()}} if self.disclosed else {}
         data = encode_extended(self.subject, self.body, self.parents, self.files, extra)
         if len(data) > MAX_DATA:
-            raise TooLarge(too_large(len(data), len(self.files)))
+            inflated = len(f"{self.subject}{self.body}".encode()) + sum(len(file.data) for file in self.files)
+            raise TooLarge(too_large(len(data), inflated, len(self.files)))
         return data
 
 
@@ -173,7 +173,7 @@ def with_dashes(body: str) -> str:
         first -= 1
     quoted = [line.removeprefix(">").removeprefix(" ") for line in lines[first : last + 1]]
     before, after = "\n".join(lines[:first]).rstrip("\n"), "\n".join(lines[last + 1 :]).strip("\n")
-    return normal_body("\n".join([*([before] if before else []), *([after] if after else []), "", DASHES, *quoted]))
+    return normal_body("\n".join([*([before] if before else []), *([after] if after else []), "", QUOTE_LINE, *quoted]))
 
 
 def file_list(files: Iterable[File]) -> str:
@@ -219,8 +219,12 @@ def _digest(ends: Ends, text: Text) -> bytes:
     return hashlib.sha256(b"".join(len(item).to_bytes(4) + item for item in items)).digest()
 
 
-def too_large(size: int, files: int) -> str:
-    """What is said of `size` bytes in encoding 3."""
+def too_large(size: int, inflated: int, files: int) -> str:
+    """What is said of `size` bytes in encoding 3, made from about `inflated`: what is to go is counted in these."""
     what = "message" if not files else f"message with its attachment{'' if files == 1 else 's'}"
-    excess = max(1, size // 1000 - MAX_DATA // 1000)
-    return f"{what} is {size // 1000} kB, Bitmessage carries {MAX_TEXT // 1000} kB; shorten it by about {excess} kB"
+    told, carried = f"{size // 1000} kB", f"Bitmessage carries {MAX_TEXT // 1000} kB"
+    if inflated <= size:
+        excess = max(1, size // 1000 - MAX_DATA // 1000)
+        return f"{what} is {told}, {carried}; shorten it by about {excess} kB"
+    excess = -(-(size - MAX_DATA) * inflated // (size * 1000))
+    return f"{what} is {told} compressed, {carried}; shorten it by about {excess} of its {inflated // 1000} kB"

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from bmgate.bm.encodings import File
 from bmgate.mail.bodies import BodyPart, base64_lines, multipart, text_part
-from bmgate.mail.filenames import clean_file_name, numbered_name
+from bmgate.mail.filenames import OCTET_STREAM, clean_file_name, numbered_name
 from bmgate.mail.reading import Reading
 from bmgate.mail.text import clean_line, normal_body
 from bmgate.mail.write import CRLF, field, parameter
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}")
-_OCTET_STREAM = "application/octet-stream"
 _ACTIVE_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "application/x-msdownload"})
 _ACTIVE_FAMILIES = ("message/", "multipart/")
 
@@ -74,5 +73,5 @@ def _file_part(file: File, number: int) -> BodyPart:
 def _harmless_type(media_type: str) -> str:
     media_type = media_type.lower()
     if not _MEDIA_TYPE.fullmatch(media_type) or media_type in _ACTIVE_TYPES or media_type.startswith(_ACTIVE_FAMILIES):
-        return _OCTET_STREAM
+        return OCTET_STREAM
     return media_type

@@ -6,10 +6,8 @@ They never leave the gateway. What became of a mail is told in `notices`.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bmgate.mail.bodies import text_part
-from bmgate.mail.dates import write_date
-from bmgate.mail.text import clean_line
-from bmgate.mail.write import CRLF, Mailbox, mailbox_field, plain_field, text_field
+from bmgate.mail.text_mail import render_text_mail
+from bmgate.mail.write import Mailbox, plain_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +28,13 @@ class Letter:
 
 def render_letter(letter: Letter) -> bytes:
     """The letter as RFC 5322 bytes; marked as automatic, so that nobody answers it by itself (RFC 3834)."""
-    part = text_part(letter.text)
-    return b"".join((*_header(letter), part.fields, CRLF, part.content, CRLF))
+    return render_text_mail(
+        letter.sender, letter.to, letter.subject, letter.message_id, letter.date, letter.text, _own_fields(letter)
+    )
 
 
-def _header(letter: Letter) -> Iterator[bytes]:
-    yield plain_field("Date", write_date(letter.date))
-    yield mailbox_field("From", [letter.sender])
-    yield mailbox_field("To", [letter.to])
-    yield text_field("Subject", clean_line(letter.subject))
-    yield plain_field("Message-ID", letter.message_id)
+def _own_fields(letter: Letter) -> Iterator[bytes]:
     if letter.answers:
         yield plain_field("In-Reply-To", letter.answers)
         yield plain_field("References", letter.answers)
     yield plain_field("Auto-Submitted", "auto-replied" if letter.answers else "auto-generated")
-    yield plain_field("MIME-Version", "1.0")

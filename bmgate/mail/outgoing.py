@@ -21,6 +21,7 @@ from bmgate.mail.wishes import Priority, expires_at, is_automatic, post_as_of, p
 
 MAX_SUBJECT = 500  # bytes
 ELLIPSIS = "…"
+_FULL_SUBJECT = "[Subject: "  # what a cut subject puts above the body
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,7 +107,12 @@ def with_short_subject(subject: str, body: str) -> tuple[str, str]:
     if len(subject.encode()) <= MAX_SUBJECT:
         return subject, body
     cut = truncate_utf8(subject, MAX_SUBJECT - len(ELLIPSIS.encode())).rstrip(" ")
-    return cut + ELLIPSIS, normal_body(f"[Subject: {subject}]\n\n{body}")
+    return cut + ELLIPSIS, normal_body(f"{_FULL_SUBJECT}{subject}]\n\n{body}")
+
+
+def is_cut(subject: str, body: str) -> bool:
+    """Whether these two are what `with_short_subject` made of a longer subject."""
+    return subject.endswith(ELLIPSIS) and body.startswith(_FULL_SUBJECT)
 
 
 def answered_by(message: Part) -> tuple[str, ...]:

@@ -1,12 +1,10 @@
 """A plain mail of a user that no mail program wrote: one text, submitted like any other mail."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bmgate.mail.bodies import text_part
-from bmgate.mail.dates import write_date
-from bmgate.mail.text import clean_line, normal_body
-from bmgate.mail.write import CRLF, Mailbox, mailbox_field, plain_field, text_field
+from bmgate.mail.text import normal_body
+from bmgate.mail.text_mail import render_text_mail
+from bmgate.mail.write import Mailbox, plain_field
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,15 +22,6 @@ class PlainMail:
 
 def render_plain(mail: PlainMail) -> bytes:
     """The mail as RFC 5322 bytes."""
-    part = text_part(normal_body(mail.body))
-    return b"".join((*_header(mail), part.fields, CRLF, part.content, CRLF))
-
-
-def _header(mail: PlainMail) -> Iterator[bytes]:
-    yield plain_field("Date", write_date(mail.date))
-    yield mailbox_field("From", [Mailbox(mail.sender)])
-    yield mailbox_field("To", [Mailbox(mail.recipient)])
-    yield text_field("Subject", clean_line(mail.subject))
-    yield plain_field("Message-ID", mail.message_id)
-    yield plain_field("X-Bitmessage-TTL", f"{mail.ttl_seconds}s")
-    yield plain_field("MIME-Version", "1.0")
+    ttl = plain_field("X-Bitmessage-TTL", f"{mail.ttl_seconds}s")
+    sender, recipient, text = Mailbox(mail.sender), Mailbox(mail.recipient), normal_body(mail.body)
+    return render_text_mail(sender, recipient, mail.subject, mail.message_id, mail.date, text, [ttl])

@@ -17,6 +17,7 @@ from bmgate.bm.encodings import (
     decode_text,
 )
 from bmgate.errors import BadAddress
+from bmgate.mail.filenames import OCTET_STREAM
 from bmgate.mail.reading import Claims, Manner, Reading
 from bmgate.mail.recognisers import recognised
 
@@ -61,7 +62,7 @@ def unreadable(encoding: int, data: bytes, manner: Manner) -> Reading:
         subject=f"[Bitmessage: unreadable message, encoding {encoding}]",
         body=f"This message cannot be shown: its encoding {encoding} is unknown, or it is damaged.\n"
         "What was received is attached as message.bin.",
-        files=(File("message.bin", data, "application/octet-stream", "attachment"),),
+        files=(File("message.bin", data, OCTET_STREAM, "attachment"),),
         is_readable=False,
     )
 

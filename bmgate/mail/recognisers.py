@@ -15,6 +15,7 @@ from bmgate.errors import BadAddress
 from bmgate.mail.data_parts import data_parts
 from bmgate.mail.headers import decode_words
 from bmgate.mail.reading import Claims, Kind, Manner, Reading
+from bmgate.mail.text import QUOTE_LINE
 from bmgate.mail.transfer import decode_quoted_printable
 from bmgate.mail.whole_mail import whole_mail
 
@@ -24,7 +25,6 @@ MIN_BASE64 = 40  # characters
 BASE64_COLUMNS = frozenset({60, 64, 72, 76})
 QP_COLUMNS = 76
 BMWRAPPER_MARK = "<!-- Email sent from bmwrapper -->"
-QUOTE_LINE = "-" * 54  # PyBitmessage's, above what is answered
 MAX_QUOTES = 50  # marks before a line; what lies deeper gets no more
 RELAY_MARK = "MAILCHUCK-FROM::"
 

@@ -13,6 +13,7 @@ _SPACES = re.compile(" {2,}")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85]")
 _BODY_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 SIGNATURE_DELIMITER = "-- "
+QUOTE_LINE = "-" * 54  # PyBitmessage's, above what is answered
 MAX_MARKS = 8  # combining marks in a row; more only serve to smear over other lines
 REPLACEMENT = "\ufffd"
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from bmgate.bm.encodings import File
 from bmgate.errors import BadMail, TooLarge, UnsupportedMedia
 from bmgate.mail.charsets import decode_text
+from bmgate.mail.filenames import OCTET_STREAM
 from bmgate.mail.headers import decode_header, media_type, message_ids_in, raw_field
 from bmgate.mail.outgoing import answered_by
 from bmgate.mail.parse import Part, children, content_type, disposition, parse_header, parse_mail
@@ -21,7 +22,6 @@ from bmgate.mail.transfer import decoded_body
 MAX_LINES = 200  # of the header
 MAX_HEADER = 32 * 1024  # bytes
 MAX_ANSWERS = 20
-OCTET_STREAM = "application/octet-stream"
 NUL_SHOWN = "\ufffd".encode()
 
 _HEADER = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \t]+[^ \t\n][^\n]*\n)*)+(?=\n)")

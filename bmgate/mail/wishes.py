@@ -10,6 +10,7 @@ from typing import Literal
 from bmgate.errors import BadTtl
 from bmgate.mail.headers import decode_header, raw_field
 from bmgate.mail.parse import Part
+from bmgate.mail.text import clean_line
 
 HOUR = 3600
 MIN_TTL = HOUR  # seconds
@@ -34,11 +35,23 @@ _PRIORITY_WORDS = {
 
 
 def read_ttl(text: str) -> int:
-    """Seconds from `2d`, `36h` or `86400`, within 1 hour and 28 days; raises BadTtl."""
+    """Seconds from `2d`, `36h` or `86400`, brought within 1 hour and 28 days (O14); raises BadTtl."""
+    return clamp_ttl(_seconds(text))
+
+
+def read_exact_ttl(text: str) -> int:
+    """The same from somebody who hears what is wrong with it: raises BadTtl beyond 1 hour and 28 days too."""
+    seconds = _seconds(text)
+    if seconds != clamp_ttl(seconds):
+        raise BadTtl(f"ttl is a time from 1h to 28d, such as 12h or 4d, not {clean_line(text)[:40]!r}")
+    return seconds
+
+
+def _seconds(text: str) -> int:
     match = _TTL.fullmatch(text)
     if match is None:
         raise BadTtl(f"unreadable TTL {text[:40]!r}: write a number of seconds, or a number and s, m, h, d or w")
-    return clamp_ttl(int(match[1]) * _UNITS[match[2].lower()])
+    return int(match[1]) * _UNITS[match[2].lower()]
 
 
 def clamp_ttl(seconds: int) -> int:

@@ -6,12 +6,8 @@ waited for, then dropped (I7).
 
 import asyncio
 import logging
-from typing import cast
 
-from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
-from twisted.python.failure import Failure
 
 from bmgate.pop3.commands import CHANGING, carry_out, verb_of
 from bmgate.pop3.limits import Pop3Limits
@@ -19,7 +15,7 @@ from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.reader import LineReader, LineTooLong
 from bmgate.pop3.replies import refusal
 from bmgate.pop3.session import HangUp, Session
-from bmgate.tcp import CLOSE_SECONDS, Connections, Outgoing, Stalled, Transport
+from bmgate.tcp import Connections, ServerConnection, Stalled
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +23,7 @@ _AHEAD = 256 * 1024  # octets of answers that wait for those to the commands beh
 _COMMANDS_AT_ONCE = 50  # answered before others get a turn
 
 
-class Pop3Connection(Protocol):
+class Pop3Connection(ServerConnection):
     """Reader and session of one client; the `Channel` of its session."""
 
     def __init__(
@@ -38,18 +34,12 @@ class Pop3Connection(Protocol):
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
+        super().__init__(limits.stall_seconds)
         self._limits, self._connections, self._starttls = limits, connections, starttls
-        self.source = ""
-        self.closed = asyncio.Event()
         self._reader = LineReader(limits.line)
         self._stirred = asyncio.Event()
-        self._is_connected = True
-        self._is_paused = self._is_answering = self._is_changing = self._is_closing = False
-        self._outgoing = Outgoing(limits.stall_seconds)
-        self._task: asyncio.Task[None] | None = None
+        self._is_answering = False
         self._last_active = 0.0  # when the last command was answered
-        self._timer: asyncio.TimerHandle | None = None  # of the login, then of activity
-        self._abort_timer: asyncio.TimerHandle | None = None
         self.session = Session(self, services, limits, allow_plaintext)
 
     # -- what Twisted calls
@@ -77,21 +67,7 @@ class Pop3Connection(Protocol):
         self._throttle()
         self._stirred.set()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        """Nobody is there any more; only a QUIT that was begun is finished."""
-        self._is_closing = True
-        self._forget()
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
-        self._is_connected = False
-        self._leave()
-
     # -- the channel of the session
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether TLS is on."""
-        return ISSLTransport.providedBy(self.transport)
 
     @property
     def can_start_tls(self) -> bool:
@@ -102,10 +78,6 @@ class Pop3Connection(Protocol):
     def has_input(self) -> bool:
         """Whether octets wait behind the command that runs."""
         return self._reader.buffered > 0
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` for the next `drain`."""
-        self._outgoing.write(data)
 
     async def drain(self) -> None:
         """Send what was written, at the pace of the client, and wait until there is room for more."""
@@ -148,14 +120,7 @@ class Pop3Connection(Protocol):
 
     def _throttle(self) -> None:
         """Pause a client that is far ahead of us."""
-        wanted = self._reader.buffered > self._limits.read_ahead
-        if wanted == self._is_paused or self._is_closing:
-            return
-        self._is_paused = wanted
-        if wanted:
-            self._transport.pauseProducing()
-        else:
-            self._transport.resumeProducing()
+        self._pause(self._reader.buffered > self._limits.read_ahead)
 
     # -- carrying out
 
@@ -204,37 +169,8 @@ class Pop3Connection(Protocol):
             self.write(refusal(text, code))
         self._close()
 
-    def abort(self) -> None:
-        """Close without a word."""
-        self._transport.abortConnection()
-
-    def _close(self) -> None:
-        """Let the last bytes go out, within a second."""
-        if self._is_closing:
-            return
-        self._outgoing.flush()
-        self._is_closing = True
-        self._forget()
-        self._transport.unregisterProducer()
-        self._transport.loseConnection()
-        loop = asyncio.get_running_loop()
-        self._abort_timer = loop.call_later(CLOSE_SECONDS, self.abort)
-
-    def _forget(self) -> None:
-        self._cancel_timer()
-        self._outgoing.end()
-        if self._task is not None and self._task is not asyncio.current_task() and not self._is_changing:
-            self._task.cancel()
-
-    def _leave(self) -> None:
-        """Nothing is left when the transport is gone and the last command has ended."""
-        if not self._is_connected and (self._task is None or self._task.done()):
-            self._connections.members.discard(self)
-            self.closed.set()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def _left(self) -> None:
+        self._connections.members.discard(self)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The maildrop is free again; a bug of ours ends the session, with its traceback in the log."""
@@ -245,7 +181,3 @@ class Pop3Connection(Protocol):
             self._is_changing = False
             self.shut_down("Internal error", b"SYS/PERM")
         self._leave()
-
-    @property
-    def _transport(self) -> Transport:
-        return cast(Transport, self.transport)

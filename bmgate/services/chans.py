@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from bmgate.bm.addresses import Address
+from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy, deterministic_keys
 from bmgate.bm.network import STREAM
 from bmgate.domain.account import AccountId
@@ -21,7 +21,7 @@ from bmgate.domain.policy import Scope
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import Conflict, LimitReached, Missing, NotAllowed
+from bmgate.errors import BadAddress, Conflict, LimitReached, Missing, NotAllowed
 from bmgate.mail.addresses import mail_address
 from bmgate.mail.letters import Letter, render_letter
 from bmgate.mail.text import clean_line
@@ -230,12 +230,20 @@ def check_passphrase(passphrase: str) -> None:
 
 def find(mine: AccountStore, text: str) -> Chan:
     """A chan by its address, with or without `BM-`, or by its label; raises Missing."""
-    chans = [_chan(mine, membership) for membership in mine.chans.all()]
+    chans, address = [_chan(mine, membership) for membership in mine.chans.all()], address_in(text)
     for chan in chans:
-        if text in (chan.label, str(chan.membership.address), str(chan.membership.address).removeprefix("BM-")):
+        if chan.membership.address == address or (address is None and chan.label == text):
             return chan
     known = ", ".join(chan.label for chan in chans) or "none"
     raise Missing(f"you take part in no chan {text!r}; your chans: {known}")
+
+
+def address_in(text: str) -> Address | None:
+    """The address that `text` is, with or without `BM-`. Then it means that one, whatever others are called."""
+    try:
+        return parse_address(text)
+    except BadAddress:
+        return None
 
 
 def _chan(mine: AccountStore, membership: Membership) -> Chan:

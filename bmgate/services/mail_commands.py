@@ -20,7 +20,7 @@ from bmgate.domain.ports.world import Clock
 from bmgate.errors import GatewayError, Unavailable
 from bmgate.mail.command_line import BadCommandLine, CommandLine, read_command
 from bmgate.mail.letters import Letter, render_letter
-from bmgate.mail.outgoing import OutgoingMail
+from bmgate.mail.outgoing import MAX_SUBJECT, OutgoingMail, is_cut
 from bmgate.mail.text import clean_line
 from bmgate.mail.write import Mailbox, usable_label
 from bmgate.services.command_help import help_about, whole_help
@@ -75,6 +75,8 @@ class MailCommands:
 
     async def _outcome(self, account: AccountId, word: str, mail: OutgoingMail) -> _Outcome:
         try:
+            if is_cut(mail.subject, mail.body):
+                raise BadCommandLine(f"a command has at most {MAX_SUBJECT} bytes")
             line = read_command(mail.subject, mail.body, word)
         except BadCommandLine as error:
             return _Outcome(f"ERR: {_first_word(mail.subject, word)}", f"{_sentence(error)}\n\n{whole_help()}")

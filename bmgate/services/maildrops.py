@@ -1,7 +1,8 @@
 """Maildrops: an account's INBOX as POP3 shows it, to one session at a time (RFC 1939 section 8).
 
 What a session is shown is fixed when it begins; what it deletes goes in one transaction at its end. Sizes are those of
-the mail on the wire, so all of it has to be read once; they are remembered for the next session.
+the mail on the wire: the stored index knows them, older mail has to be read once. They are remembered for the next
+session.
 """
 
 from collections import OrderedDict
@@ -13,11 +14,14 @@ from bmgate.domain.mailbox import MailboxId, MailboxKind, MessageHead, StoredMes
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.errors import Conflict
 from bmgate.mail.lines import wire_size
+from bmgate.mail.structure import decode_index
 from bmgate.services.events import MailboxEvents
 
 MEASURED_AT_ONCE = 1024 * 1024  # octets of mail read in one go, between which others get their turn
 MESSAGES_AT_ONCE = 500
 MAX_REMEMBERED = 500_000  # sizes, of all maildrops; the least recently opened one is forgotten
+
+_Sizes = list[tuple[int, int | None]]  # octets by UID; None where the index does not know
 
 
 class MaildropInUse(Conflict):
@@ -98,6 +102,22 @@ class Maildrops:
 
     async def _measure(self, account: AccountId, mailbox: MailboxId, uids: list[int], sizes: dict[int, int]) -> None:
         """Add the sizes of these messages, as far as they are there, to `sizes`."""
+        unknown = list[int]()
+        for start in range(0, len(uids), MESSAGES_AT_ONCE):
+
+            def look(store: Store, wanted: list[int] = uids[start : start + MESSAGES_AT_ONCE]) -> _Sizes:
+                heads = store.account(account).messages.heads(mailbox, wanted)
+                return [(head.uid, decode_index(head.encoded_index).wire_octets) for head in heads]
+
+            for uid, octets in await self._database.read(look):
+                if octets is None:
+                    unknown.append(uid)
+                else:
+                    sizes[uid] = octets
+        await self._count(account, mailbox, unknown, sizes)
+
+    async def _count(self, account: AccountId, mailbox: MailboxId, uids: list[int], sizes: dict[int, int]) -> None:
+        """The same for mail whose index is too old to know."""
         at = 0
         while at < len(uids):
             wanted = uids[at : at + MESSAGES_AT_ONCE]

@@ -54,8 +54,8 @@ class Policies:
     ) -> None:
         """Set an option for the narrowest of those given, with None go back to what is wider; raises BadOption."""
         scope = _narrowest(identity, contact, membership)
-        wanted = option(name)
-        value = None if words is None else wanted.checked(words, scope)
+        wanted = option(name, scope)
+        value = None if words is None else wanted.checked(words)
         if value and wanted.name == "deliver_to":
             _check_takes_mail(mine, value)
         if contact is not None:

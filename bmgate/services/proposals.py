@@ -1,7 +1,7 @@
 """A mail as its sender proposes it, looked at for each recipient before it is accepted (3.6, O2, O12).
 
 What is refused for all of them is refused at once; where it goes to some, the rest are told of by notices. All within
-the caller's unit of work, but for `extended_size`, which takes long.
+the caller's unit of work, but for `extended`, which takes long.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -32,12 +32,21 @@ _PER_ADDRESS = 40  # bytes
 _NOTE = 200  # bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The whole mail in encoding 3: its bytes, those before they are compressed, and why it cannot be (or nothing)."""
+
+    size: int
+    inflated: int
+    refusal: str = ""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Proposal:
-    """A converted mail, its size in encoding 3 (bytes), and what this machine does (trials per second)."""
+    """A converted mail, how it gets in encoding 3, and what this machine does (trials per second)."""
 
     mail: OutgoingMail
-    extended_size: int
+    extended: Extended | None
     rate: float
 
 
@@ -137,18 +146,16 @@ class Proposals:
         return found
 
 
-def extended_size(mail: OutgoingMail) -> int:
-    """Bytes of the whole mail in encoding 3, where there is reason to use it; takes long for a large one.
-
-    Of one that is far too large, its bytes before they are compressed.
-    """
+def extended(mail: OutgoingMail) -> Extended | None:
+    """The whole mail in encoding 3, where there is reason to use it; takes long for a large one."""
     if not mail.files and len(mail.body) <= MAX_TEXT // 4:
-        return 0
+        return None
     files = [each.file for each in mail.files]
+    inflated = len(mail.data) + sum(len(file.data) for file in files)
     try:
-        return len(encode_extended(mail.subject, mail.body, files=files))
-    except TooLarge:
-        return len(mail.data) + sum(len(file.data) for file in files)
+        return Extended(len(encode_extended(mail.subject, mail.body, files=files)), inflated)
+    except TooLarge as error:
+        return Extended(0, inflated, str(error))
 
 
 def disclosed(
@@ -181,10 +188,13 @@ def _recipients(
 
 def _size(payload: Payload, proposal: Proposal) -> int:
     """Bytes of the message; of a large one in encoding 3 without compressing it again."""
-    if payload.encoding != EXTENDED or not proposal.extended_size:
+    whole = proposal.extended
+    if payload.encoding != EXTENDED or whole is None:
         return len(payload.data)
+    if whole.refusal:
+        raise TooLarge(whole.refusal)
     told = sum(map(len, payload.disclosed.values()))
-    size = proposal.extended_size + _PER_PARENT * len(payload.parents) + _PER_ADDRESS * told + _NOTE
+    size = whole.size + _PER_PARENT * len(payload.parents) + _PER_ADDRESS * told + _NOTE
     if size > MAX_DATA:
-        raise TooLarge(too_large(size, len(payload.files)))
+        raise TooLarge(too_large(size, whole.inflated, len(payload.files)))
     return size

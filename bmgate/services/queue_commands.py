@@ -10,7 +10,7 @@ from bmgate.domain.ports.world import Solver
 from bmgate.errors import BadAddress, Missing
 from bmgate.mail.causes import duration_words, time_words
 from bmgate.mail.command_line import CommandLine
-from bmgate.mail.wishes import read_ttl
+from bmgate.mail.wishes import read_exact_ttl
 from bmgate.services.command_table import Handler, told
 from bmgate.services.network_commands import NetworkCommands
 from bmgate.services.own_commands import OwnCommands
@@ -89,7 +89,7 @@ class QueueCommands:
         return _told("The work is done whatever it takes", await self.queue.force(account, _id(line)))
 
     async def _ttl(self, account: AccountId, line: CommandLine) -> str:
-        seconds = read_ttl(line.words[1])
+        seconds = read_exact_ttl(line.words[1])
         rows = await self.queue.set_ttl(account, _id(line), seconds)
         return _told(f"It lives {duration_words(seconds)} on the network", rows)
 

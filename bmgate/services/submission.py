@@ -29,7 +29,7 @@ from bmgate.services.one_off import OneOffs
 from bmgate.services.orders import Commands, Order, check_beside, command_word
 from bmgate.services.parsing import Parsing
 from bmgate.services.payloads import Payloads
-from bmgate.services.proposals import Proposal, Proposals, extended_size
+from bmgate.services.proposals import Extended, Proposal, Proposals, extended
 from bmgate.services.queue_ids import new_queue_id
 from bmgate.services.recipients import RecipientRules
 from bmgate.services.rows import Recipient as Recipient
@@ -136,11 +136,11 @@ class Submissions:
         Raises BadMail, UnsupportedMedia, TooLarge, NotAllowed, LimitReached, StorageFull.
         """
         self._check_room()
-        mail, copy, size = await self._parsing.run(_read, raw)
+        mail, copy, in_extended = await self._parsing.run(_read, raw)
         word = command_word(each.resolved for each in envelope.recipients)
         if word is not None:
             return await self._obey(envelope, word, mail)
-        proposal = Proposal(mail, size, self._solver.trials_per_second)
+        proposal = Proposal(mail, in_extended, self._solver.trials_per_second)
         stored = await self._stored(envelope, proposal, copy)
         self._failpoints.pass_("submission.committed")
         self._sending.accepted(self._rows.shuffled(stored.rows))
@@ -265,10 +265,10 @@ class Submissions:
         return replace(submission, sent_content=content), (sent.id,)
 
 
-def _read(raw: bytes) -> tuple[OutgoingMail, Indexed, int]:
+def _read(raw: bytes) -> tuple[OutgoingMail, Indexed, Extended | None]:
     """All that takes long, in one go on a thread: what can travel, the mail for Sent, and how small the first gets."""
     mail = convert(raw)
-    return mail, indexed(raw), extended_size(mail)
+    return mail, indexed(raw), extended(mail)
 
 
 def _repeat_tag(key: bytes, mail: OutgoingMail, recipients: Iterable[Recipient]) -> bytes:

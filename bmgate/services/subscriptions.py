@@ -19,6 +19,7 @@ from bmgate.domain.subscription import Subscription as Stored
 from bmgate.errors import Conflict, LimitReached, Missing
 from bmgate.mail.text import clean_line
 from bmgate.services.batch import apply_all
+from bmgate.services.chans import address_in
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailbox_names import below, label_of, make_shown
 
@@ -132,9 +133,9 @@ class Subscriptions:
 
 def find(mine: AccountStore, text: str) -> Subscription:
     """A subscription by its address, with or without `BM-`, or by its label; raises Missing."""
-    subscriptions = [_subscription(mine, stored) for stored in mine.subscriptions.all()]
+    subscriptions, address = [_subscription(mine, stored) for stored in mine.subscriptions.all()], address_in(text)
     for each in subscriptions:
-        if text in (each.label, str(each.stored.address), str(each.stored.address).removeprefix("BM-")):
+        if each.stored.address == address or (address is None and each.label == text):
             return each
     known = ", ".join(each.label for each in subscriptions) or "none"
     raise Missing(f"you have no subscription {text!r}; your subscriptions: {known}")

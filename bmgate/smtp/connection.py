@@ -9,7 +9,7 @@ import asyncio
 import math
 import ssl
 from abc import abstractmethod
-from typing import NoReturn, cast
+from typing import ClassVar, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
@@ -40,6 +40,7 @@ class ClientGone(Exception):
 class SmtpConnection(SMTP):
     """Carries the dialogue of one client; a subclass answers its commands."""
 
+    protocol: ClassVar[str] = "ESMTP"  # what the greeting says that is spoken
     line_length_limit = 65_536  # octets the stream reader looks through for a line end
 
     def __init__(
@@ -65,7 +66,7 @@ class SmtpConnection(SMTP):
             data_size_limit=limits.submission,
             enable_SMTPUTF8=True,
             hostname=hostname,
-            ident="ESMTP bmgate",
+            ident=f"{self.protocol} bmgate",
             tls_context=tls_context,
             timeout=limits.command_seconds,
             loop=asyncio.get_running_loop(),

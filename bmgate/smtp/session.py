@@ -13,6 +13,7 @@ from bmgate.errors import LoginFailed, ProtocolError
 from bmgate.smtp.credentials import Credentials, decode_response, read_plain
 from bmgate.smtp.replies import BAD_SEQUENCE, LOG_IN_FIRST, TLS_FIRST, Reply, Stage
 from bmgate.smtp.settings import Plaintext
+from bmgate.smtp.submitting import Replies
 from bmgate.smtp.transaction import NOT_IMPLEMENTED, Command, MailSession
 from bmgate.smtp.trouble import answer
 
@@ -48,8 +49,8 @@ class Submission(MailSession):
             self._last_sender = sender
         return self.account
 
-    async def _tell(self, reply: Reply, recipients: int) -> Reply:
-        return reply
+    async def _tell(self, replies: Replies, recipients: int) -> Reply:
+        return replies[0]
 
     # -- greeting --------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,10 @@ FAULTS = {
     Fault.NUL: Reply(554, "5.6.0", "the mail contains NUL"),
 }
 
+Replies = tuple[Reply, ...]
+"""To a mail: one for all of its recipients, or one for each."""
 
-Take = Callable[[bytes], Awaitable[Reply]]
+Take = Callable[[bytes], Awaitable[Replies]]
 """Stores a mail and says how that went, or raises."""
 
 
@@ -33,14 +35,14 @@ class Submitting:
 
     def __init__(self, limit: int, room: Room) -> None:
         self._limit, self.room = limit, room
-        self._tasks: set[asyncio.Task[Reply]] = set()
+        self._tasks: set[asyncio.Task[Replies]] = set()
         self._one_large = asyncio.Semaphore(1)
 
-    async def submit(self, store: Take, reader: DataReader | ChunkReader) -> Reply:
-        """The reply to a mail that was read to its end; cancelling the caller does not stop what has begun."""
+    async def submit(self, store: Take, reader: DataReader | ChunkReader) -> Replies:
+        """What is said to a mail that was read to its end; cancelling the caller does not stop what has begun."""
         if len(self._tasks) >= self._limit:
             self.room.release(reader)
-            return TROUBLE
+            return (TROUBLE,)
         task = asyncio.create_task(self._submitted(store, reader))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -58,14 +60,14 @@ class Submitting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _submitted(self, store: Take, reader: DataReader | ChunkReader) -> Reply:
+    async def _submitted(self, store: Take, reader: DataReader | ChunkReader) -> Replies:
         try:
             async with self._read(reader) as mail:
                 if isinstance(mail, Fault):
-                    return FAULTS[mail]
+                    return (FAULTS[mail],)
                 return await store(mail)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client is told something true
-            return answer(error, Stage.DATA)
+            return (answer(error, Stage.DATA),)
 
     @asynccontextmanager
     async def _read(self, reader: DataReader | ChunkReader) -> AsyncIterator[bytes | Fault]:

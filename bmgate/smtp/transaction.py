@@ -7,7 +7,7 @@ order in which they are asked.
 import re
 import ssl
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 from aiosmtpd.smtp import TLSSetupException
 
 from bmgate.domain.account import AccountId
-from bmgate.domain.mailbox import Flags
 from bmgate.errors import ProtocolError, TooLarge
 from bmgate.mail.addresses import Resolved, mail_address
 from bmgate.services.orders import check_beside
@@ -26,8 +25,9 @@ from bmgate.smtp.data import ChunkReader, DataReader
 from bmgate.smtp.parameters import MailArguments, read_mail, read_rcpt
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.replies import BAD_SEQUENCE, Reply, Stage, accepted
+from bmgate.smtp.reports import deliver
 from bmgate.smtp.settings import SessionSettings
-from bmgate.smtp.submitting import FAULTS, Submitting, Take
+from bmgate.smtp.submitting import FAULTS, Replies, Submitting, Take
 from bmgate.smtp.trouble import answer
 
 OK = Reply(250, "2.0.0", "ok")
@@ -129,7 +129,7 @@ class MailSession(SmtpConnection):
         return NO_REPORTS
 
     @abstractmethod
-    async def _tell(self, reply: Reply, recipients: int) -> Reply:
+    async def _tell(self, replies: Replies, recipients: int) -> Reply:
         """The outcome of a mail, said as often as need be before the one that is returned."""
 
     # -- the mail --------------------------------------------------------------------------------------------------
@@ -218,28 +218,23 @@ class MailSession(SmtpConnection):
         if mail is None:
             return BAD_SEQUENCE
         if draft.owners:
-            return partial(self._deliver, draft.owners)
+            return partial(deliver, self._services.mailboxes, self._settings.domain, draft.owners)
         if draft.sender is None or not draft.recipients:
             return self.no_recipients
         recipients = tuple(draft.recipients)
         return partial(self._submit, Envelope(draft.sender, mail.sender, recipients, mail.ret, mail.envelope_id))
 
-    async def _submit(self, envelope: Envelope, raw: bytes) -> Reply:
-        return accepted(await self._services.submissions.submit(envelope, raw))
-
-    async def _deliver(self, owners: Sequence[AccountId], raw: bytes) -> Reply:
-        for owner in dict.fromkeys(owners):
-            await self._services.mailboxes.append(owner, "INBOX", raw, Flags.NONE, (), None)
-        return Reply(250, "2.0.0", "delivered")
+    async def _submit(self, envelope: Envelope, raw: bytes) -> Replies:
+        return (accepted(await self._services.submissions.submit(envelope, raw)),)
 
     async def _take(self, draft: Draft, store: Take, reader: DataReader | ChunkReader) -> Reply:
         """Have the mail stored; the reply is true whatever becomes of the client meanwhile."""
         self._stop_timer()
         self._is_replying_to_data = True
-        reply = await self._submitting.submit(store, reader)
-        if reply.code == 250:
+        replies = await self._submitting.submit(store, reader)
+        if any(reply.code == 250 for reply in replies):
             self._commands = 0
-        return await self._tell(reply, len(draft.recipients) + len(draft.owners))
+        return await self._tell(replies, len(draft.recipients) + len(draft.owners))
 
     # -- the rest --------------------------------------------------------------------------------------------------
 

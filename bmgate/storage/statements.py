@@ -2,7 +2,7 @@
 
 Executing a statement through SQLAlchemy costs 15 to 20 us of Python, SQLite itself about 3, and a mail takes dozens.
 A `Prepared` is an ordinary Core statement, of which Core works out the SQL, the order of the values and their
-conversions the first time (decision 50). On PostgreSQL it goes the ordinary way.
+conversions the first time (decision 21). On PostgreSQL it goes the ordinary way.
 """
 
 import sqlite3

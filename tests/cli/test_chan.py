@@ -76,7 +76,7 @@ def test_a_chan_has_options_of_its_own(run: Run) -> None:
     assert options["keep"] == {"name": "keep", "value": "30d", "is_set": True}
     assert run("chan", "set", "general", "keep").stdout == "general: keep = ever\n"
     refused = run("chan", "set", "general", "ttl", "4d")
-    assert "not for membership" in refused.stderr
+    assert "not for a chan" in refused.stderr
     run("chan", "set", "general", "mute", "on")
     run("chan", "leave", "general")
     run("chan", "join", "general")

@@ -44,6 +44,8 @@ def test_words_become_values(name: str, words: str, value: object) -> None:
     ("name", "words", "hoped"),
     [
         ("ttl", "soon", "1h to 28d"),
+        ("ttl", "400d", "1h to 28d, .*not '400d'"),
+        ("ttl", "59m", "1h to 28d"),
         ("give_up", "29d", "1h to 28d"),
         ("give_up", "5m", "1h to 28d"),
         ("send_delay", "8d", "0s to 7d"),
@@ -56,19 +58,34 @@ def test_words_become_values(name: str, words: str, value: object) -> None:
 )
 def test_other_words_are_refused_with_those_hoped_for(name: str, words: str, hoped: str) -> None:
     with pytest.raises(BadOption, match=hoped):
-        option(name).read(words)
+        OPTIONS[name].read(words)
 
 
 def test_an_option_is_set_in_its_scopes_only() -> None:
-    with pytest.raises(BadOption, match="reads is set for contact, not for account"):
-        option("reads").checked("files", Scope.ACCOUNT)
-    assert option("Identity-Guard").checked(" OFF ", Scope.ACCOUNT) == "off"
+    for name, scope, told in (
+        ("reads", Scope.ACCOUNT, "reads is set for a contact, not for an account"),
+        ("footer", Scope.CONTACT, "footer is set for an account or an address, not for a contact"),
+        ("quotes", Scope.MEMBERSHIP, "quotes is set for an account, an address or a contact, not for a chan"),
+        ("Difficulty", Scope.ACCOUNT, "difficulty is set for an address, not for an account"),
+    ):
+        with pytest.raises(BadOption, match=f"^{told}$"):
+            option(name, scope)
+    assert option("Identity-Guard", Scope.ACCOUNT).checked(" OFF ") == "off"
     assert {each.name for each in options_of(Scope.CONTACT)} >= {"reads", "ttl", "attachments", "quotes", "recognise"}
 
 
-def test_an_unknown_option_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BadOption, match=r"there is no option colour; there are ttl, .*attachments"):
-        option("colour")
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        (Scope.ACCOUNT, "an account there are ttl, .*attachments.*, quotes_in, footer"),
+        (Scope.IDENTITY, "an address there are ttl, .*autoreply_text, difficulty"),
+        (Scope.MEMBERSHIP, "a chan there are post_as, keep, mute, junk"),
+        (Scope.CONTACT, "a contact there are ttl, attachments, reads, relay, recognise, quotes, quotes_in"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_those_that_can_be_set_there(scope: Scope, told: str) -> None:
+    with pytest.raises(BadOption, match=rf"^there is no option colour; for {told}$"):
+        option("colour", scope)
 
 
 def test_what_nobody_reads_any_more_is_passed_over() -> None:

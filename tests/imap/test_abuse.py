@@ -4,7 +4,8 @@ from time import perf_counter
 
 import pytest
 from imap.fake_services import ALICE
-from imap.wire import House, Wire, mail
+from imap.wire import House, Wire
+from wires import mail
 
 from bmgate.domain.mailbox import Flags
 from bmgate.imap.cursor import Cursor

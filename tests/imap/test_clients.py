@@ -8,8 +8,9 @@ from typing import Any
 import imapclient
 import pytest
 from imap.fake_services import NOW, PASSWORD
-from imap.wire import House, mail
+from imap.wire import House
 from twisted.internet.ssl import CertificateOptions
+from wires import mail
 
 NAMES = ["Entwürfe & mehr", 'a "quoted" \\ name', "deep/er", "台北"]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from imap.fake_services import PASSWORD
-from imap.wire import House, mail
+from imap.wire import House
+from wires import mail
 
 from bmgate.domain.mailbox import Flags
 from bmgate.imap.limits import ImapLimits

@@ -4,7 +4,8 @@ from base64 import b64encode
 from pathlib import Path
 
 from imap.fake_services import ALICE, NOW
-from imap.wire import House, Wire, mail
+from imap.wire import House, Wire
+from wires import mail
 
 from bmgate.domain.mailbox import Flags
 from bmgate.imap.capabilities import CAPABILITIES

@@ -213,3 +213,45 @@ def test_i4_an_endless_name_or_pattern_is_refused_before_it_is_matched(octets: b
         tail = b' ""' if text in (b"LIST ", b"LSUB ") else b""
         with pytest.raises(BadSyntax, match="too long"):
             command(text + literal + tail)
+
+
+LAST_SECOND = 253_402_300_799  # 31 Dec 9999 23:59:59 UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (b"31-Dec-1969 16:00:00 -0800", 0),
+        (b"01-Jan-1970 14:00:01 +1400", 1),
+        (b"01-Jan-1970 00:00:00 +1400", 0),
+        (b"01-Jan-0001 00:00:00 +0000", 0),
+        (b"29-FEB-2020 12:00:00 +0000", 1_582_977_600),
+        (b"31-Dec-2016 23:59:60 +0000", 1_483_228_800),
+        (b"31-Dec-9999 23:59:59 +0000", LAST_SECOND),
+        (b"31-Dec-9999 23:59:59 -1459", LAST_SECOND),
+    ],
+)
+def test_a_date_is_taken_to_utc_before_it_is_brought_within_what_can_be_told(text: bytes, seconds: int) -> None:
+    stored = AppendedMail(FlagList(), seconds, b"hi")
+    assert command(b'APPEND Sent "%b" {2+}\r\nhi' % text) == values.Append("Sent", (stored,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"31-Feb-2020 12:00:00 +0000",
+        b"29-Feb-2021 12:00:00 +0000",
+        b"00-Jan-2020 12:00:00 +0000",
+        b"01-Foo-2020 12:00:00 +0000",
+        b"01-Jan-0000 12:00:00 +0000",
+        b"01-Jan-2020 24:00:00 +0000",
+        b"01-Jan-2020 12:60:00 +0000",
+        b"01-Jan-2020 12:00:61 +0000",
+        b"31-Dec-9999 23:59:59 -9999",
+        b"01-Jan-2020 12:00:00 +1500",
+        b"01-Jan-2020 12:00:00 -0060",
+    ],
+)
+def test_what_is_no_date_of_any_calendar_is_refused(text: bytes) -> None:
+    with pytest.raises(BadSyntax, match="Not a"):
+        command(b'APPEND Sent "%b" {2+}\r\nhi' % text)

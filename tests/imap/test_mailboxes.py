@@ -1,7 +1,8 @@
 """Commands on mailboxes, raw."""
 
 from imap.fake_services import BOB, NOW
-from imap.wire import House, Wire, mail
+from imap.wire import House, Wire
+from wires import mail
 
 from bmgate.domain.mailbox import Flags
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from imap.fake_services import NOW
-from imap.wire import House, Wire, mail
+from imap.wire import House, Wire
+from wires import mail
 
 from bmgate.domain.mailbox import Flags
 from bmgate.imap.limits import ImapLimits

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 from imap.fake_services import PASSWORD
-from imap.wire import House, Wire, mail
+from imap.wire import House, Wire
+from wires import mail
 
 from bmgate.errors import StorageBusy
 from bmgate.imap.limits import ImapLimits

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from imap.memory import Memory
-from imap.wire import Wire, mail
+from imap.wire import Wire
+from wires import mail
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Wire]]

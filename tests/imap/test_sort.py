@@ -6,7 +6,8 @@ from time import perf_counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imap.wire import House, mail
+from imap.wire import House
+from wires import mail
 
 from bmgate.imap.sort import Item, base_subject, sorted_items
 from bmgate.imap.thread import Node, thread_by_references, thread_by_subject, write_threads

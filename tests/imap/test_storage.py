@@ -3,7 +3,8 @@
 import os
 from collections.abc import Awaitable, Callable
 
-from imap.wire import Wire, mail
+from imap.wire import Wire
+from wires import mail
 
 Connect = Callable[[], Awaitable[Wire]]
 

@@ -3,28 +3,23 @@
 import asyncio
 import re
 import ssl
-import zlib
 from dataclasses import dataclass, field
 
 from imap.fake_services import PASSWORD, FakeServices
 from twisted.internet.interfaces import IListeningPort
+from wires import TIMEOUT, RawClient
 
 from bmgate.imap.server import ImapFactory
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
-TIMEOUT = 5.0
 
 
-class Wire:
+class Wire(RawClient):
     """One connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+        super().__init__(reader, writer)
         self._tags = 0
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
 
     async def line(self) -> bytes:
         """One response, literals included; empty at the end of the connection."""
@@ -67,18 +62,6 @@ class Wire:
         last = (await self.ask(command))[-1]
         assert last.startswith((b"NO ", b"BAD ")), last
         return last
-
-    async def rest(self) -> bytes:
-        """All that comes until the server hangs up."""
-        async with asyncio.timeout(TIMEOUT):
-            return await self.reader.read()
-
-    async def close(self) -> None:
-        self.writer.close()
-        try:
-            await self.writer.wait_closed()
-        except (OSError, ssl.SSLError):
-            return
 
 
 @dataclass
@@ -125,12 +108,3 @@ class House:
     async def hang_up(self) -> None:
         for wire in self.wires:
             await wire.close()
-
-
-def mail(subject: str = "Hello", body: str = "Text.\r\n", sender: str = "bob@bm.internal") -> bytes:
-    """A small mail."""
-    number = zlib.crc32(subject.encode())
-    return (
-        f"From: Bob <{sender}>\r\nTo: alice@bm.internal\r\nSubject: {subject}\r\n"
-        f"Date: Sat, 21 Nov 2026 20:15:00 +0000\r\nMessage-ID: <{number:08x}@bm.internal>\r\n\r\n{body}"
-    ).encode()

@@ -1,5 +1,6 @@
 import email
 import random
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from bmgate.bm.addresses import parse_address
 from bmgate.bm.encodings import EXTENDED, MAX_FILES, SIMPLE, File, decode_message
 from bmgate.errors import BadMail, Refused, TooLarge, UnsupportedMedia
 from bmgate.mail.forms import (
-    DASHES,
     MAX_PARENTS,
     Ends,
     Payload,
@@ -27,6 +27,7 @@ from bmgate.mail.forms import (
 )
 from bmgate.mail.outgoing import Attached, convert, with_short_subject
 from bmgate.mail.size import MAX_TEXT
+from bmgate.mail.text import QUOTE_LINE
 
 ALICE = parse_address("BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z")
 BOB = parse_address("BM-2cUQDtsUrv3WTKcFedRDit6n75w1WtsKuQ")
@@ -173,8 +174,25 @@ def test_what_an_object_cannot_carry_is_refused_with_the_excess() -> None:
     noise = random.Random(1).randbytes(400_000)
     with pytest.raises(TooLarge, match=r"with its attachment is 400 kB, Bitmessage carries 261 kB"):
         _ = as_files(Text("", "", (attached(data=noise),))).data
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge, match="message has 101 files, 100 are the limit"):
         _ = as_files(Text("", "", tuple(attached(data=b"") for _ in range(MAX_FILES + 1)))).data
+
+
+def test_the_excess_is_counted_in_what_the_sender_wrote() -> None:
+    half = random.Random(1).randbytes(450_000).hex()  # two letters of a text for each byte that is compressed
+    with pytest.raises(TooLarge, match=r"^message is (\d+) kB compressed, .* about (\d+) of its 900 kB$") as refused:
+        _ = as_files(Text("", half)).data
+    size, excess = (int(number) for number in re.findall(r"(\d+)(?= kB compressed| of)", str(refused.value)))
+    assert 450 <= size < 530
+    assert as_files(Text("", half[: -excess * 1000])).data
+    with pytest.raises(TooLarge, match="compressed"):
+        _ = as_files(Text("", half[: -(excess - 20) * 1000])).data
+
+
+def test_a_limit_that_holds_before_compressing_is_told_as_that() -> None:
+    told = "^message is 2000 kB before it is compressed, 1048 kB are the limit; shorten it by at least 952 kB$"
+    with pytest.raises(TooLarge, match=told):
+        _ = as_files(Text("", "", (attached(data=bytes(2_000_000)),))).data
 
 
 def test_a_text_too_long_for_encoding_2_fits_encoding_3() -> None:
@@ -202,11 +220,11 @@ def test_encoding_3_says_what_was_meant(
 
 
 def test_the_last_quote_goes_below_54_dashes() -> None:
-    assert len(DASHES) == 54
+    assert len(QUOTE_LINE) == 54
     assert with_dashes("Yes.\n\nAlice wrote:\n> first\n> second\n>> deep") == (
-        f"Yes.\n\nAlice wrote:\n\n{DASHES}\nfirst\nsecond\n> deep"
+        f"Yes.\n\nAlice wrote:\n\n{QUOTE_LINE}\nfirst\nsecond\n> deep"
     )
-    assert with_dashes("> asked\n\nanswered below") == f"answered below\n\n{DASHES}\nasked"
+    assert with_dashes("> asked\n\nanswered below") == f"answered below\n\n{QUOTE_LINE}\nasked"
     assert with_dashes("no quote") == "no quote"
 
 

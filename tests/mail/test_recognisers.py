@@ -8,7 +8,8 @@ import pytest
 from bmgate.bm.encodings import File, encode_extended, encode_message
 from bmgate.mail.read import read_message
 from bmgate.mail.reading import Claims, Kind, Manner, Reading
-from bmgate.mail.recognisers import BMWRAPPER_MARK, MAX_QUOTES, QUOTE_LINE, RECOGNISERS
+from bmgate.mail.recognisers import BMWRAPPER_MARK, MAX_QUOTES, RECOGNISERS
+from bmgate.mail.text import QUOTE_LINE
 
 AUTHOR = "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))

@@ -1,7 +1,8 @@
 import pytest
 
+from bmgate.errors import BadTtl
 from bmgate.mail.parse import parse_mail
-from bmgate.mail.wishes import MAX_TTL, MIN_TTL, chosen_ttl, expires_at
+from bmgate.mail.wishes import MAX_TTL, MIN_TTL, chosen_ttl, expires_at, read_exact_ttl, read_ttl
 
 NOW = 1_000_000
 DAY = 86_400
@@ -22,6 +23,14 @@ def test_the_header_comes_before_the_tag_and_the_tag_before_expires(
     wished: int | None, tag: int | None, expires: int | None, chosen: int
 ) -> None:
     assert chosen_ttl(wished, tag, expires, NOW, 4 * DAY) == chosen
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("400d", MAX_TTL), ("59m", MIN_TTL), ("99999999w", MAX_TTL)])
+def test_a_ttl_out_of_range_is_brought_within_or_refused_to_who_hears_of_it(text: str, seconds: int) -> None:
+    assert read_ttl(text) == seconds
+    with pytest.raises(BadTtl, match=f"ttl is a time from 1h to 28d, .*not '{text}'"):
+        read_exact_ttl(text)
+    assert read_exact_ttl("28d") == MAX_TTL
 
 
 @pytest.mark.parametrize(

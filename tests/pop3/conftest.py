@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from door_fixtures import authority, client_tls, server_tls  # noqa: F401
 from pop3.fake_services import FakeServices
-from pop3.wire import House, Wire, mail
+from pop3.wire import House, Wire
 from twisted.internet.ssl import CertificateOptions
+from wires import mail
 
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.server import Pop3Factory

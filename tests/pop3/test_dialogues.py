@@ -5,7 +5,8 @@ from base64 import b64encode
 
 import pytest
 from pop3.fake_services import ALICE, PASSWORD, UIDVALIDITY
-from pop3.wire import House, Wire, mail
+from pop3.wire import House, Wire
+from wires import mail
 
 PLAIN = b64encode(b"\0alice\0" + PASSWORD.encode())
 

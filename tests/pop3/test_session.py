@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 
 import pytest
 from pop3.fake_services import ALICE, PASSWORD
-from pop3.wire import House, Wire, mail
+from pop3.wire import House, Wire
+from wires import mail
 
 from bmgate.errors import StorageBusy
 from bmgate.pop3.commands import COMMANDS

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from pop3.fake_services import PASSWORD
-from pop3.wire import House, Wire, mail
+from pop3.wire import House, Wire
 from twisted.internet.ssl import CertificateOptions
+from wires import mail
 
 LOGIN = b"AUTH PLAIN " + b64encode(b"\0alice\0" + PASSWORD.encode())
 

@@ -2,31 +2,17 @@
 
 import asyncio
 import ssl
-import zlib
 from dataclasses import dataclass, field
 
 from pop3.fake_services import PASSWORD, FakeServices
 from twisted.internet.interfaces import IListeningPort
+from wires import RawClient
 
 from bmgate.pop3.server import Pop3Factory
 
-TIMEOUT = 5.0
 
-
-class Wire:
+class Wire(RawClient):
     """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def line(self) -> bytes:
-        """One line; empty at the end of the connection."""
-        async with asyncio.timeout(TIMEOUT):
-            return await self.reader.readline()
 
     async def ask(self, command: bytes) -> bytes:
         """Send a command; the first line of its answer."""
@@ -57,18 +43,6 @@ class Wire:
         """The lines that answer a command."""
         await self.ok(command)
         return await self.body()
-
-    async def rest(self) -> bytes:
-        """All that comes until the server hangs up."""
-        async with asyncio.timeout(TIMEOUT):
-            return await self.reader.read()
-
-    async def close(self) -> None:
-        self.writer.close()
-        try:
-            await self.writer.wait_closed()
-        except (OSError, ssl.SSLError):
-            return
 
 
 @dataclass
@@ -109,12 +83,3 @@ class House:
     async def hang_up(self) -> None:
         for wire in self.wires:
             await wire.close()
-
-
-def mail(subject: str = "Hello", body: str = "Text.\r\n") -> bytes:
-    """A small mail."""
-    number = zlib.crc32(subject.encode())
-    return (
-        f"From: Bob <bob@bm.internal>\r\nTo: alice@bm.internal\r\nSubject: {subject}\r\n"
-        f"Date: Sat, 21 Nov 2026 20:15:00 +0000\r\nMessage-ID: <{number:08x}@bm.internal>\r\n\r\n{body}"
-    ).encode()

@@ -192,6 +192,16 @@ async def test_a_chan_is_left_by_label_or_address(rooms: Rooms, text: str) -> No
         await rooms.chans.leave(rooms.account.id, text)
 
 
+async def test_an_address_means_its_own_chan_whatever_others_are_called(rooms: Rooms) -> None:
+    await rooms.create("Chans/precious")
+    await rooms.create("Chans/general")
+    await rooms.mailboxes.rename(rooms.account.id, "Chans/precious", f"Chans/{GENERAL}")
+    await rooms.chans.leave(rooms.account.id, str(GENERAL))
+    assert await rooms.names() == ["Chans", f"Chans/{GENERAL}"]
+    with pytest.raises(Missing):
+        await rooms.chans.leave(rooms.account.id, str(GENERAL))
+
+
 # --- subscriptions ---
 
 
@@ -228,6 +238,15 @@ async def test_a_subscription_is_ended_by_label_or_address(rooms: Rooms) -> None
             await rooms.subscriptions.subscribe(rooms.account.id, NEWS, "again")
         await rooms.subscriptions.unsubscribe(rooms.account.id, text)
     assert await rooms.names() == ["Subscriptions"]
+
+
+async def test_an_address_means_its_own_subscription_whatever_others_are_called(rooms: Rooms) -> None:
+    other = random_keys(os.urandom).public.address()
+    await rooms.create(f"Subscriptions/{other} {NEWS}")
+    await rooms.create(f"Subscriptions/{NEWS} news")
+    await rooms.subscriptions.unsubscribe(rooms.account.id, str(NEWS))
+    (left,) = await rooms.subscriptions.all(rooms.account.id)
+    assert left.stored.address == other
 
 
 @pytest.mark.parametrize("name", ["Chans/general", f"Subscriptions/{NEWS}"])

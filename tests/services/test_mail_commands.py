@@ -75,6 +75,13 @@ async def test_an_unknown_command_is_answered_with_the_help(alice: User) -> None
     assert all(usage.help in text for usage in usages())
 
 
+async def test_a_subject_that_would_be_cut_is_no_command(alice: User) -> None:
+    await order(alice, "createAddr deterministic " + 490 * "x", "a passphrase")
+    (letter,) = await alice.messages()
+    assert b"A command has at most 500 bytes" in letter.body
+    assert len(await alice.station.database.read(lambda store: store.account(alice.id).identities.all())) == 1
+
+
 async def test_every_command_of_the_table_has_a_handler(station: Station) -> None:
     assert set(station.services.commands.handlers) == {usage.name for usage in usages()}
 
@@ -225,6 +232,8 @@ async def test_outgoing_mail_by_command(alice: User) -> None:
     for command in ("retry", "force", "cancel", "cancel"):
         assert (await answer_to(alice, f"{command} {row.name}"))[0].endswith(command)
     assert (await answer_to(alice, f"ttl {row.name} 2d"))[0] == "ERR: ttl"
+    subject, text = await answer_to(alice, f"ttl {row.name} 400d")
+    assert (subject, "1h to 28d" in text) == ("ERR: ttl", True)
     assert (await answer_to(alice, "cancel NONE00"))[0] == "ERR: cancel"
 
 

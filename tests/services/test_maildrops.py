@@ -9,6 +9,7 @@ from storage_fixtures import NOW, add_account, make_database, make_passwords, ma
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
+from bmgate.mail.structure import index_message
 from bmgate.services import maildrops as module
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes import Mailboxes
@@ -62,10 +63,21 @@ async def test_mail_is_measured_in_portions_and_what_is_gone_is_left_out(
 ) -> None:
     monkeypatch.setattr(module, "MEASURED_AT_ONCE", 1)
     monkeypatch.setattr(module, "MESSAGES_AT_ONCE", 2)
-    await place.deliver(*(b"x" * number + b"\r\n" for number in range(5)))
+    with monkeypatch.context() as before:
+        _index_wire_octets(before, None)
+        await place.deliver(*(b"x" * number + b"\r\n" for number in range(4)))
+    await place.deliver(b"x" * 4 + b"\r\n")
     shown = await place.maildrops.open(place.account)
     assert shown.uids == (1, 2, 3, 4, 5)
     assert shown.octets == tuple(len(HEADER) + 2 + number for number in range(5))
+
+
+async def test_the_stored_index_tells_the_size_so_that_bodies_are_not_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _index_wire_octets(monkeypatch, 4711)
+    await place.deliver(b"a\r\n")
+    assert (await place.maildrops.open(place.account)).octets == (4711,)
 
 
 async def test_a_maildrop_is_held_until_it_is_released(place: Place) -> None:
@@ -96,3 +108,10 @@ async def test_sizes_of_the_least_recent_maildrop_are_forgotten(place: Place, mo
     for _ in range(2):
         assert (await place.maildrops.open(place.account)).uids == (1,)
         place.maildrops.release(place.account)
+
+
+def _index_wire_octets(monkeypatch: pytest.MonkeyPatch, octets: int | None) -> None:
+    """What is delivered from now on is indexed with this size; None as by version 1 of the index."""
+    monkeypatch.setattr(
+        "bmgate.services.mailboxes.index_message", lambda raw: index_message(raw)._replace(wire_octets=octets)
+    )

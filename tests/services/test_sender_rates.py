@@ -1,6 +1,7 @@
 """How much one sender may write to one account (P38)."""
 
 import os
+from collections.abc import Awaitable
 
 from stations import Station, User
 
@@ -36,6 +37,19 @@ async def test_p38_senders_and_readers_are_told_apart(station: Station) -> None:
     assert await floods(alice, sender, ONE_FOR_ALL.at_once + 1) == 1
     assert await floods(alice, somebody(), 1) == 0
     assert await floods(bob, sender, 1) == 0
+
+
+async def test_p38_what_has_passed_is_forgotten_in_its_own_account_alone(station: Station) -> None:
+    alice, bob, sender, now = await station.add_user("alice"), await station.add_user("bob"), somebody(), 1_000 * DAY
+    for user in (alice, bob):
+        await floods(user, sender, 1, now)
+    await floods(alice, somebody(), 1, now + DAY)
+
+    def until(user: User) -> Awaitable[int]:
+        return station.database.read(lambda store: store.account(user.id).senders.until(sender))
+
+    assert await until(alice) == 0
+    assert await until(bob) > now
 
 
 async def test_p38_a_clock_set_back_condemns_nobody(station: Station) -> None:

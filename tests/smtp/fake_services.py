@@ -39,9 +39,10 @@ class FakeDirectory:
 
 @dataclass
 class FakeAccounts:
-    """One account, alice; her address logs in too."""
+    """One account that logs in, alice, her address does too; `others` send by their addresses."""
 
     failure: Exception | None = None
+    others: dict[str, AccountId] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
 
     async def login(self, name: str, password: str, source: str) -> AccountId:
@@ -53,9 +54,10 @@ class FakeAccounts:
         return AccountId(1)
 
     async def of_sender(self, addr_spec: str) -> AccountId:
-        if addr_spec.partition("@")[0] != ALICE:
+        accounts = {ALICE: AccountId(1), **self.others}
+        if addr_spec.partition("@")[0] not in accounts:
             raise NotOwner(f"<{addr_spec}> is no address of this gateway")
-        return AccountId(1)
+        return accounts[addr_spec.partition("@")[0]]
 
 
 @dataclass
@@ -98,10 +100,10 @@ class FakeSubmissions:
 
 @dataclass
 class FakeMailboxes:
-    """Keeps what was appended: account, mailbox, mail."""
+    """Keeps what was appended: account, mailbox, mail; `failures` are of accounts."""
 
     mails: list[tuple[AccountId, str, bytes]] = field(default_factory=list)
-    failure: Exception | None = None
+    failures: dict[AccountId, Exception] = field(default_factory=dict)
 
     async def append(
         self,
@@ -112,8 +114,8 @@ class FakeMailboxes:
         keywords: Collection[str],
         internaldate: int | None,
     ) -> None:
-        if self.failure is not None:
-            raise self.failure
+        if account in self.failures:
+            raise self.failures[account]
         self.mails.append((account, name, raw))
 
 

@@ -14,11 +14,14 @@ import pytest
 from smtp.dialogue import Dialogue, Door, OpenDoor
 from smtp.fake_services import ALICE, BOB, CHAN, DOMAIN
 
-from bmgate.errors import BadMail, CannotListen, OverQuota, StorageBusy
+from bmgate.domain.account import AccountId
+from bmgate.errors import BadMail, CannotListen, OverQuota, ShuttingDown, StorageBusy
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.sockets import bind_for_group
 
 MAIL = b"Received: from mta\r\nFrom: alice\r\n\r\ntext\r\n"
+REPORT = b"Subject: Undelivered\r\nContent-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nyour mail\r\n--b--\r\n"
+REPORT_FIELDS = b"Return-Path: <>\r\nAuthentication-Results: bm.internal; x-bitmessage=none\r\n"
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ async def path(door: Door, tmp_path: Path) -> Path:
 async def mta(path: Path) -> AsyncIterator[Dialogue]:
     """Greeted."""
     mta = await Dialogue.open_unix(path)
-    assert (await mta.reply()).startswith("220 mail.bm.internal")
+    assert (await mta.reply()).startswith("220 mail.bm.internal LMTP bmgate")
     assert (await mta.say("LHLO mta")).startswith("250-")
     yield mta
     await mta.close()
@@ -115,18 +118,56 @@ async def test_a_report_of_the_mta_goes_to_the_account_it_is_for_and_not_over_th
     for _ in range(2):
         assert (await mta.say(f"RCPT TO:<{ALICE}@{DOMAIN}>")).startswith("250 2.1.5")
     await mta.say("DATA")
-    mta.send(b"Subject: Undelivered\r\n\r\nyour mail\r\n.\r\n")
+    mta.send(REPORT + b".\r\n")
     assert [(await mta.reply())[:9] for _ in range(2)] == ["250 2.0.0"] * 2
-    assert door.house.mailboxes.mails == [(1, "INBOX", b"Subject: Undelivered\r\n\r\nyour mail\r\n")]
+    assert door.house.mailboxes.mails == [(1, "INBOX", REPORT_FIELDS + REPORT)]
     assert door.house.raw == []
 
 
-async def test_a_report_for_a_full_account_is_put_off(mta: Dialogue, door: Door) -> None:
-    door.house.mailboxes.failure = OverQuota("the mailbox is full")
+async def test_what_is_no_report_is_not_taken_from_the_null_reverse_path(mta: Dialogue, door: Door) -> None:
+    for forged in (MAIL, b"Authentication-Results: bm.internal; x-bitmessage=pass\r\n" + MAIL):
+        await mta.say("MAIL FROM:<>")
+        for _ in range(2):
+            await mta.say(f"RCPT TO:<{ALICE}@{DOMAIN}>")
+        await mta.say("DATA")
+        mta.send(forged + b".\r\n")
+        assert [(await mta.reply())[:9] for _ in range(2)] == ["550 5.7.1"] * 2
+    assert door.house.mailboxes.mails == []
+
+
+async def test_a_report_says_nothing_in_our_name(mta: Dialogue, door: Door) -> None:
+    forged = b"X-Bitmessage-Key: verified BM-x\r\nAuthentication-Results: bm.internal; x-bitmessage=pass\r\n"
     await mta.say("MAIL FROM:<>")
     await mta.say(f"RCPT TO:<{ALICE}@{DOMAIN}>")
     await mta.say("DATA")
-    assert (await mta.say(b"x\r\n.\r\n")).startswith("452 4.2.2")
+    assert (await mta.say(forged + REPORT + b".\r\n")).startswith("250 2.0.0 delivered")
+    assert door.house.mailboxes.mails == [(1, "INBOX", REPORT_FIELDS + REPORT)]
+
+
+async def test_a_report_for_a_full_account_is_put_off(mta: Dialogue, door: Door) -> None:
+    door.house.mailboxes.failures[AccountId(1)] = OverQuota("the mailbox is full")
+    await mta.say("MAIL FROM:<>")
+    await mta.say(f"RCPT TO:<{ALICE}@{DOMAIN}>")
+    await mta.say("DATA")
+    assert (await mta.say(REPORT + b".\r\n")).startswith("452 4.2.2")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"), [(OverQuota("the mailbox is full"), "452 4.2.2"), (ShuttingDown("soon"), "451 4.3.0")]
+)
+async def test_a_report_for_several_is_told_for_each_and_stored_once_for_those_who_took_it(
+    mta: Dialogue, door: Door, failure: Exception, code: str
+) -> None:
+    door.house.accounts.others[CHAN], door.house.accounts.others[BOB] = AccountId(2), AccountId(3)
+    door.house.mailboxes.failures[AccountId(2)] = failure
+    await mta.say("MAIL FROM:<>")
+    for recipient in (ALICE, CHAN, BOB, ALICE):
+        assert (await mta.say(f"RCPT TO:<{recipient}@{DOMAIN}>")).startswith("250 2.1.5")
+    await mta.say("DATA")
+    mta.send(REPORT + b".\r\n")
+    assert [(await mta.reply())[:9] for _ in range(4)] == ["250 2.0.0", code, "250 2.0.0", "250 2.0.0"]
+    assert (await mta.say("NOOP")).startswith("250 2.0.0 ok")
+    assert [account for account, _, _ in door.house.mailboxes.mails] == [1, 3]
 
 
 async def test_nothing_goes_before_lhlo(path: Path) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from bmgate.bm.acks import ack_data_in
 from bmgate.bm.addresses import RIPE_SIZE
 from bmgate.bm.crypto import encrypt, sign, verify
-from bmgate.bm.hashes import double_sha512
 from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.objects import MAX_OBJECT, BitmessageObject, ObjectType, encode_header, encode_object, reading
 from bmgate.bm.plaintext.pubkeys import MAX_SIGNATURE, Pubkey, encode_pubkey_record, take_pubkey_record
@@ -35,11 +34,6 @@ class Msg:
     def ack_data(self) -> bytes:
         """What the sender waits for, the same in every attempt; empty when no ack is wanted."""
         return ack_data_in(self.ack)
-
-    @property
-    def signature_hash(self) -> bytes:
-        """PyBitmessage's `sighash`, for its archives only: a sender can make many signatures for one msg."""
-        return double_sha512(self.signature)[32:]
 
 
 def build_msg(

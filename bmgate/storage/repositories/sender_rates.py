@@ -11,13 +11,13 @@ from bmgate.storage.schema import sender_rate as rates
 _OF = (rates.c.account == bindparam("of"), rates.c.sender_tag == bindparam("tag"))
 _UNTIL = select(rates.c.until).where(*_OF)
 _FORGET = delete(rates).where(*_OF)
-_FORGET_PAST = delete(rates).where(rates.c.until <= bindparam("now"))
+_FORGET_PAST = delete(rates).where(rates.c.account == bindparam("of"), rates.c.until <= bindparam("now"))
 _ADD = insert(rates)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSenderRepository:
-    """One moment for each sender, until it has passed; what has passed is deleted whenever one is kept."""
+    """One moment for each sender, until it has passed; what has passed is deleted when the account's next is kept."""
 
     scope: AccountScope
 
@@ -29,7 +29,7 @@ class AccountSenderRepository:
         """Keep `until` (Unix seconds) for this sender."""
         place = self._place(sender)
         self.scope.connection.execute(_FORGET, place)
-        self.scope.connection.execute(_FORGET_PAST, {"now": now})
+        self.scope.connection.execute(_FORGET_PAST, {"of": place["of"], "now": now})
         row = {"account": self.scope.account.id, "sender_tag": place["tag"], "until": until}
         self.scope.connection.execute(_ADD, row)
 

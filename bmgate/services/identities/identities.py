@@ -1,72 +1,45 @@
-"""Identities: new addresses for an account, what each demands and does, and their end.
+"""New addresses for an account, what each demands and does, and their end.
 
+What may be asked for stands in `requests`, how one is found by its names in `naming`.
 A deleted address receives nothing from that moment on; its keys stay for a while, so that it can be brought back.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy, PrivateKeys
 from bmgate.bm.network import STREAM, NetworkParameters
 from bmgate.domain.account import AccountId
-from bmgate.domain.identity import Identity, IdentityId, NewIdentity
+from bmgate.domain.identity import Identity, NewIdentity
+from bmgate.domain.policy import DIFFICULTY
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import BadOption, Missing, NotAllowed
-from bmgate.mail.addresses import is_alias
+from bmgate.errors import Missing, NotAllowed
 from bmgate.mail.text import clean_line
 from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.behavior import behavior_of
+from bmgate.services.identities.naming import (
+    MAX_LABEL,
+    Named,
+    already_there,
+    choose_default,
+    find_identity,
+    having,
+    named,
+)
+from bmgate.services.identities.requests import (
+    AddressEntry,
+    AddressRequest,
+    check_alias,
+    check_request,
+    difficulty_in,
+    is_plain,
+)
 from bmgate.services.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.policies import Policies, Shown
-
-DIFFICULTY = "difficulty"
-MAX_DIFFICULTY = 100
-MAX_LABEL = 64  # characters
-MAX_NUMBER = 1_000  # addresses of one request
-ZEROS = {3: (1, 2), 4: (1, 2, 3)}  # leading zero bytes by version: older programs strip two at most
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class AddressRequest:
-    """What new addresses shall be: random, or the first `number` of a passphrase.
-
-    `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still.
-    """
-
-    label: str = ""
-    alias: str = ""
-    passphrase: str = ""
-    version: int = 4
-    leading_zeros: int = 1
-    number: int = 1
-
-    @property
-    def wish(self) -> Wish:
-        """The keys this takes."""
-        return Wish(self.passphrase.encode(errors="surrogatepass"), self.number, self.leading_zeros)
-
-
-@dataclass(frozen=True, slots=True)
-class AddressEntry:
-    """One line of a batch."""
-
-    line: int
-    account: AccountId
-    request: AddressRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An identity with its aliases; `is_new` as opposed to there before."""
-
-    identity: Identity
-    aliases: tuple[str, ...]
-    is_new: bool = False
 
 
 class Identities:
@@ -141,7 +114,7 @@ class Identities:
     ) -> Named:
         """Add one address within a transaction; who does so calls `changed` after the commit. Raises as `new`."""
         mine, address = store.account(account), keys.public.address(request.version, STREAM)
-        if if_missing and (found := _having(mine, address)):
+        if if_missing and (found := having(mine, address)):
             return found
         identity = mine.identities.add(
             NewIdentity(
@@ -158,24 +131,24 @@ class Identities:
         )
         if request.alias:
             mine.identities.add_alias(request.alias, identity.id, now)
-        return replace(_named(mine, identity), is_new=True)
+        return replace(named(mine, identity), is_new=True)
 
     def _apply(
         self, store: Store, entry: AddressEntry, keys: list[PrivateKeys], now: int, if_missing: bool
     ) -> list[Named]:
-        if if_missing and (there := _there(store.account(entry.account), entry.request)):
+        if if_missing and (there := already_there(store.account(entry.account), entry.request)):
             return there
         return [self.add(store, entry.account, each, entry.request, now, if_missing=if_missing) for each in keys]
 
     async def _there(self, account: AccountId, request: AddressRequest) -> list[Named]:
-        return await self._database.read(lambda store: _there(store.account(account), request))
+        return await self._database.read(lambda store: already_there(store.account(account), request))
 
     async def _keys_of(self, requests: Sequence[AddressRequest], tell: Tell) -> list[list[PrivateKeys]]:
         """For each request its own; those of random ones are looked for together."""
-        random = sum(each.number for each in requests if _is_plain(each))
+        random = sum(each.number for each in requests if is_plain(each))
         drawn = iter(await self.search.find(Wish(number=random), tell) if random else [])
         return [
-            [next(drawn) for _ in range(each.number)] if _is_plain(each) else await self.search.find(each.wish, tell)
+            [next(drawn) for _ in range(each.number)] if is_plain(each) else await self.search.find(each.wish, tell)
             for each in requests
         ]
 
@@ -256,7 +229,7 @@ class Identities:
             found = find_identity(mine, text)
             mine.identities.delete(found.identity.id, now)
             if found.identity.is_default:
-                _choose_default(mine)
+                choose_default(mine)
             return replace(found, identity=mine.identities.get(found.identity.id))
 
         deleted = await self._database.transact(change)
@@ -273,8 +246,8 @@ class Identities:
             for identity in mine.identities.deleted():
                 if identity.address == wanted:
                     mine.identities.restore(identity.id, now)
-                    _choose_default(mine)
-                    return _named(mine, mine.identities.get(identity.id))
+                    choose_default(mine)
+                    return named(mine, mine.identities.get(identity.id))
             raise Missing(f"{text} is no deleted address of this account; see: bmgate address list --deleted")
 
         restored = await self._database.transact(change)
@@ -284,20 +257,20 @@ class Identities:
     async def add_alias(self, account: AccountId, name: str, text: str, *, if_missing: bool = False) -> Named:
         """Give an address a name; raises Conflict when it is taken, NotAllowed for what no name can be."""
         now = self._clock.now()
-        named = await self._database.transact(
+        given = await self._database.transact(
             lambda store: self.put_alias(store.account(account), name, text, now, if_missing=if_missing)
         )
         self.changed()
-        return named
+        return given
 
     def put_alias(self, mine: AccountStore, name: str, text: str, now: int, *, if_missing: bool = False) -> Named:
         """The same within a transaction."""
         check_alias(name)
         identity = find_identity(mine, text).identity
         if if_missing and mine.identities.aliases().get(name.lower()) == identity.id:
-            return _named(mine, identity)
+            return named(mine, identity)
         mine.identities.add_alias(name, identity.id, now)
-        return replace(_named(mine, identity), is_new=True)
+        return replace(named(mine, identity), is_new=True)
 
     async def remove_alias(self, account: AccountId, name: str) -> Named:
         """Give a name up: for a year nobody else gets it. Raises Missing, NotAllowed for the account's own name."""
@@ -305,7 +278,7 @@ class Identities:
 
         def change(store: Store) -> Named:
             mine = store.account(account)
-            return _named(mine, mine.identities.get(mine.identities.remove_alias(name, now)))
+            return named(mine, mine.identities.get(mine.identities.remove_alias(name, now)))
 
         return await self._database.transact(change)
 
@@ -335,7 +308,7 @@ class Identities:
             mine = store.account(account)
             found = find_identity(mine, text)
             change(mine, found.identity)
-            return _named(mine, mine.identities.get(found.identity.id))
+            return named(mine, mine.identities.get(found.identity.id))
 
         changed = await self._database.transact(work)
         self.changed()
@@ -343,73 +316,4 @@ class Identities:
 
     def _trials_for(self, words: str) -> int:
         """Trials per byte: the work of any object is that many times as much."""
-        written = words.strip() or "1"
-        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", written) or not 1 <= float(written) <= MAX_DIFFICULTY:
-            raise BadOption(f"difficulty is a number from 1 to {MAX_DIFFICULTY}, times the usual work, not {words!r}")
-        return round(float(written) * self._network.nonce_trials_per_byte)
-
-
-def check_request(request: AddressRequest) -> None:
-    """Raises NotAllowed for what cannot be made."""
-    if request.version not in ZEROS:
-        raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
-    if request.leading_zeros not in ZEROS[request.version]:
-        most = ZEROS[request.version][-1]
-        raise NotAllowed(f"an address of version {request.version} has 1 to {most} leading zero bytes")
-    if not 1 <= request.number <= MAX_NUMBER:
-        raise NotAllowed(f"1 to {MAX_NUMBER} addresses are made at once")
-    if request.alias and request.number > 1:
-        raise NotAllowed("an alias names one address, not several")
-    if request.alias:
-        check_alias(request.alias)
-
-
-def check_alias(name: str) -> None:
-    """Raises NotAllowed for what no name can be."""
-    if not is_alias(name.lower()):
-        raise NotAllowed(
-            f"{name!r} cannot be an alias: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
-        )
-
-
-def find_identity(mine: AccountStore, text: str) -> Named:
-    """An identity by address or alias; raises Missing, BadAddress for what is neither."""
-    aliases = mine.identities.aliases()
-    wanted: Address | None = None if text.lower() in aliases else parse_address(text)
-    for identity in mine.identities.all():
-        if identity.address == wanted or aliases.get(text.lower()) == identity.id:
-            return _named(mine, identity)
-    raise Missing(f"the account has no address {text}; see: bmgate address list")
-
-
-def _named(mine: AccountStore, identity: Identity) -> Named:
-    names = (name for name, owner in mine.identities.aliases().items() if owner == identity.id)
-    return Named(identity, tuple(sorted(names)))
-
-
-def _having(mine: AccountStore, address: Address) -> Named | None:
-    return next((_named(mine, each) for each in mine.identities.all() if each.address == address), None)
-
-
-def _there(mine: AccountStore, request: AddressRequest) -> list[Named]:
-    """What a request would make anew, as far as names tell: by alias, else by label."""
-    identities = mine.identities.all()
-    if request.alias:
-        owner = mine.identities.aliases().get(request.alias.lower())
-        return [_named(mine, each) for each in identities if each.id == owner]
-    label = clean_line(request.label)[:MAX_LABEL]
-    if not label or request.passphrase:
-        return []
-    found = [_named(mine, each) for each in identities if each.label == label]
-    return found if len(found) >= request.number else []
-
-
-def _choose_default(mine: AccountStore) -> None:
-    """The oldest that is enabled, where there is none."""
-    enabled: Iterable[IdentityId] = (each.id for each in mine.identities.all() if each.enabled)
-    if mine.identities.default() is None and (oldest := next(iter(enabled), None)) is not None:
-        mine.identities.set_default(oldest)
-
-
-def _is_plain(request: AddressRequest) -> bool:
-    return not request.passphrase and request.leading_zeros == 1
+        return round(difficulty_in(words) * self._network.nonce_trials_per_byte)

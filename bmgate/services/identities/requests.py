@@ -1,0 +1,78 @@
+"""What can be asked for when addresses are made or changed, and what is refused before anything is done."""
+
+import re
+from dataclasses import dataclass
+
+from bmgate.domain.account import AccountId
+from bmgate.errors import BadOption, NotAllowed
+from bmgate.mail.addresses import is_alias
+from bmgate.services.key_search import Wish
+
+MAX_DIFFICULTY = 100
+MAX_NUMBER = 1_000  # addresses of one request
+ZEROS = {3: (1, 2), 4: (1, 2, 3)}  # leading zero bytes by version: older programs strip two at most
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AddressRequest:
+    """What new addresses shall be: random, or the first `number` of a passphrase.
+
+    `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still.
+    """
+
+    label: str = ""
+    alias: str = ""
+    passphrase: str = ""
+    version: int = 4
+    leading_zeros: int = 1
+    number: int = 1
+
+    @property
+    def wish(self) -> Wish:
+        """The keys this takes."""
+        return Wish(self.passphrase.encode(errors="surrogatepass"), self.number, self.leading_zeros)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEntry:
+    """One line of a batch."""
+
+    line: int
+    account: AccountId
+    request: AddressRequest
+
+
+def check_request(request: AddressRequest) -> None:
+    """Raises NotAllowed for what cannot be made."""
+    if request.version not in ZEROS:
+        raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
+    if request.leading_zeros not in ZEROS[request.version]:
+        most = ZEROS[request.version][-1]
+        raise NotAllowed(f"an address of version {request.version} has 1 to {most} leading zero bytes")
+    if not 1 <= request.number <= MAX_NUMBER:
+        raise NotAllowed(f"1 to {MAX_NUMBER} addresses are made at once")
+    if request.alias and request.number > 1:
+        raise NotAllowed("an alias names one address, not several")
+    if request.alias:
+        check_alias(request.alias)
+
+
+def check_alias(name: str) -> None:
+    """Raises NotAllowed for what no name can be."""
+    if not is_alias(name.lower()):
+        raise NotAllowed(
+            f"{name!r} cannot be an alias: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+        )
+
+
+def difficulty_in(words: str) -> float:
+    """How many times the usual work, 1 where nothing is said; raises BadOption."""
+    written = words.strip() or "1"
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", written) or not 1 <= float(written) <= MAX_DIFFICULTY:
+        raise BadOption(f"difficulty is a number from 1 to {MAX_DIFFICULTY}, times the usual work, not {words!r}")
+    return float(written)
+
+
+def is_plain(request: AddressRequest) -> bool:
+    """Whether any random keys with the usual zero will do."""
+    return not request.passphrase and request.leading_zeros == 1

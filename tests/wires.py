@@ -1,0 +1,44 @@
+"""A raw client of a door on Twisted: what goes in and comes out is bytes."""
+
+import asyncio
+import ssl
+import zlib
+
+TIMEOUT = 5.0
+
+
+class RawClient:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def line(self) -> bytes:
+        """One line; empty at the end of the connection."""
+        async with asyncio.timeout(TIMEOUT):
+            return await self.reader.readline()
+
+    async def rest(self) -> bytes:
+        """All that comes until the server hangs up."""
+        async with asyncio.timeout(TIMEOUT):
+            return await self.reader.read()
+
+    async def close(self) -> None:
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except (OSError, ssl.SSLError):
+            return
+
+
+def mail(subject: str = "Hello", body: str = "Text.\r\n", sender: str = "bob@bm.internal") -> bytes:
+    """A small mail."""
+    number = zlib.crc32(subject.encode())
+    return (
+        f"From: Bob <{sender}>\r\nTo: alice@bm.internal\r\nSubject: {subject}\r\n"
+        f"Date: Sat, 21 Nov 2026 20:15:00 +0000\r\nMessage-ID: <{number:08x}@bm.internal>\r\n\r\n{body}"
+    ).encode()
