@@ -1,6 +1,7 @@
 """Methods on the account's own addresses, and on addresses as such."""
 
 import asyncio
+from dataclasses import replace
 
 from bmgate.api.faults import Code, Fault
 from bmgate.api.ports import ApiServices
@@ -12,7 +13,6 @@ from bmgate.bm.network import STREAM
 from bmgate.domain.account import AccountId
 from bmgate.domain.chan import Membership
 from bmgate.domain.identity import Identity
-from bmgate.domain.policy import DIFFICULTY
 from bmgate.errors import BadAddress, Conflict, LimitReached, NotAllowed
 from bmgate.services.identities import AddressRequest
 
@@ -135,8 +135,9 @@ class AddressMethods:
 
     async def _make(self, account: AccountId, request: AddressRequest, total: Wire, small: Wire) -> list[Identity]:
         """One request of an account at a time: short addresses are hours of work."""
-        times = multiple(total)
+        times = max(1, multiple(total))  # 0 is the usual work
         multiple(small)  # what it would raise cannot be chosen here
+        request = replace(request, difficulty=times)
         if account in self._searching:
             raise LimitReached("addresses are being made for this account already")
         self._searching.add(account)
@@ -144,9 +145,6 @@ class AddressMethods:
             made = await self._identities.new_some(account, request, if_missing=bool(request.passphrase))
         finally:
             self._searching.discard(account)
-        if times > 1:
-            for named in made:
-                await self._identities.set(account, str(named.identity.address), DIFFICULTY, f"{times:.3f}")
         return [named.identity for named in made]
 
     async def _enable(self, account: AccountId, written: Wire, enable: Wire = True) -> Wire:

@@ -5,7 +5,9 @@ answered.
 """
 
 import json
+import math
 from dataclasses import dataclass
+from typing import NoReturn
 
 from bmgate.api.values import Wire
 from bmgate.api.xml_rpc import BadCall, Call
@@ -36,7 +38,7 @@ class Requests:
 def read_requests(body: bytes) -> Requests:
     """Raises BadCall for what is no JSON, or an empty or too large batch."""
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise BadCall("this is no JSON, or too deep") from error
     if not isinstance(document, list):
@@ -65,7 +67,12 @@ def encode_answers(answers: list[Wire], is_batch: bool) -> bytes:
     """All answers as a body; empty where nothing is answered."""
     if not answers:
         return b""
-    return json.dumps(answers if is_batch else answers[0]).encode("ascii")
+    return json.dumps(answers if is_batch else answers[0], allow_nan=False).encode("ascii")
+
+
+def _refuse(name: str) -> NoReturn:
+    """NaN and Infinity, which JSON does not have."""
+    raise ValueError(name)
 
 
 def _request(document: object) -> Request:
@@ -73,7 +80,7 @@ def _request(document: object) -> Request:
         return Request("this is no JSON-RPC call")
     is_version_2 = document.get("jsonrpc") == "2.0"
     name = document.get("id")
-    id_: Wire = name if name is None or isinstance(name, str | int | float) else None
+    id_: Wire = name if isinstance(name, str | int) or (isinstance(name, float) and math.isfinite(name)) else None
     silent = is_version_2 and "id" not in document
     method, params = document.get("method"), document.get("params", [])
     if not isinstance(method, str):

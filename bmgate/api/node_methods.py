@@ -3,6 +3,8 @@
 What would touch others is not done: the gateway serves more than this caller.
 """
 
+import math
+
 from bmgate.api.faults import Fault
 from bmgate.api.ports import ApiServices
 from bmgate.api.table import Method, Table
@@ -37,7 +39,14 @@ class NodeMethods:
     async def _add(self, _account: AccountId, first: Wire, second: Wire) -> Wire:
         if not isinstance(first, int | float) or not isinstance(second, int | float):
             raise Fault("Unexpected API Failure - two numbers are expected")
-        return first + second
+        try:
+            added = first + second
+            fits = math.isfinite(added)
+        except OverflowError:
+            fits = False
+        if not fits:
+            raise Fault("Unexpected API Failure - the sum is too large")
+        return added
 
     async def _done_nothing(self, _account: AccountId, _text: Wire) -> Wire:
         return "success"

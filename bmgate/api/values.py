@@ -34,8 +34,8 @@ def number(value: Wire) -> int:
 
 
 def multiple(value: Wire) -> float:
-    """A number that may have a fraction."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A number that may have a fraction, not NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise Fault(f"Unexpected API Failure - a number is expected, not {type(value).__name__}")
     return value
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from bmgate.cli.calls import call_telling
+from bmgate.cli.options import is_utf8
 from bmgate.cli.output import print_json, printable
 from bmgate.errors import BatchRefused
 
@@ -154,6 +155,8 @@ def _value(name: str, value: Any, kind: type) -> Any:
     if type(value) is not kind:
         hoped = {str: "text", int: "a number", bool: "yes or no"}[kind]
         raise ValueError(f"{name} is {hoped}")
+    if isinstance(value, str) and not is_utf8(value):
+        raise ValueError(f"{name} is not UTF-8")
     return value
 
 

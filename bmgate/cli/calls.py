@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from bmgate.cli.options import Place, place
+import click
+
+from bmgate.cli.options import Place, is_utf8, place
 from bmgate.control.client import ControlClient
 from bmgate.control.protocol import Progress
 from bmgate.errors import Unavailable
@@ -15,6 +17,7 @@ def call(method: str, **params: Any) -> Any:
 
 def call_telling(method: str, progress: Progress, **params: Any) -> Any:
     """The same, with what is told on the way."""
+    _check_texts(params)
     where = place()
     try:
         client = ControlClient(where.folder.socket)
@@ -29,6 +32,7 @@ def call_telling(method: str, progress: Progress, **params: Any) -> Any:
 
 def follow(method: str, progress: Progress, **params: Any) -> Any:
     """The same of a method that only a running gateway has; raises Unavailable without one."""
+    _check_texts(params)
     where = place()
     try:
         client = ControlClient(where.folder.socket)
@@ -37,6 +41,13 @@ def follow(method: str, progress: Progress, **params: Any) -> Any:
         raise Unavailable(f"{error}; start it: bmgate serve") from error
     with client:
         return client.call(method, params, progress)
+
+
+def _check_texts(params: dict[str, Any]) -> None:
+    """Raises UsageError for what no line of the protocol can carry; never repeats it: it may be a password."""
+    for name, value in params.items():
+        if isinstance(value, str) and not is_utf8(value):
+            raise click.UsageError(f"{name} is not UTF-8")
 
 
 async def _call_here(where: Place, method: str, params: dict[str, Any], progress: Progress) -> Any:

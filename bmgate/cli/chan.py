@@ -1,13 +1,12 @@
 """`bmgate chan`: chans in which an account takes part."""
 
-import sys
 from typing import Any, BinaryIO
 
 import click
 
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
-from bmgate.cli.options import MAX_SECRET, account_option, json_option, place_options
+from bmgate.cli.options import account_option, json_option, place_options, read_secret
 from bmgate.cli.output import moment, print_facts, print_json, print_table
 
 _COLUMNS = {"account": str, "passphrase": str, "address": str, "label": str}
@@ -167,9 +166,7 @@ def _passphrase(name: str, from_stdin: bool) -> str:
     if name and from_stdin:
         raise click.UsageError("the passphrase is NAME, or comes on standard input; not both")
     if from_stdin:
-        name = sys.stdin.readline(MAX_SECRET).rstrip("\r\n")
-        if not name:
-            raise click.UsageError("no passphrase came on standard input")
+        name = read_secret("Passphrase", from_stdin=True)
     answer: str = name or click.prompt("Passphrase of the chan", hide_input=True)
     return answer
 

@@ -79,11 +79,21 @@ def read_secret(what: str, from_stdin: bool) -> str:
     """A password or passphrase: the first line of standard input, or asked for twice without showing it."""
     if not from_stdin:
         secret: str = click.prompt(what, hide_input=True, confirmation_prompt=True)
-        return secret
-    line = sys.stdin.readline(MAX_SECRET).rstrip("\r\n")
-    if not line:
+    else:
+        try:
+            secret = sys.stdin.readline(MAX_SECRET).rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"the {what.lower()} is not UTF-8") from error
+    if not secret:
         raise click.UsageError(f"no {what.lower()} came on standard input")
-    return line
+    if not is_utf8(secret):
+        raise click.UsageError(f"the {what.lower()} is not UTF-8")
+    return secret
+
+
+def is_utf8(text: str) -> bool:
+    """False for what came from bytes that are not UTF-8, or from half a surrogate pair."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _remember(ctx: click.Context, key: str, value: Path | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bmgate.cli.options import Place, password_option, place, place_options, read_secret
+from bmgate.cli.options import Place, is_utf8, password_option, place, place_options, read_secret
 from bmgate.errors import ConfigError, Conflict, GatewayError, NotAllowed
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def quickstart(account: str, password_stdin: bool, network: str | None, no_serve
     """
     if password_stdin and not account:
         raise click.UsageError("--password-stdin needs --account NAME")
+    if not is_utf8(account):
+        raise click.UsageError("the name of the account is not UTF-8")
     from bmgate.cli.preparation import prepare
     from bmgate.cli.running import run_gateway
 

@@ -1,14 +1,14 @@
 """The methods that bring things in and take them out. Files are read and written by the gateway, under its user."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bmgate.control.protocol import Tell
 from bmgate.control.table import ACCOUNT, FindAccount, Method, Param
 from bmgate.domain.account import Account
-from bmgate.errors import NotAllowed
+from bmgate.errors import NotAllowed, Refused
 from bmgate.services.moving.applying import Report
 from bmgate.services.moving.exporting import Exports
 from bmgate.services.moving.importing import Imports
@@ -54,7 +54,7 @@ class MovingMethods:
             return _imported(owner, report, dry_run)
 
         passphrase = Param("passphrase", str)
-        return {
+        methods = {
             "import.pybitmessage": Method(pybitmessage, _IN, tells=True),
             "import.notbit": Method(notbit, _IN, tells=True),
             "import.mbox": Method(mbox, (*_IN, _MAILBOX), tells=True),
@@ -62,6 +62,7 @@ class MovingMethods:
             "import.archive": Method(archive, (*_IN, passphrase), tells=True),
             **self._exports(find),
         }
+        return {name: _explained(method) for name, method in methods.items()}
 
     def _exports(self, find: FindAccount) -> Mapping[str, Method]:
         async def opened(account: str, password: str) -> Account:
@@ -97,6 +98,21 @@ class MovingMethods:
             "export.maildir": Method(maildir, _OUT, tells=True),
             "export.archive": Method(archive, (*_OUT, _FORCE, Param("passphrase", str)), tells=True),
         }
+
+
+def _explained(method: Method) -> Method:
+    """The method, with Refused for a file that cannot be read or written."""
+
+    async def answer(*tell: Tell, **values: Any) -> Any:
+        try:
+            return await method.answer(*tell, **values)
+        except (ConnectionError, TimeoutError):
+            raise  # of whom it is told, not of a file
+        except OSError as error:
+            name = error.filename if isinstance(error.filename, str | Path) else values["path"]
+            raise Refused(f"{name}: {error.strerror or error}") from error
+
+    return replace(method, answer=answer)
 
 
 def _path(text: str) -> Path:

@@ -48,6 +48,10 @@ def read_request(line: bytes) -> Request:
     identifier, method, params = value.get("id"), value.get("method"), value.get("params", {})
     if not isinstance(identifier, int | str) or not isinstance(method, str) or not isinstance(params, dict):
         raise ProtocolError('a request is {"id": ..., "method": "...", "params": {...}}')
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ProtocolError("a text with half of a surrogate pair") from error
     return Request(identifier, method, params)
 
 

@@ -22,9 +22,10 @@ COPY_SIZE = 1024 * 1024
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file; raises BadImport for anything else, OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadImport(f"{path} is no regular file")
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BadImport(f"{path} is no regular file")
         yield file
 
 
@@ -49,7 +50,8 @@ def new_file(path: Path, replace: bool) -> Iterator[BinaryIO]:
     """A file that appears at `path` when the caller is done with it; what fails leaves nothing."""
     refuse_taken(path, replace=replace)
     part = _beside(path)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _told_of(path):
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
             yield file
@@ -69,7 +71,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, mode 0700, that appears at `path` when the caller is done with it."""
     refuse_taken(path, replace=False)
     part = _beside(path)
-    part.mkdir(mode=0o700)
+    with _told_of(path):
+        part.mkdir(mode=0o700)
     try:
         yield part
         refuse_taken(path, replace=False)
@@ -107,6 +110,15 @@ def _link(part: Path, path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """What fails is told with this path, not with the one beside it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync(folder: Path) -> None:

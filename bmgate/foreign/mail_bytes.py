@@ -6,13 +6,12 @@ from collections.abc import Iterable
 MAX_MAIL = 100 * 1024 * 1024  # bytes, what IMAP takes too
 MAX_KEYWORDS = 64
 
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 _KEYWORD = re.compile(r"""[^\x00-\x20\x7f-\U0010ffff(){%*"\\\]]{1,64}""")
 
 
 def crlf_of(raw: bytes) -> bytes:
     """The mail with CRLF line ends, and without NUL, which no mail may hold."""
-    return _BARE_LF.sub(b"\r\n", raw).replace(b"\0", b"")
+    return raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").replace(b"\0", b"")
 
 
 def usable_keywords(words: Iterable[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from bmgate.errors import BadImport
 from bmgate.foreign.files import read_file, write_private
 from bmgate.foreign.mail_bytes import MAX_MAIL, crlf_of, usable_keywords
 from bmgate.foreign.names import MAX_BYTES, file_name, mailbox_of
+from bmgate.mail.dates import MAX_TIME
 
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
@@ -70,7 +71,7 @@ def _read_folder(folder: Path, mailbox: str) -> Iterator[MovedMail]:
                 continue
             raw = crlf_of(read_file(Path(entry.path), MAX_MAIL))
             letters = found[1] if part == "cur" and (found := _INFO.search(entry.name)) else ""
-            date = max(0, int(status.st_mtime))
+            date = min(max(0, int(status.st_mtime)), MAX_TIME)
             yield MovedMail(mailbox, raw, _flags_of(letters), _keywords_of(letters, table), date)
 
 

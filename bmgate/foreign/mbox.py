@@ -5,6 +5,7 @@ it when read. Flags and keywords travel in `Status`, `X-Status` and `X-Keywords`
 Dovecot write them; Thunderbird's `X-Mozilla-Status` is read. Line ends are LF in the file and CRLF in the mail.
 """
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from bmgate.errors import BadImport
 from bmgate.foreign.files import opened, write_private
 from bmgate.foreign.mail_bytes import MAX_MAIL, crlf_of, usable_keywords
 from bmgate.foreign.names import file_name, mailbox_of
-from bmgate.mail.dates import DAYS, MONTHS
+from bmgate.mail.dates import DAYS, MAX_TIME, MONTHS, moment_of
 
 SUFFIX = ".mbox"
 MAX_FILES = 1_000
@@ -64,46 +65,51 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 def _read_file(path: Path, mailbox: str) -> Iterator[MovedMail]:
     with opened(path) as file:
-        for separator, lines in _mails(path, file):
-            mail = _mail(separator, lines, mailbox)
+        for separator, data in _mails(path, file):
+            mail = _mail(separator, data, mailbox)
             if mail is not None:
                 yield mail
 
 
-def _mails(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, list[bytes]]]:
-    separator, lines, size, is_after_gap = b"", list[bytes](), 0, True
+def _mails(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, bytearray]]:
+    """Each with its separator, without the gap before the next."""
+    separator, data, is_after_gap = b"", bytearray(), True
     while line := file.readline(MAX_MAIL + 1):
         if is_after_gap and line.startswith(b"From ") and (not separator or _SEPARATOR.match(line[:200])):
             if separator:
-                yield separator, lines
-            separator, lines, size = line, [], 0
-            is_after_gap = False
+                yield separator, _without_gap(data)
+            separator, data, is_after_gap = line, bytearray(), False
             continue
         if not separator:
             if line.strip():
                 raise BadImport(f"{path} is no mbox file: it does not begin with a line 'From ...'")
             continue
-        size += len(line)
-        if size > MAX_MAIL:
+        if len(data) + len(line) > MAX_MAIL:
             raise BadImport(f"{path}: a mail of more than {MAX_MAIL} bytes")
         is_after_gap = line in (b"\n", b"\r\n")
-        lines.append(line)
+        data += line
     if separator:
-        yield separator, lines
+        yield separator, _without_gap(data)
 
 
-def _mail(separator: bytes, lines: list[bytes], mailbox: str) -> MovedMail | None:
+def _without_gap(data: bytearray) -> bytearray:
+    for gap in (b"\r\n", b"\n"):
+        if data.endswith(b"\n" + gap) or (len(data) == len(gap) and data.endswith(gap)):
+            del data[-len(gap) :]
+            break
+    return data
+
+
+def _mail(separator: bytes, data: bytearray, mailbox: str) -> MovedMail | None:
     """None for what Thunderbird only marked as gone."""
-    if lines and lines[-1] in (b"\n", b"\r\n"):
-        lines = lines[:-1]  # the gap before the next mail
-    flags, keywords, kept, mozilla = Flags.NONE, list[str](), list[bytes](), 0
+    flags, keywords, kept, mozilla = Flags.NONE, list[str](), bytearray(), 0
     header = True
-    for line in lines:
+    for line in io.BytesIO(data):
         if header and not line.strip():
             header = False
         status = _STATUS.match(line) if header else None
         if status is None:
-            kept.append(line[1:] if line.startswith(b">") and _QUOTED.match(line) else line)
+            kept += line[1:] if line.startswith(b">") and _QUOTED.match(line) else line
             continue
         name, value = status[1].lower(), status[2].decode("ascii", "replace").strip()
         if name in (b"status", b"x-status"):
@@ -115,7 +121,7 @@ def _mail(separator: bytes, lines: list[bytes], mailbox: str) -> MovedMail | Non
     if mozilla & _MOZILLA_EXPUNGED:
         return None
     flags |= _flags_of_mozilla(mozilla)
-    return MovedMail(mailbox, crlf_of(b"".join(kept)), flags, usable_keywords(keywords), _date_of(separator))
+    return MovedMail(mailbox, crlf_of(bytes(kept)), flags, usable_keywords(keywords), _date_of(separator))
 
 
 def _flags_of(letters: str) -> Flags:
@@ -146,7 +152,7 @@ def _date_of(separator: bytes) -> int | None:
     zone = found[7] or b"+0000"
     offset = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
     seconds = int(moment.timestamp()) - (offset if zone[:1] == b"+" else -offset)
-    return seconds if seconds >= 0 else None
+    return seconds if 0 <= seconds <= MAX_TIME else None
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ class MboxFolder:
 
 def mbox_entry(mail: MovedMail) -> bytes:
     """The lines of one mail."""
-    moment = datetime.fromtimestamp(mail.internaldate or 0, UTC)
+    moment = moment_of(mail.internaldate or 0)
     date = f"{DAYS[moment.weekday()]} {MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S} {moment.year:04}"
     lines = mail.raw.replace(b"\r\n", b"\n").split(b"\n")
     if lines[-1] == b"":

@@ -17,6 +17,7 @@ from typing import Any
 from bmgate.domain.moving import InboxRow, ListedAddress, SentRow, StoredPubkey
 from bmgate.errors import BadImport
 from bmgate.foreign.files import COPY_SIZE, opened
+from bmgate.mail.dates import MAX_TIME
 
 OLDEST, NEWEST = 7, 11
 MAX_VALUE = 64 * 1024 * 1024  # bytes of one column
@@ -206,4 +207,4 @@ def _number(value: object, default: int = 0) -> int:
         value = int(text) if text.isdecimal() and len(text) <= 18 else None
     if isinstance(value, float):
         value = int(value) if abs(value) < 2**53 else None
-    return value if isinstance(value, int) and 0 <= value < 1 << 40 else default
+    return value if isinstance(value, int) and 0 <= value <= MAX_TIME else default

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+MAX_TIME = 253_402_300_799
+"""The last second of the year 9999, in Unix seconds: no later one can be written as a date."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(
     rb"(\d{1,2})[\s-]{1,9}([A-Za-z]{3})[a-z]{0,6}[\s-]{1,9}(\d{2,4})\s{1,9}(\d{1,2}):(\d{2})(?::(\d{2}))?"
@@ -27,8 +30,8 @@ class SentDate:
 
 
 def moment_of(seconds: int) -> datetime:
-    """Unix seconds as a moment in UTC."""
-    return _EPOCH + timedelta(seconds=seconds)
+    """Unix seconds as a moment in UTC, at most MAX_TIME."""
+    return _EPOCH + timedelta(seconds=min(seconds, MAX_TIME))
 
 
 def write_date(seconds: int) -> str:

@@ -123,7 +123,8 @@ class Chans:
         former = mine.chans.find(ready.chan.address)
         if if_missing and former is not None:
             return _chan(mine, former), False
-        self.take_part(mine, ready.chan, ready.wanted.passphrase, ready.name, now)
+        name = ready.name if ready.wanted.label else _free_name(mine, ready.name)
+        self.take_part(mine, ready.chan, ready.wanted.passphrase, name, now)
         membership = mine.chans.find(ready.chan.address)
         assert membership is not None
         return _chan(mine, membership), True
@@ -205,6 +206,15 @@ class _Ready:
 def _ready(wanted: Joining) -> _Ready:
     chan = derive(wanted.passphrase, wanted.address)
     return _Ready(wanted, chan, below(CHANS, clean_line(wanted.label) or wanted.passphrase))
+
+
+def _free_name(mine: AccountStore, name: str) -> str:
+    """Passphrases that differ may give the same name; then later ones are numbered."""
+    number, free = 1, name
+    while mine.mailboxes.find(free) is not None:
+        number += 1
+        free = f"{name} {number}"
+    return free
 
 
 def derive(passphrase: str, address: Address | None = None) -> NewChan:

@@ -14,6 +14,7 @@ from bmgate.domain.identity import Identity, NewIdentity
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.mail.dates import moment_of
 from bmgate.services.behavior import behavior_of
+from bmgate.services.identities.requests import check_room
 from bmgate.services.policies import Policies
 
 ADDRESS_VERSION = 4
@@ -40,7 +41,8 @@ class OneOffs:
         return next((identity for identity in sent if identity.label.startswith(f"{LABEL} ")), None)
 
     def make(self, mine: AccountStore, keys: PrivateKeys, now: int) -> Identity:
-        """Within the transaction of the mail that is sent as it."""
+        """Within the transaction of the mail that is sent as it; raises LimitReached."""
+        check_room(mine, 1)
         return mine.identities.add(
             NewIdentity(
                 address=keys.public.address(ADDRESS_VERSION, STREAM),

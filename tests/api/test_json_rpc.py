@@ -28,6 +28,12 @@ def test_a_call_without_id_is_not_answered() -> None:
     assert encode_answers([], is_batch=True) == b""
 
 
+def test_what_json_cannot_say_is_neither_repeated_nor_written() -> None:
+    assert read_requests(b'{"method": "a", "id": 1e999}').items[0].id is None
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_answers([float("inf")], is_batch=True)
+
+
 def test_a_batch_is_answered_as_one() -> None:
     requests = read_requests(b'[{"method": "a", "id": 1}, 5]')
     assert requests.is_batch
@@ -43,7 +49,17 @@ def test_what_is_no_call_is_told(document: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b"[]", b"[" * 100_000, b"9" * 5000, json.dumps([1] * (MAX_BATCH + 1)).encode()]
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"method": "a", "id": NaN}',
+        b"9" * 5000,
+        json.dumps([1] * (MAX_BATCH + 1)).encode(),
+    ],
 )
 def test_what_is_no_json_or_too_much_is_refused(body: bytes) -> None:
     with pytest.raises(BadCall):

@@ -54,6 +54,7 @@ async def test_wrong_numbers_of_parameters_and_unknown_methods_are_told(house: H
 async def test_it_can_be_seen_that_somebody_is_there(house: House) -> None:
     assert await house.raw("helloWorld", "hello", "world") == "hello-world"
     assert await house.raw("add", 2, 3) == 5
+    assert number_of(await house.raw("add", 1e308, 1e308)) == 21
     assert await house.raw("statusBar", "working") == "success"
     assert await house.raw("deleteAndVacuum") == "done"
 
@@ -103,6 +104,12 @@ async def test_addresses_are_made_listed_disabled_and_deleted(house: House) -> N
     assert await house.raw("deleteAddress", made.removeprefix("BM-")) == "success"
     assert [each["address"] for each in (await house.call("listAddresses"))["addresses"]] == [house.address]
     assert number_of(await house.raw("deleteAddress", made)) == 13
+
+
+@pytest.mark.parametrize("difficulty", [1e300, 100.5, 10**9])
+async def test_an_address_with_a_difficulty_that_cannot_be_is_not_made(house: House, difficulty: float) -> None:
+    assert number_of(await house.raw("createRandomAddress", b64("a"), False, difficulty)) == 21
+    assert len((await house.call("listAddresses"))["addresses"]) == 1
 
 
 async def test_a_passphrase_makes_the_addresses_that_it_makes_everywhere(house: House) -> None:
@@ -182,6 +189,7 @@ async def test_a_chan_is_joined_listed_and_left(house: House) -> None:
     assert number_of(await house.raw("enableAddress", GENERAL, False)) == 21
     assert await house.raw("deleteAddress", GENERAL) == "success"
     assert number_of(await house.raw("createChan", "")) == 1
+    assert await house.raw("createChan", b64("/")) != await house.raw("createChan", b64("%"))
 
 
 # -- what came ---------------------------------------------------------------------------------------------------------

@@ -168,6 +168,13 @@ async def test_json_rpc_has_values_and_errors(make_house: MakeHouse) -> None:
     _, refused = await ask({**call, "method": "frobnicate"})
     assert isinstance(refused, dict)
     assert refused["error"] == {"code": 20, "message": "Invalid method: frobnicate"}
+    for params in ([1e308, 1e308], [10**400, 1.5]):
+        _, too_large = await ask({**call, "params": params})
+        assert isinstance(too_large, dict)
+        assert "too large" in too_large["error"]["message"]
+    _, hard = await ask({**call, "method": "createRandomAddress", "params": [b64("a"), False, 10**400]})
+    assert isinstance(hard, dict)
+    assert "from 1 to 100" in hard["error"]["message"]
     assert await ask([call, {**call, "id": 2}]) == (
         200,
         [{"jsonrpc": "2.0", "result": 3, "id": 1}, {"jsonrpc": "2.0", "result": 3, "id": 2}],

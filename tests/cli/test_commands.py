@@ -1,15 +1,18 @@
 """Commands on a data folder without a running gateway: each opens it, does its work and leaves it in order."""
 
+import io
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from gateway_folders import PASSWORD, Run
 
 from bmgate.cli.main import cli
+from bmgate.cli.options import read_secret
 from bmgate.datafolder import DataFolder
 
 
@@ -205,3 +208,24 @@ def test_an_address_demands_and_confirms_as_it_is_told(run: Run) -> None:
         refused = run("address", "set", "anna", option, word)
         assert refused.exit_code == 1
         assert hoped in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("account", "add", "ann\udcff", "--password-stdin"),
+        ("account", "show", "ann\udcff"),
+        ("queue", "watch", "\udcff"),
+        ("quickstart", "--account", "ann\udcff", "--password-stdin"),
+    ],
+)
+def test_e2_arguments_that_are_not_utf8_are_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments, stdin=PASSWORD)
+    assert (refused.exit_code, "is not UTF-8" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_e2_secrets_that_are_not_utf8_are_wrong_usage(monkeypatch: pytest.MonkeyPatch, errors: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"secr\xfft\n"), "utf-8", errors))
+    with pytest.raises(click.UsageError, match="the password is not UTF-8"):
+        read_secret("Password", from_stdin=True)

@@ -72,3 +72,14 @@ def test_what_cannot_be_read_is_told_in_one_line(run: Run, tmp_path: Path) -> No
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert run("import", "mbox", str(tmp_path / "none")).exit_code == 2
     assert run("export", "keys", "-o", str(tmp_path / "no" / "such" / "folder")).exit_code == 1
+
+
+@pytest.mark.parametrize("received", [253_402_300_799, 253_402_300_800, 2**40 - 1])
+def test_messages_from_the_end_of_the_calendar_and_behind_it_come_and_leave(
+    run: Run, tmp_path: Path, received: int
+) -> None:
+    run("account", "add", "anna", "--no-address", "--password-stdin", stdin=PASSWORD)
+    (tmp_path / "keys.dat").write_text(section("alice", "label = Alice"))
+    write_messages_dat(tmp_path / "messages.dat", [inbox_row(*BOTH, received=received)])
+    assert value(run("import", "pybitmessage", str(tmp_path), "--json"))["counts"]["messages"]["new"] == 1
+    assert value(run("export", "mbox", "-o", str(tmp_path / "out"), "--json"))["messages"] == 1

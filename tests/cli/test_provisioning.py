@@ -68,6 +68,7 @@ def test_a_refused_file_names_each_line_and_changes_nothing(run: Run, accounts: 
         (b'{"name": 7, "password": "correct horse"}', "line 1: name is text"),
         (b'{"name": "anna", "colour": "red"}', "line 1: there is no field colour"),
         (b"name,password\nanna,\xff\n", "line 2: it is not UTF-8"),
+        (b'{"name": "anna", "password": "\\ud800"}', "line 1: password is not UTF-8"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_line(run: Run, text: bytes, reason: str, tmp_path: Path) -> None:

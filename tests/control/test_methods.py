@@ -1,6 +1,7 @@
 """The method table over the real services of a gateway that serves nobody."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -250,3 +251,23 @@ async def test_status_counts_what_there_is(gateway: Gateway, call: Caller) -> No
     assert report["process"]["descriptors"] > 3
     assert report["database"]["wal_bytes"] > 0
     assert "anna" not in json.dumps(report)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "text"),
+    [
+        ("import.maildir", "{file}", {}, "{file}.*: Not a directory"),
+        ("import.mbox", "{folder}/none", {}, "{folder}/none: No such file or directory"),
+        ("import.archive", "{folder}", {"passphrase": "x"}, "{folder} is no regular file"),
+        ("export.wif", "{folder}/none/x", {"password": PASSWORD}, "{folder}/none/x: No such file or directory"),
+        ("export.mbox", "{folder}/none/x", {"password": PASSWORD}, "{folder}/none/x: No such file or directory"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_or_written_is_named_with_the_reason(
+    call: Caller, tmp_path: Path, method: str, path: str, params: dict[str, Any], text: str
+) -> None:
+    await call("account.add", name="anna", password=PASSWORD, address=True)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(GatewayError, match=f"^{text.format(file=file, folder=tmp_path)}$"):
+        await call(method, path=path.format(file=file, folder=tmp_path), **params)

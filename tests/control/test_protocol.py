@@ -28,6 +28,7 @@ def test_params_may_be_left_out() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        b'{"id": 1, "method": "status", "params": {"label": "\\ud800"}}',
         b"",
         b"[]",
         b"{",

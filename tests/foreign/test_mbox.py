@@ -11,6 +11,7 @@ from bmgate.domain.moving import MovedMail
 from bmgate.errors import BadImport, Conflict
 from bmgate.foreign.adapter import DiskFiles
 from bmgate.foreign.mbox import mbox_entry, read_mbox
+from bmgate.mail.dates import MAX_TIME
 
 STORED = Flags.SEEN | Flags.ANSWERED | Flags.FLAGGED | Flags.DELETED | Flags.DRAFT
 LINES = st.text("ab>From :-\té\u2028", max_size=30).map(str.encode)
@@ -124,3 +125,19 @@ def test_what_fails_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("text", ["", "x", "x{end}{end}", "{end}"])
+def test_one_empty_line_before_the_next_mail_is_its_gap(tmp_path: Path, end: str, text: str) -> None:
+    body = text.format(end=end) + end if text else ""
+    mail = f"From - Sat Nov 21 20:16:00 2026{end}Subject: x{end}{end}{body}{end}"
+    path = tmp_path / "box"
+    path.write_bytes((mail * 2).encode())
+    expected = f"Subject: x{end}{end}{body}".replace(end, "\r\n").encode()
+    assert [mail.raw for mail in read_mbox(path, "")] == [expected] * 2
+
+
+def test_a_date_after_the_year_9999_is_the_last_of_it() -> None:
+    entry = mbox_entry(MovedMail("x", b"Subject: x\r\n", internaldate=MAX_TIME + 1))
+    assert entry.startswith(b"From MAILER-DAEMON Fri Dec 31 23:59:59 9999\n")

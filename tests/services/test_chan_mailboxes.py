@@ -117,6 +117,15 @@ async def test_a_passphrase_that_is_no_name_gets_one(rooms: Rooms, passphrase: s
     assert chan.label in ("50_ off_", "a_b", "blank")
 
 
+async def test_names_of_several_passphrases_that_are_alike_are_numbered(rooms: Rooms) -> None:
+    labels = [(await rooms.chans.join(rooms.account.id, passphrase)).label for passphrase in ("/", "%", "*")]
+    assert labels == ["_", "_ 2", "_ 3"]
+    with pytest.raises(Conflict, match="already"):
+        await rooms.chans.join(rooms.account.id, "%")
+    with pytest.raises(MailboxExists):
+        await rooms.chans.join(rooms.account.id, "another", label="_")
+
+
 async def test_m4_a_label_that_is_there_is_not_made_again(rooms: Rooms) -> None:
     await rooms.create("Chans/general")
     with pytest.raises(MailboxExists):

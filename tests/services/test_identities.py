@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from bmgate.domain.chan import CHANS
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.policy import Policy
 from bmgate.domain.ports.database import Store
-from bmgate.errors import BatchRefused, Conflict, Missing, NotAllowed
+from bmgate.errors import BadOption, BatchRefused, Conflict, LimitReached, Missing, NotAllowed
 from bmgate.services.chans import derive
-from bmgate.services.identities import AddressEntry, AddressRequest, Identities
+from bmgate.services.identities import AddressEntry, AddressRequest, Identities, requests
 from bmgate.services.policies import Policies
 from bmgate.services.purging import Purging
 
@@ -92,6 +92,44 @@ async def test_a_passphrase_gives_several_addresses_in_order(house: House, anna:
 async def test_what_cannot_be_made_is_refused(house: House, anna: User, request_: AddressRequest) -> None:
     with pytest.raises(NotAllowed):
         await house.identities.new_some(anna.id, request_)
+
+
+@pytest.mark.parametrize("difficulty", [0.5, 101, 10**400, float("nan"), float("inf")])
+async def test_a_difficulty_that_cannot_be_is_refused(house: House, anna: User, difficulty: float) -> None:
+    with pytest.raises(BadOption):
+        await house.identities.new(anna.id, AddressRequest(difficulty=difficulty))
+
+
+async def test_an_address_demands_from_the_first_what_was_asked_for(house: House, anna: User) -> None:
+    made = await house.identities.new(anna.id, AddressRequest(difficulty=3))
+    assert house.identities.difficulty_of(made) == 3
+
+
+async def test_an_account_has_so_many_addresses(house: House, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MAX_IDENTITIES", 3)
+    two = AddressRequest(passphrase="a long passphrase", number=2)
+    first, second = await house.identities.new_some(anna.id, two)
+    with pytest.raises(LimitReached, match="at most 3 addresses"):
+        await house.identities.new(anna.id, AddressRequest())
+    with pytest.raises(LimitReached):
+        await house.identities.new_some(anna.id, replace(two, number=3), if_missing=True)
+    again = await house.identities.new_some(anna.id, two, if_missing=True)
+    assert [(each.identity, each.is_new) for each in again] == [(first.identity, False), (second.identity, False)]
+    await house.identities.delete(anna.id, str(first.identity.address))
+    await house.identities.new(anna.id, AddressRequest())
+    with pytest.raises(LimitReached):
+        await house.identities.undelete(anna.id, str(first.identity.address))
+
+
+async def test_a_batch_makes_no_more_addresses_either(
+    house: House, anna: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_IDENTITIES", 2)
+    entries = [AddressEntry(line, user.id, AddressRequest()) for line, user in enumerate((anna, bob, anna), 1)]
+    with pytest.raises(BatchRefused) as refused:
+        await house.identities.add_all(entries)
+    assert refused.value.failures == ((3, "an account has at most 2 addresses"),)
+    assert len(await house.identities.add_all(entries[:2])) == 2
 
 
 async def test_if_missing_goes_by_alias_or_label(house: House, anna: User) -> None:

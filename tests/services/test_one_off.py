@@ -8,7 +8,9 @@ from stations import DOMAIN, MakeStation, Station, User, Wire
 
 from bmgate.domain.identity import Identity
 from bmgate.domain.outbox import State
-from bmgate.errors import NotAllowed, RecipientMissing, UnsupportedMedia
+from bmgate.errors import LimitReached, NotAllowed, RecipientMissing, UnsupportedMedia
+from bmgate.services.identities import requests
+from bmgate.smtp.replies import Stage, reply_for
 
 RANDOM = f"random@{DOMAIN}"
 
@@ -69,6 +71,18 @@ async def test_another_accounts_mail_of_that_name_has_another_address(station: S
     for one, other in ((alice, bob), (bob, alice)):
         await submit(one, to(other.identity.address), spec=RANDOM, raw=mail("Message-ID: <x@y>"))
     assert len(await identities(alice)) == len(await identities(bob)) == 2
+
+
+async def test_where_the_account_has_too_many_addresses_none_is_made(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    monkeypatch.setattr(requests, "MAX_IDENTITIES", 1)
+    with pytest.raises(LimitReached, match="at most 1 addresses") as refused:
+        await submit(alice, to(bob.identity.address), spec=RANDOM, raw=mail("Message-ID: <x@y>"))
+    assert reply_for(refused.value, Stage.DATA).code == 452
+    assert len(await identities(alice)) == 1
+    assert await alice.rows() == []
 
 
 async def test_without_message_id_every_mail_is_another(station: Station) -> None:

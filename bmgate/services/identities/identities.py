@@ -27,7 +27,6 @@ from bmgate.services.identities.naming import (
     already_there,
     choose_default,
     find_identity,
-    having,
     named,
 )
 from bmgate.services.identities.requests import (
@@ -35,6 +34,7 @@ from bmgate.services.identities.requests import (
     AddressRequest,
     check_alias,
     check_request,
+    check_room,
     difficulty_in,
     is_plain,
 )
@@ -68,17 +68,22 @@ class Identities:
     async def new_some(
         self, account: AccountId, request: AddressRequest, tell: Tell = untold, *, if_missing: bool = False
     ) -> list[Named]:
-        """Make as many as the request says, all or none; raises as `new`.
+        """Make as many as the request says, all or none; raises as `new`, and LimitReached.
 
         With `if_missing`, what has the alias or label already, or the passphrase's keys, is told instead of made.
         """
         check_request(request)
         if if_missing and (there := await self._there(account, request)):
             return there
+        if not if_missing:
+            await self._database.read(lambda store: check_room(store.account(account), request.number))
         keys, now = await self.search.find(request.wish, tell), self._clock.now()
 
         def add(store: Store) -> list[Named]:
-            return [self.add(store, account, each, request, now, if_missing=if_missing) for each in keys]
+            made = [self.add(store, account, each, request, now, if_missing=if_missing) for each in keys]
+            if any(each.is_new for each in made):
+                check_room(store.account(account))
+            return made
 
         made = await self._database.transact(add)
         self.changed()
@@ -98,6 +103,8 @@ class Identities:
             (entry.line, partial(self._apply, entry=entry, keys=of_entry, now=now, if_missing=if_missing))
             for entry, of_entry in zip(entries, keys, strict=True)
         ]
+        last_lines = {entry.account: entry.line for entry in entries}
+        steps += [(line, partial(_checked_room, account=account)) for account, line in last_lines.items()]
         made = await apply_all(self._database, steps)
         self.changed()
         return [each for of_entry in made for each in of_entry]
@@ -114,15 +121,15 @@ class Identities:
     ) -> Named:
         """Add one address within a transaction; who does so calls `changed` after the commit. Raises as `new`."""
         mine, address = store.account(account), keys.public.address(request.version, STREAM)
-        if if_missing and (found := having(mine, address)):
-            return found
+        if if_missing and (found := store.identities.by_address(address)) and found.account == account:
+            return named(mine, found)
         identity = mine.identities.add(
             NewIdentity(
                 address=address,
                 keys=keys,
                 label=clean_line(request.label)[:MAX_LABEL],
                 is_default=mine.identities.default() is None,
-                nonce_trials_per_byte=self._network.nonce_trials_per_byte,
+                nonce_trials_per_byte=self._trials_for(request.difficulty),
                 payload_length_extra_bytes=self._network.payload_length_extra_bytes,
                 created_at=now,
                 behavior=int(behavior_of(self._policies.of(mine))),
@@ -192,7 +199,7 @@ class Identities:
             mine = store.account(account)
             identity = find_identity(mine, text).identity
             if option.strip().lower() == DIFFICULTY:
-                mine.identities.set_demand(identity.id, self._trials_for(words))
+                mine.identities.set_demand(identity.id, self._trials_for(difficulty_in(words)))
             else:
                 self._policies.set(mine, option, words or None, identity.id)
 
@@ -237,7 +244,7 @@ class Identities:
         return deleted
 
     async def undelete(self, account: AccountId, text: str) -> Named:
-        """Bring a deleted address back, with the aliases it had; raises Missing."""
+        """Bring a deleted address back, with the aliases it had; raises Missing, LimitReached."""
         now = self._clock.now()
 
         def change(store: Store) -> Named:
@@ -245,6 +252,7 @@ class Identities:
             wanted = parse_address(text)
             for identity in mine.identities.deleted():
                 if identity.address == wanted:
+                    check_room(mine, 1)
                     mine.identities.restore(identity.id, now)
                     choose_default(mine)
                     return named(mine, mine.identities.get(identity.id))
@@ -314,6 +322,12 @@ class Identities:
         self.changed()
         return changed
 
-    def _trials_for(self, words: str) -> int:
+    def _trials_for(self, difficulty: float) -> int:
         """Trials per byte: the work of any object is that many times as much."""
-        return round(difficulty_in(words) * self._network.nonce_trials_per_byte)
+        return round(difficulty * self._network.nonce_trials_per_byte)
+
+
+def _checked_room(store: Store, account: AccountId) -> list[Named]:
+    """The end of a batch for one account: nothing more is made."""
+    check_room(store.account(account))
+    return []

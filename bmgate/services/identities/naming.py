@@ -38,11 +38,6 @@ def named(mine: AccountStore, identity: Identity) -> Named:
     return Named(identity, tuple(sorted(names)))
 
 
-def having(mine: AccountStore, address: Address) -> Named | None:
-    """The account's identity with this address."""
-    return next((named(mine, each) for each in mine.identities.all() if each.address == address), None)
-
-
 def already_there(mine: AccountStore, request: AddressRequest) -> list[Named]:
     """What a request would make anew, as far as names tell: by alias, else by label."""
     identities = mine.identities.all()

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 
 from bmgate.domain.account import AccountId
-from bmgate.errors import BadOption, NotAllowed
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.errors import BadOption, LimitReached, NotAllowed
 from bmgate.mail.addresses import is_alias
 from bmgate.services.key_search import Wish
 
 MAX_DIFFICULTY = 100
 MAX_NUMBER = 1_000  # addresses of one request
+MAX_IDENTITIES = 1_000  # of one account: the key of each is tried on every msg
 ZEROS = {3: (1, 2), 4: (1, 2, 3)}  # leading zero bytes by version: older programs strip two at most
 
 
@@ -17,7 +19,8 @@ ZEROS = {3: (1, 2), 4: (1, 2, 3)}  # leading zero bytes by version: older progra
 class AddressRequest:
     """What new addresses shall be: random, or the first `number` of a passphrase.
 
-    `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still.
+    `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still. `difficulty` is how many
+    times the usual work each demands.
     """
 
     label: str = ""
@@ -26,6 +29,7 @@ class AddressRequest:
     version: int = 4
     leading_zeros: int = 1
     number: int = 1
+    difficulty: float = 1
 
     @property
     def wish(self) -> Wish:
@@ -43,7 +47,7 @@ class AddressEntry:
 
 
 def check_request(request: AddressRequest) -> None:
-    """Raises NotAllowed for what cannot be made."""
+    """Raises NotAllowed, or BadOption, for what cannot be made."""
     if request.version not in ZEROS:
         raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
     if request.leading_zeros not in ZEROS[request.version]:
@@ -51,10 +55,18 @@ def check_request(request: AddressRequest) -> None:
         raise NotAllowed(f"an address of version {request.version} has 1 to {most} leading zero bytes")
     if not 1 <= request.number <= MAX_NUMBER:
         raise NotAllowed(f"1 to {MAX_NUMBER} addresses are made at once")
+    if not 1 <= request.difficulty <= MAX_DIFFICULTY:
+        raise BadOption(f"difficulty is a number from 1 to {MAX_DIFFICULTY}, times the usual work")
     if request.alias and request.number > 1:
         raise NotAllowed("an alias names one address, not several")
     if request.alias:
         check_alias(request.alias)
+
+
+def check_room(mine: AccountStore, new: int = 0) -> None:
+    """Raises LimitReached where the account has too many addresses, or would with so many more."""
+    if len(mine.identities.all()) + new > MAX_IDENTITIES:
+        raise LimitReached(f"an account has at most {MAX_IDENTITIES} addresses")
 
 
 def check_alias(name: str) -> None:

@@ -28,6 +28,7 @@ from bmgate.domain.moving import (
 from bmgate.domain.policy import Reads
 from bmgate.errors import BadAddress, BadImport
 from bmgate.mail.addresses import is_alias
+from bmgate.mail.dates import MAX_TIME
 
 T = TypeVar("T")
 
@@ -35,7 +36,6 @@ VERSION = 1
 MAX_RECORD = 512 * 1024 * 1024
 MAX_ITEMS = 1_000_000
 MAX_TEXT = 64 * 1024
-MAX_TIME = 1 << 40
 _STORED_FLAGS = int(Flags.SEEN | Flags.ANSWERED | Flags.FLAGGED | Flags.DELETED | Flags.DRAFT)
 _TAG_SIZE = 32
 _SIZE = struct.Struct(">I")  # of a record, before it
@@ -89,7 +89,7 @@ def mail_record(mail: MovedMail) -> bytes:
         "of": "" if mail.of is None else str(mail.of),
         "flags": int(mail.flags),
         "keywords": list(mail.keywords),
-        "internaldate": mail.internaldate,
+        "internaldate": None if mail.internaldate is None else min(mail.internaldate, MAX_TIME),
         "raw": mail.raw,
     }
     return _packed("mail", values)
@@ -233,7 +233,7 @@ class Record:
         value = self._of(key, list)
         for each in value:
             is_pair = isinstance(each, list) and len(each) == 2 and isinstance(each[0], bytes)
-            if not is_pair or len(each[0]) != _TAG_SIZE or type(each[1]) is not int or not 0 <= each[1] < MAX_TIME:
+            if not is_pair or len(each[0]) != _TAG_SIZE or type(each[1]) is not int or not 0 <= each[1] <= MAX_TIME:
                 raise BadImport(f"the archive is damaged: {key}")
         return tuple((tag, until) for tag, until in value)
 

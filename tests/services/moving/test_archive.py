@@ -30,6 +30,7 @@ from bmgate.domain.account import Account, AccountSecrets
 from bmgate.domain.mailbox import Flags
 from bmgate.domain.moving import MovedChan, MovedContact, MovedIdentity, MovedMail, Parcel
 from bmgate.errors import BadImport, Conflict, LimitReached, NotAllowed
+from bmgate.mail.dates import MAX_TIME
 from bmgate.services.moving.applying import MAX_THINGS
 from bmgate.services.moving.archive import PIECE_SIZE, ArchiveKey, Sealer, open_archive, seal_archive
 from bmgate.services.moving.archive_records import (
@@ -257,6 +258,7 @@ def test_records_survive_the_round_trip() -> None:
         changed_identity(signing=keys_of("bob").signing) + END,
         changed_identity(aliases=["../etc"]) + END,
         changed_identity(created_at=-1) + END,
+        changed_identity(created_at=MAX_TIME + 1) + END,
         changed_identity(enabled=1) + END,
         framed(b"\x91" * 100_000),
         framed(b"\xc1"),
