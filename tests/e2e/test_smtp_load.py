@@ -116,6 +116,13 @@ def test_a_loopback_port_takes_mail_without_tls_but_not_without_a_login(alice: M
     assert "by loopback" in [mail["Subject"] for mail in alice.wait_for_mails(1)]
 
 
+REPORT = (
+    b"Subject: Undelivered\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/report; report-type=delivery-status; boundary="x"\r\n'
+    b"\r\n--x\r\n\r\nyour mail\r\n--x--\r\n"
+)
+
+
 def test_an_mta_hands_mail_over_by_lmtp(alice: MailUser) -> None:
     path = alice.gateway.listener("lmtp")[0]
     assert Path(path).stat().st_mode & 0o777 == 0o660
@@ -128,7 +135,9 @@ def test_an_mta_hands_mail_over_by_lmtp(alice: MailUser) -> None:
         stolen = plain_mail(alice, alice, "by LMTP", "text").replace(alice.address.encode(), b"nobody@bm.internal", 1)
         with pytest.raises(smtplib.SMTPDataError, match="553"):
             mta.sendmail(alice.address, [alice.address], stolen)
-        assert mta.sendmail("", [alice.address], b"Subject: Undelivered\r\n\r\nyour mail\r\n") == {}
+        with pytest.raises(smtplib.SMTPDataError, match="550"):
+            mta.sendmail("", [alice.address], b"Subject: Undelivered\r\n\r\nyour mail\r\n")
+        assert mta.sendmail("", [alice.address], REPORT) == {}
     arrived = [mail["Subject"] for mail in alice.wait_for_mails(before + 2)][before:]
     assert sorted(arrived) == ["Undelivered", "by LMTP"]
     assert len(alice.mails("Sent")) >= 1
