@@ -46,7 +46,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.ports.database import Store
 from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
-from bmgate.services.mailboxes import indexed
+from bmgate.services.mailboxes.mailboxes import indexed
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
 from bmgate.mail.addresses import RecipientKind, Resolved
 from bmgate.mail.outgoing import convert
-from bmgate.services.submission import Envelope, Receipt
+from bmgate.services.outbound.submission import Envelope, Receipt
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer

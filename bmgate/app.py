@@ -39,49 +39,49 @@ from bmgate.pow.local import Engine, LocalEngine
 from bmgate.pow.opencl import OpenclEngine
 from bmgate.pow.permission import Permission, PowerSupplies
 from bmgate.pow.solver import LocalSolver
-from bmgate.services.accounts import AccountDefaults, Accounts
-from bmgate.services.acks import AckSender, AckWatch
-from bmgate.services.autoresponder import Autoresponder
-from bmgate.services.chan_mailboxes import ChanRules, SubscriptionRules
-from bmgate.services.chans import Chans
-from bmgate.services.contacts import Contacts
-from bmgate.services.delivery import Deliverer
+from bmgate.services.accounts.accounts import AccountDefaults, Accounts
+from bmgate.services.accounts.purging import Purging
+from bmgate.services.chans.chans import Chans
+from bmgate.services.chans.mailboxes import ChanRules, SubscriptionRules
+from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.commands.mail_commands import MailCommands
+from bmgate.services.commands.network import NetworkCommands
+from bmgate.services.commands.own import OwnCommands
+from bmgate.services.commands.queue import QueueCommands
+from bmgate.services.contacts.contacts import Contacts
+from bmgate.services.contacts.request_mailbox import RequestRules
+from bmgate.services.delivery.delivery import Deliverer
+from bmgate.services.delivery.held_acks import HeldAcks
+from bmgate.services.delivery.posting import Poster
 from bmgate.services.disk import DiskSpace
 from bmgate.services.events import MailboxEvents
-from bmgate.services.held_acks import HeldAcks
 from bmgate.services.identities import Identities
+from bmgate.services.inbound.autoresponder import Autoresponder
+from bmgate.services.inbound.lists import MailingLists
+from bmgate.services.inbound.receiving import Receiving
+from bmgate.services.inbound.responders import Responders
 from bmgate.services.limiter import LoginLimits
-from bmgate.services.lists import MailingLists
-from bmgate.services.mail_commands import MailCommands
-from bmgate.services.mailboxes import Mailboxes
-from bmgate.services.maildrops import Maildrops
+from bmgate.services.mailboxes.mailboxes import Mailboxes
+from bmgate.services.mailboxes.maildrops import Maildrops
+from bmgate.services.mailboxes.retention import Retention
 from bmgate.services.moving.applying import Applier
 from bmgate.services.moving.exporting import Exports
 from bmgate.services.moving.importing import Imports
-from bmgate.services.network_commands import NetworkCommands
-from bmgate.services.notices import NoticeWriter
-from bmgate.services.onion_peer import OnionPeerPublisher
-from bmgate.services.outbox import OutboxRecorder
-from bmgate.services.outbox_mailbox import OutboxRules
-from bmgate.services.own_commands import OwnCommands
+from bmgate.services.objects.acks import AckSender, AckWatch
+from bmgate.services.outbound.notices import NoticeWriter
+from bmgate.services.outbound.onion_peer import OnionPeerPublisher
+from bmgate.services.outbound.outbox import OutboxRecorder
+from bmgate.services.outbound.outbox_mailbox import OutboxRules
+from bmgate.services.outbound.payloads import Payloads
+from bmgate.services.outbound.pubkeys import Pubkeys, PublishPolicy
+from bmgate.services.outbound.queue import Queue
+from bmgate.services.outbound.queued_mail import QueuedMailWriter
+from bmgate.services.outbound.row_commands import RowCommands
+from bmgate.services.outbound.senders import SenderRules
+from bmgate.services.outbound.sending import Sending, SendingOptions
+from bmgate.services.outbound.submission import SubmissionOptions, Submissions
 from bmgate.services.parsing import Parsing
-from bmgate.services.payloads import Payloads
 from bmgate.services.policies import AccountOptions, Policies
-from bmgate.services.posting import Poster
-from bmgate.services.pubkeys import Pubkeys, PublishPolicy
-from bmgate.services.purging import Purging
-from bmgate.services.queue import Queue
-from bmgate.services.queue_commands import QueueCommands
-from bmgate.services.queued_mail import QueuedMailWriter
-from bmgate.services.receiving import Receiving
-from bmgate.services.request_mailbox import RequestRules
-from bmgate.services.responders import Responders
-from bmgate.services.retention import Retention
-from bmgate.services.row_commands import RowCommands
-from bmgate.services.senders import SenderRules
-from bmgate.services.sending import Sending, SendingOptions
-from bmgate.services.submission import SubmissionOptions, Submissions
-from bmgate.services.subscriptions import Subscriptions
 from bmgate.storage.database import SealedDatabase, open_database
 from bmgate.storage.failpoints import NoFailpoints, read_failpoint
 from bmgate.storage.masterkey import read_master_key

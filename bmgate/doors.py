@@ -22,10 +22,10 @@ from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
-from bmgate.services.accounts import Accounts
-from bmgate.services.mailboxes import Mailboxes
-from bmgate.services.maildrops import Maildrops
-from bmgate.services.submission import Submissions
+from bmgate.services.accounts.accounts import Accounts
+from bmgate.services.mailboxes.mailboxes import Mailboxes
+from bmgate.services.mailboxes.maildrops import Maildrops
+from bmgate.services.outbound.submission import Submissions
 from bmgate.smtp.connections import Room
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices

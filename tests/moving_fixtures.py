@@ -20,8 +20,8 @@ from bmgate.domain.policy import Reads, Scope
 from bmgate.domain.ports.database import Store
 from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.foreign.adapter import DiskFiles
-from bmgate.services.mailbox_names import make_with_parents
-from bmgate.services.mailboxes import indexed
+from bmgate.services.mailboxes.mailbox_names import make_with_parents
+from bmgate.services.mailboxes.mailboxes import indexed
 from bmgate.services.moving.applying import Applier
 from bmgate.services.moving.exporting import Exports
 from bmgate.services.moving.importing import Imports

@@ -9,7 +9,7 @@ from bmgate.bm.addresses import Address
 from bmgate.domain.mailbox import Flags
 from bmgate.domain.ports.database import Store
 from bmgate.mail.addresses import RecipientKind, Resolved
-from bmgate.services.submission import Envelope, Receipt, Recipient
+from bmgate.services.outbound.submission import Envelope, Receipt, Recipient
 
 BROADCAST = Resolved(RecipientKind.BROADCAST, word="broadcast")
 

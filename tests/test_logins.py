@@ -24,9 +24,9 @@ from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
-from bmgate.services.accounts import AccountDefaults, Accounts
+from bmgate.services.accounts.accounts import AccountDefaults, Accounts
 from bmgate.services.limiter import LoginLimits
-from bmgate.services.maildrops import Maildrops
+from bmgate.services.mailboxes.maildrops import Maildrops
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer

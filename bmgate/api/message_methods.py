@@ -15,8 +15,8 @@ from bmgate.api.statuses import NOT_FOUND, status_of, status_of_keywords
 from bmgate.api.table import Method, Table
 from bmgate.api.values import Wire, b64, flag, prefixed, text, unhex
 from bmgate.domain.account import AccountId
-from bmgate.services.received_texts import Received
-from bmgate.services.sent_texts import Sent
+from bmgate.services.texts.received import Received
+from bmgate.services.texts.sent import Sent
 
 BROADCAST = "[Broadcast subscribers]"
 SIMPLE = 2  # encoding

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bmgate.services.chans import Chans
-from bmgate.services.contacts import Contacts
-from bmgate.services.dissemination import Dissemination
+from bmgate.services.chans.chans import Chans
+from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.contacts.contacts import Contacts
 from bmgate.services.identities import Identities
-from bmgate.services.received_texts import ReceivedTexts
-from bmgate.services.sent_texts import SentTexts
 from bmgate.services.status import NodeView
-from bmgate.services.subscriptions import Subscriptions
-from bmgate.services.texts import Texts
+from bmgate.services.texts.dissemination import Dissemination
+from bmgate.services.texts.received import ReceivedTexts
+from bmgate.services.texts.sending import Texts
+from bmgate.services.texts.sent import SentTexts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from bmgate.bm.addresses import Address
 from bmgate.bm.encodings import EXTENDED, SIMPLE
 from bmgate.domain.account import AccountId
 from bmgate.mail.wishes import clamp_ttl
-from bmgate.services.keys import Demand
-from bmgate.services.texts import Text
+from bmgate.services.objects.keys import Demand
+from bmgate.services.texts.sending import Text
 
 DAY = 24 * 3600
 TTL = 4 * DAY

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from bmgate import __version__
 from bmgate.api.ports import ApiServices
 from bmgate.app import Gateway
-from bmgate.services.dissemination import Dissemination
-from bmgate.services.received_texts import ReceivedTexts
-from bmgate.services.sent_texts import SentTexts
 from bmgate.services.status import NodeView
-from bmgate.services.text_places import TextPlaces
-from bmgate.services.texts import Texts
+from bmgate.services.texts.dissemination import Dissemination
+from bmgate.services.texts.places import TextPlaces
+from bmgate.services.texts.received import ReceivedTexts
+from bmgate.services.texts.sending import Texts
+from bmgate.services.texts.sent import SentTexts
 
 
 def services_of(gateway: Gateway, node: Callable[[], NodeView | None]) -> ApiServices:

@@ -18,9 +18,9 @@ from bmgate.control.moving_methods import MovingMethods
 from bmgate.domain.peers import Standing
 from bmgate.errors import NotAllowed
 from bmgate.metrics.server import MetricsServer
-from bmgate.services.aliasing import Aliasing
-from bmgate.services.chan_options import ChanOptions
-from bmgate.services.provisioning import Provisioning
+from bmgate.services.accounts.aliasing import Aliasing
+from bmgate.services.accounts.provisioning import Provisioning
+from bmgate.services.chans.options import ChanOptions
 from bmgate.services.status import Build, LoopLag, NodeView, Status
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from bmgate.control.table import FindAccount, Method, Param
 from bmgate.control.values import account_value, options_value
 from bmgate.domain.account import AccountState
 from bmgate.errors import NotAllowed
-from bmgate.services.accounts import AccountRequest, Accounts
+from bmgate.services.accounts.accounts import AccountRequest, Accounts
+from bmgate.services.accounts.provisioning import AccountEntry, Provided, Provisioning
 from bmgate.services.policies import AccountOptions
-from bmgate.services.provisioning import AccountEntry, Provided, Provisioning
 
 USUAL, UNLIMITED = 0, -1  # quotas in bytes
 _NAME, _QUOTA, _LABEL = Param("name", str), Param("quota_bytes", int, USUAL), Param("label", str, "")

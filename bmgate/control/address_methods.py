@@ -13,10 +13,10 @@ from bmgate.domain.identity import Identity
 from bmgate.domain.policy import DIFFICULTY
 from bmgate.errors import Missing, NotAllowed
 from bmgate.mail.uris import is_uri, read_uri, write_uri
-from bmgate.services.aliasing import AliasEntry, Aliasing
+from bmgate.services.accounts.aliasing import AliasEntry, Aliasing
 from bmgate.services.batch import Report
 from bmgate.services.identities import AddressEntry, AddressRequest, Identities, Named
-from bmgate.services.key_search import Progress, Wish
+from bmgate.services.identities.key_search import Progress, Wish
 
 _ADDRESS, _NAME = Param("address", str), Param("name", str)
 REQUEST = (

@@ -15,10 +15,10 @@ from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.mail.addresses import mail_address
 from bmgate.mail.uris import write_uri
 from bmgate.services.batch import Report
-from bmgate.services.chan_options import ChanOptions
-from bmgate.services.chans import Chan, Chans, Joining
+from bmgate.services.chans.chans import Chan, Chans, Joining
+from bmgate.services.chans.options import ChanOptions
+from bmgate.services.chans.subscriptions import Subscribing, Subscription, Subscriptions
 from bmgate.services.policies import Shown
-from bmgate.services.subscriptions import Subscribing, Subscription, Subscriptions
 
 _LABEL = Param("label", str, "")
 _JOIN = (Param("passphrase", str), Param("address", str, ""), _LABEL)

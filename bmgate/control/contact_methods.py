@@ -14,7 +14,7 @@ from bmgate.domain.contact import Standing
 from bmgate.errors import NotAllowed
 from bmgate.mail.addresses import mail_address
 from bmgate.services.batch import Report
-from bmgate.services.contacts import Contacts, Entry, NewContact
+from bmgate.services.contacts.contacts import Contacts, Entry, NewContact
 
 PAGE = 500
 """As many contacts as `contact.list` tells at once, from `start` on: more are longer than a line may be."""

@@ -23,8 +23,8 @@ from bmgate.domain.outbox import Priority
 from bmgate.domain.peers import Standing
 from bmgate.errors import Ambiguous, Missing, NotAllowed, ProtocolError, Unavailable
 from bmgate.mail.wishes import read_exact_ttl
-from bmgate.services.accounts import Accounts
-from bmgate.services.queue import Queue, QueueNews
+from bmgate.services.accounts.accounts import Accounts
+from bmgate.services.outbound.queue import Queue, QueueNews
 from bmgate.services.status import NodeView, Status
 
 _TOLD_NAMES = 10

@@ -10,8 +10,8 @@ from bmgate.domain.account import Account
 from bmgate.domain.outbox import HistoryEntry, Kind, OutgoingMessage
 from bmgate.domain.peers import FOR_EVER, Standing
 from bmgate.domain.ports.world import Backlog, WorkProgress
+from bmgate.services.outbound.queue import QueueEntry, QueueRow
 from bmgate.services.policies import Shown
-from bmgate.services.queue import QueueEntry, QueueRow
 from bmgate.services.status import PeerNewsView, PeerView
 
 

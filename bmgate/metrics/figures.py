@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bmgate.services.receiving import Trials
+from bmgate.services.inbound.receiving import Trials
 from bmgate.services.status import PeerView
 
 PREFIX = "bmgate_"

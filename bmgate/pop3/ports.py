@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import MessageHead, StoredMessage
-from bmgate.services.maildrops import Maildrop
+from bmgate.services.mailboxes.maildrops import Maildrop
 
 
 class Accounts(Protocol):

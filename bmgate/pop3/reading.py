@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bmgate.errors import MessageMissing
 from bmgate.pop3.limits import Pop3Limits
-from bmgate.services.maildrops import Maildrop
+from bmgate.services.mailboxes.maildrops import Maildrop
 
 
 class Stored(Protocol):

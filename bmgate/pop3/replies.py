@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from bmgate import errors
-from bmgate.services.maildrops import MaildropInUse
+from bmgate.services.mailboxes.maildrops import MaildropInUse
 
 _UNSPEAKABLE = re.compile(r"[^ -~]")
 MAX_TEXT = 300  # with status and code below the 512 octets of RFC 1939 section 3

@@ -12,7 +12,7 @@ from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.reading import Portions
 from bmgate.pop3.replies import Refusal
-from bmgate.services.maildrops import Maildrop
+from bmgate.services.mailboxes.maildrops import Maildrop
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from bmgate.domain.peers import Standing
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.services.scanning import objects_left
+from bmgate.services.inbound.scanning import objects_left
 
 SAMPLE_SECONDS = 1.0
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
 from bmgate.mail.addresses import Resolved
-from bmgate.services.submission import Envelope, Receipt
+from bmgate.services.outbound.submission import Envelope, Receipt
 
 
 class Accounts(Protocol):

@@ -43,7 +43,7 @@ from bmgate.errors import (
 from bmgate.mail.addresses import NON_ASCII, UNUSABLE
 from bmgate.mail.causes import duration_words
 from bmgate.mail.text import clean_line
-from bmgate.services.submission import Receipt
+from bmgate.services.outbound.submission import Receipt
 from bmgate.smtp.parameters import UnknownParameter
 
 LINE_WIDTH = 480  # with the codes and CRLF below the 512 octets of RFC 5321 section 4.5.3.1.5

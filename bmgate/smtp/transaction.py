@@ -17,8 +17,8 @@ from aiosmtpd.smtp import TLSSetupException
 from bmgate.domain.account import AccountId
 from bmgate.errors import ProtocolError, TooLarge
 from bmgate.mail.addresses import Resolved, mail_address
-from bmgate.services.orders import check_beside
-from bmgate.services.submission import Envelope, Recipient
+from bmgate.services.outbound.orders import check_beside
+from bmgate.services.outbound.submission import Envelope, Recipient
 from bmgate.smtp.connection import ClientGone, SmtpConnection
 from bmgate.smtp.connections import Connections
 from bmgate.smtp.data import ChunkReader, DataReader

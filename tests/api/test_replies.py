@@ -21,7 +21,7 @@ from bmgate.errors import (
     TooDifficult,
     TooLarge,
 )
-from bmgate.services.senders import OneOffWanted
+from bmgate.services.outbound.senders import OneOffWanted
 
 
 def tree(root: type[GatewayError]) -> Iterator[type[GatewayError]]:

@@ -26,8 +26,8 @@ from bmgate.errors import (
     Unavailable,
 )
 from bmgate.mail.addresses import RecipientKind, Resolved
+from bmgate.services.outbound.submission import Envelope, Recipient
 from bmgate.services.status import LoopLag
-from bmgate.services.submission import Envelope, Recipient
 
 STRANGER = "BM-2cUsSYDv4n7b5H7qC2V21jQdLLqmYAZ8LR"
 MAIL = b"From: anna@bm.internal\r\nSubject: hello\r\n\r\nText\r\n"

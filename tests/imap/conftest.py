@@ -16,7 +16,7 @@ from bmgate.imap.ports import ImapServices
 from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes import Mailboxes
+from bmgate.services.mailboxes.mailboxes import Mailboxes
 from bmgate.tcp import close, listen
 
 

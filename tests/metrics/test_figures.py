@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
 from bmgate.metrics.figures import exposition
-from bmgate.services.receiving import Trials
+from bmgate.services.inbound.receiving import Trials
 
 REPORT: dict[str, Any] = {
     "version": "1.2.3",

@@ -9,7 +9,7 @@ from bmgate.domain.mailbox import MailboxId, MessageHead, StoredMessage
 from bmgate.errors import LoginFailed
 from bmgate.mail.lines import wire_size
 from bmgate.pop3.ports import Pop3Services
-from bmgate.services.maildrops import Maildrop, MaildropInUse
+from bmgate.services.mailboxes.maildrops import Maildrop, MaildropInUse
 
 PASSWORD = 'p"a\\ss % {wörd} 1'
 ALICE, BOB = AccountId(1), AccountId(2)

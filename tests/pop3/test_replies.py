@@ -6,7 +6,7 @@ import pytest
 
 from bmgate import errors
 from bmgate.pop3.replies import Refusal, answer_to, refusal
-from bmgate.services.maildrops import MaildropInUse
+from bmgate.services.mailboxes.maildrops import MaildropInUse
 
 
 def tree(kind: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:

@@ -14,7 +14,7 @@ from wires import mail
 from bmgate.errors import StorageBusy
 from bmgate.pop3.commands import COMMANDS
 from bmgate.pop3.limits import Pop3Limits
-from bmgate.services.maildrops import Maildrop
+from bmgate.services.mailboxes.maildrops import Maildrop
 
 PLAIN = b64encode(b"\0alice\0" + PASSWORD.encode())
 

@@ -9,7 +9,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
 from bmgate.errors import BadMail, LoginFailed, NotOwner, RecipientMissing
 from bmgate.mail.addresses import Domains, RecipientKind, Resolved, resolve_recipient
-from bmgate.services.submission import Envelope, Receipt
+from bmgate.services.outbound.submission import Envelope, Receipt
 from bmgate.smtp.ports import SmtpServices
 
 ALICE = "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z"

@@ -16,7 +16,7 @@ from storage_fixtures import NOW, new_identity
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.plaintext.pubkeys import Behavior, Pubkey
 from bmgate.domain.mailbox import MailboxKind
-from bmgate.services.submission import SubmissionOptions
+from bmgate.services.outbound.submission import SubmissionOptions
 
 QUEUE_LIMIT = 3
 

@@ -24,7 +24,7 @@ from bmgate.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from bmgate.services.submission import Receipt
+from bmgate.services.outbound.submission import Receipt
 from bmgate.smtp.replies import SHUTTING_DOWN, TROUBLE, Reply, Stage, accepted, reply_for
 
 

@@ -6,7 +6,7 @@ from smtp.dialogue import Connect, Dialogue, Door, OpenDoor, plain
 from smtp.fake_services import ALICE, BOB, CHAN, DOMAIN
 
 from bmgate.errors import LimitReached, NotOwner, StorageBusy, TooLarge, UnsupportedMedia
-from bmgate.services.submission import Receipt
+from bmgate.services.outbound.submission import Receipt
 from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.settings import Plaintext
 

@@ -21,6 +21,7 @@ from bmgate.errors import Missing, NotAllowed
 from bmgate.mail.text import clean_line
 from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.behavior import behavior_of
+from bmgate.services.identities.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.identities.naming import (
     MAX_LABEL,
     Named,
@@ -38,7 +39,6 @@ from bmgate.services.identities.requests import (
     difficulty_in,
     is_plain,
 )
-from bmgate.services.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.policies import Policies, Shown
 
 

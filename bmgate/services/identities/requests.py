@@ -7,7 +7,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.errors import BadOption, LimitReached, NotAllowed
 from bmgate.mail.addresses import is_alias
-from bmgate.services.key_search import Wish
+from bmgate.services.identities.key_search import Wish
 
 MAX_DIFFICULTY = 100
 MAX_NUMBER = 1_000  # addresses of one request

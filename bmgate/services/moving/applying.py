@@ -22,11 +22,11 @@ from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.errors import BadOption, Conflict, LimitReached, MailboxMissing, Missing, NotAllowed
 from bmgate.mail.text import clean_line
 from bmgate.services.behavior import behavior_of
-from bmgate.services.chans import MAX_CHANS
-from bmgate.services.mailbox_names import PARENTS, below, check_name, make_with_parents, resolve
-from bmgate.services.mailboxes import MAX_MAILBOXES
+from bmgate.services.chans.chans import MAX_CHANS
+from bmgate.services.chans.subscriptions import MAX_SUBSCRIPTIONS
+from bmgate.services.mailboxes.mailbox_names import PARENTS, below, check_name, make_with_parents, resolve
+from bmgate.services.mailboxes.mailboxes import MAX_MAILBOXES
 from bmgate.services.policies import Policies
-from bmgate.services.subscriptions import MAX_SUBSCRIPTIONS
 
 IMPORTED = "Imported"  # above mailboxes whose names mean something else here
 MAX_NOTES = 50

@@ -33,8 +33,8 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.moving import ForeignFiles, NewMailFolder
 from bmgate.domain.ports.world import Clock
 from bmgate.errors import MailboxMissing, NotAllowed, ShuttingDown
-from bmgate.services.accounts import Accounts
-from bmgate.services.mailbox_names import label_of
+from bmgate.services.accounts.accounts import Accounts
+from bmgate.services.mailboxes.mailbox_names import label_of
 from bmgate.services.moving.archive import MEMORY_KIB, Sealer
 from bmgate.services.moving.archive_records import Manifest, account_record, end_record, mail_record
 from bmgate.services.policies import Policies

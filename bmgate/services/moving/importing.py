@@ -26,7 +26,7 @@ from bmgate.domain.ports.world import Clock
 from bmgate.errors import BadImport, NotAllowed, OverQuota
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes import Indexed, indexed
+from bmgate.services.mailboxes.mailboxes import Indexed, indexed
 from bmgate.services.moving.applying import Applier, Count, Place, Report, place_of
 from bmgate.services.moving.archive import SEALED_SIZE, ArchiveKey, open_archive
 from bmgate.services.moving.archive_records import Manifest, read_archive

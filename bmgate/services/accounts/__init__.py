@@ -1,0 +1,1 @@
+"""Accounts: making them, their names, their end."""

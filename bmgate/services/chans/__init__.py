@@ -1,0 +1,1 @@
+"""Chans and subscriptions of an account."""

@@ -1,0 +1,126 @@
+"""Mail commands on others: subscriptions, chans and contacts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bmgate.bm.addresses import Address, parse_address
+from bmgate.domain.account import AccountId
+from bmgate.errors import BadAddress, NotAllowed
+from bmgate.mail.command_line import CommandLine
+from bmgate.services.chans.chans import Chans
+from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.commands.table import Handler, told
+from bmgate.services.contacts.contacts import Contacts, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCommands:
+    """Subscriptions, chans and contacts of an account."""
+
+    chans: Chans
+    subscriptions: Subscriptions
+    contacts: Contacts
+
+    def table(self) -> Mapping[str, Handler]:
+        """Each under the name of its command."""
+        return {
+            "sub": self._subscribe,
+            "usub": self._unsubscribe,
+            "join": self._join,
+            "leave": self._leave,
+            "contact": self._contact,
+            "uncontact": self._remove,
+            "block": self._block,
+            "allow": self._allow,
+            "reads": self._reads,
+        }
+
+    # -- for `list` ------------------------------------------------------------------------------------------------
+
+    async def list_subscriptions(self, account: AccountId) -> str:
+        rows = [
+            f"{each.stored.address}  {each.label}{'' if each.stored.enabled else '  (paused)'}"
+            for each in await self.subscriptions.all(account)
+        ]
+        return told(rows, "You have no subscription.")
+
+    async def list_chans(self, account: AccountId) -> str:
+        rows = [f"{each.membership.address}  {each.label}" for each in await self.chans.all(account)]
+        return told(rows, "You take part in no chan.")
+
+    async def list_contacts(self, account: AccountId) -> str:
+        rows = [f"{each.address}  {_words(each)}".rstrip() for each in await self.contacts.all(account)]
+        return told(rows, "You have no contact.")
+
+    # -- commands --------------------------------------------------------------------------------------------------
+
+    async def _subscribe(self, account: AccountId, line: CommandLine) -> str:
+        address = await self.contacts.find(account, line.words[0])
+        made = await self.subscriptions.subscribe(account, address, " ".join(line.words[1:]), if_missing=True)
+        return (
+            f"You read the broadcasts of {address}. They come to the mailbox Subscriptions/{made.label}.\n"
+            f'To end that, mail "usub {address}".'
+        )
+
+    async def _unsubscribe(self, account: AccountId, line: CommandLine) -> str:
+        ended = await self.subscriptions.unsubscribe(account, _bare(" ".join(line.words)))
+        return f"You read the broadcasts of {ended.stored.address} no more. The mailbox {ended.label} is gone."
+
+    async def _join(self, account: AccountId, line: CommandLine) -> str:
+        """The name is what stands in the subject, but for an address at its end; else the first line of the body."""
+        words, wanted = list(line.words), None
+        if words and (wanted := _address_or_none(words[-1])) is not None:
+            words.pop()
+        passphrase = " ".join(words) or line.body_line
+        if not passphrase:
+            raise NotAllowed("the name is missing: it stands behind the command, or in the first line of the body")
+        chan = await self.chans.join(account, passphrase, wanted, if_missing=True)
+        return f'You joined the chan "{chan.label}", {chan.membership.address}. Its mailbox is Chans/{chan.label}.'
+
+    async def _leave(self, account: AccountId, line: CommandLine) -> str:
+        left = await self.chans.leave(account, _bare(" ".join(line.words)))
+        return f'You left the chan "{left.label}", {left.membership.address}. Its mailbox is gone.'
+
+    async def _contact(self, account: AccountId, line: CommandLine) -> str:
+        entry = await self.contacts.label(account, line.words[0], " ".join(line.words[1:]))
+        return f'{entry.address} is your contact "{entry.contact.label}".'
+
+    async def _remove(self, account: AccountId, line: CommandLine) -> str:
+        entry = await self.contacts.remove(account, line.words[0])
+        return f"{entry.address} is none of your contacts any more."
+
+    async def _block(self, account: AccountId, line: CommandLine) -> str:
+        entry = await self.contacts.block(account, line.words[0])
+        return f"Mail from {entry.address} goes to Junk from now on, and is not confirmed."
+
+    async def _allow(self, account: AccountId, line: CommandLine) -> str:
+        entry = await self.contacts.allow(account, line.words[0])
+        return f"Mail from {entry.address} is welcome; what waited in Requests is in INBOX now."
+
+    async def _reads(self, account: AccountId, line: CommandLine) -> str:
+        name, words = line.words
+        entry = await self.contacts.set(account, name, "reads", words)
+        return f"{entry.address} reads {entry.reads.value}."
+
+
+def _words(entry: Entry) -> str:
+    parts = [entry.contact.label, entry.contact.standing.value, "relay" if entry.is_relay else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _bare(text: str) -> str:
+    """An address without what stands behind its @; a label as it is."""
+    local, at, _ = text.rpartition("@")
+    return local if at and _address_or_none(text) is not None else text
+
+
+def _address(text: str) -> Address:
+    """Raises BadAddress."""
+    return parse_address(text.partition("@")[0])
+
+
+def _address_or_none(text: str) -> Address | None:
+    try:
+        return _address(text) if text[:3].upper() == "BM-" else None
+    except BadAddress:
+        return None

@@ -1,0 +1,1 @@
+"""What an account thinks of others: contacts, Requests, Junk."""

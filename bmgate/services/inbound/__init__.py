@@ -1,0 +1,1 @@
+"""From objects of the network to arrivals, and what answers them."""
