@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import Entropy
 from bmgate.domain.account import Account, AccountId, AccountState, Level
-from bmgate.domain.ports.database import Database, PasswordSlot, Store
+from bmgate.domain.ports.accounts import PasswordSlot
+from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock, NewAccountKeys, Passwords
 from bmgate.domain.sources import is_banned_for_failures, login_source, source_group
 from bmgate.errors import BadAddress, IdentityDisabled, LoginFailed, Missing, NotAllowed, NotOwner, Unavailable

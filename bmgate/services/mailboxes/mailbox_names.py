@@ -9,7 +9,8 @@ from bmgate.domain.mailbox import (
     MailboxId,
     MailboxKind,
 )
-from bmgate.domain.ports.account_store import AccountMailboxes, AccountStore
+from bmgate.domain.ports.account_mail import AccountMailboxes
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.errors import MailboxMissing, NotAllowed
 

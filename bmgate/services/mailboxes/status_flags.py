@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from bmgate.domain.mailbox import FlagChange, Flags, MailboxId, MailboxKind, MessageRow
-from bmgate.domain.ports.account_store import AccountMessages
+from bmgate.domain.ports.account_mail import AccountMessages
 
 WITH_STATUS = frozenset({MailboxKind.SENT, MailboxKind.OUTBOX})
 _PREFIX = "bm-"

@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
 from bmgate.bm.addresses import Address
 from bmgate.domain.account import Account, AccountId, AccountSecrets, AccountState, Level
 from bmgate.domain.mailbox import SPECIAL_MAILBOXES, MailboxKind
-from bmgate.domain.ports.database import PasswordSlot
+from bmgate.domain.ports.accounts import PasswordSlot
 from bmgate.domain.ports.world import NewAccountKeys, NewSlot
 from bmgate.errors import AccountLocked, Missing
 from bmgate.storage.passwords import MASTER_SLOT, PASSWORD_SLOT, slot_owner

@@ -10,7 +10,7 @@ from bmgate.bm.hashes import InventoryVector
 from bmgate.bm.objects import TAG_SIZE, BitmessageObject, ObjectType, read_object
 from bmgate.domain.objects import StoredObject
 from bmgate.domain.outbox import State
-from bmgate.domain.ports.database import MAX_BYTES
+from bmgate.domain.ports.network import MAX_BYTES
 from bmgate.storage.repositories.scope import MAX_INTEGER, MAX_PARAMETERS, GatewayScope
 from bmgate.storage.schema import object_ as objects
 from bmgate.storage.schema import outbox
