@@ -31,6 +31,7 @@ from bmgate.pow.local import LocalEngine, Trials
 from bmgate.pow.solver import LocalSolver
 
 QUEUED = 500
+SIZE = 250_000  # octets of the mail that is worked on
 ENDLESS = 1 << 62  # expected trials
 SETTLE_SECONDS = 0.03
 LAG_SECONDS = 0.002
@@ -176,15 +177,15 @@ def _milliseconds(name: str, seconds: list[float], limit: float | None) -> list[
 def restart_figures(options: Options) -> list[Figure]:
     """Seconds of this machine's work that kill -9 loses."""
     moments = options.pick((11.0, 8.9, 14.5), (5.0,), (0.5,))
-    ttl = options.pick("28d", "23h", "1h")
-    with scratch() as folder, working_gateway(folder, ttl, options.pick(250_000, 250_000, 100_000)) as gateway:
+    ttl = options.pick("28d", "23h", "28d")  # minutes of work: luck must not end it before the kill
+    with scratch() as folder, working_gateway(folder, ttl) as gateway:
         lost = [kill(gateway, seconds) for seconds in moments]
     told = ", ".join(f"{seconds:g}" for seconds in moments)
     return [Figure(f"lost by kill -9 after {told} s of work", max(lost), "s", Must(10, at_least=False))]
 
 
 @contextmanager
-def working_gateway(folder: Path, ttl: str, size: int) -> Iterator[GatewayProcess]:
+def working_gateway(folder: Path, ttl: str) -> Iterator[GatewayProcess]:
     """A gateway that works on one large mail between two of its accounts; it knows nobody outside."""
     own = folder / "gateway"
     alone = {("node", "network"): "main", ("node", "listen"): "off", ("node", "bootstrap"): "off"}
@@ -193,17 +194,17 @@ def working_gateway(folder: Path, ttl: str, size: int) -> Iterator[GatewayProces
     with GatewayProcess(own) as gateway:
         gateway.start()
         alice, bob = (gateway.add_account(name, PASSWORD) for name in ("alice", "bob"))
-        send(gateway, alice, bob, ttl, size)
+        send(gateway, alice, bob, ttl)
         while row(gateway)["state"] != "BUILT":
             time.sleep(POLL_SECONDS)
         yield gateway
 
 
-def send(gateway: GatewayProcess, alice: Login, bob: Login, ttl: str, size: int) -> None:
+def send(gateway: GatewayProcess, alice: Login, bob: Login, ttl: str) -> None:
     sender, recipient = f"{alice.address}@bm.internal", f"{bob.address}@bm.internal"
     with SmtpClient(*gateway.listener("smtp starttls")) as smtp:
         smtp.login(alice.user, PASSWORD)
-        smtp.send(sender, recipient, f"X-Bitmessage-TTL: {ttl}\r\n".encode() + mail(1, size, sender, recipient))
+        smtp.send(sender, recipient, f"X-Bitmessage-TTL: {ttl}\r\n".encode() + mail(1, SIZE, sender, recipient))
 
 
 def kill(gateway: GatewayProcess, seconds: float) -> float:

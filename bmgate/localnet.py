@@ -30,6 +30,7 @@ LOG_NAME = "gateway.log"
 LOG_TAIL = 2000  # characters told when a gateway does not start
 MAX_GATEWAYS = 100
 BLOCKS = range(77, 255)  # third byte of 127.0.x.y
+STRIDE = 97  # blocks; has no divisor in common with their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def free_hosts(count: int) -> tuple[str, ...]:
     """Loopback addresses 127.0.x.1, 127.0.x.2... on whose node port nobody listens; raises Unavailable."""
     if not 1 <= count <= MAX_GATEWAYS:
         raise NotAllowed(f"a local network has 1 to {MAX_GATEWAYS} gateways, not {count}")
-    first = os.getpid() % len(BLOCKS)  # so that two networks started at once do not reach for the same addresses
+    first = os.getpid() * STRIDE % len(BLOCKS)  # so that networks of neighbouring processes begin far apart
     for block in (*BLOCKS[first:], *BLOCKS[:first]):
         hosts = tuple(f"127.0.{block}.{number}" for number in range(1, count + 1))
         if all(can_bind(host, TESTNET.port) for host in hosts):

@@ -25,6 +25,7 @@ from bmgate.mail.addresses import Domains, RecipientKind, Resolved
 from bmgate.services.chans.chans import Chans
 from bmgate.services.chans.mailboxes import ChanRules, SubscriptionRules
 from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.commands.labels import LabelCommands
 from bmgate.services.commands.mail_commands import MailCommands
 from bmgate.services.commands.network import NetworkCommands
 from bmgate.services.commands.own import OwnCommands
@@ -54,6 +55,7 @@ from bmgate.services.outbound.queued_mail import QueuedMailWriter
 from bmgate.services.outbound.row_commands import RowCommands
 from bmgate.services.outbound.senders import SenderRules
 from bmgate.services.outbound.sending import Sending, SendingOptions
+from bmgate.services.outbound.status_words import StatusWords
 from bmgate.services.outbound.submission import Envelope, Receipt, Recipient, SubmissionOptions, Submissions
 from bmgate.services.policies import AccountOptions, Policies
 from bmgate.storage.database import SealedDatabase
@@ -165,8 +167,10 @@ class Services:
         options = AccountOptions(database, self.policies, self.receiving.identities_changed)
         own = OwnCommands(self.identities, options, clock, os.urandom, DOMAIN)
         others = NetworkCommands(self.chans, self.subscriptions, self.contacts)
-        looking = QueueCommands(self.queue, solver, lambda: int(station.connected), own, others)
-        families = (own, others, looking)
+        labels = LabelCommands(self.identities, self.chans, self.subscriptions, DOMAIN)
+        words = StatusWords(database, clock, writer)
+        looking = QueueCommands(self.queue, solver, lambda: int(station.connected), own, others, words)
+        families = (own, others, labels, looking)
         self.commands = MailCommands(database, self.events, clock, os.urandom, DOMAIN, families)
         self.submissions = Submissions(
             database,
@@ -234,12 +238,13 @@ class Station:
         return self._life is not None and self._life.done()
 
     async def crash(self) -> None:
-        """End all tasks where they are."""
+        """End all tasks where they are; what the storage had begun for them is written by then, or never."""
         if self._life is not None:
             self._life.cancel()
             with suppress(asyncio.CancelledError, Killed, BaseExceptionGroup):
                 await self._life
             self._life = None
+        await self._sealed.transact(lambda store: None)  # the one writer takes this behind all that it was given
         await self.settle()
 
     async def close(self) -> None:

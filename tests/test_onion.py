@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from fake_tor import CONTROL, fake_tor, real_tor
 from fakes import FakeClock
+from live_nodes import TIMEOUT, until
 
 from bmgate.bm.hosts import is_onion
 from bmgate.bm.node.targets import PeerTarget
@@ -20,7 +21,6 @@ pytestmark = [  # txtorcon's own: it forgets to close the cookie file, and asks 
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:.*Deferred.callbacks was deprecated:DeprecationWarning"),
 ]
-TIMEOUT = 20.0
 PORTS = {8444: PeerTarget("127.0.0.1", 28_444)}
 
 
@@ -54,12 +54,6 @@ async def running(service: Service) -> AsyncIterator[Service]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - the service tells nobody of these things
-            await asyncio.sleep(0.001)
 
 
 async def test_a_service_has_a_name_that_stays_and_a_key_for_its_owner_alone(tmp_path: Path) -> None:

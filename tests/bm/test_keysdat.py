@@ -1,5 +1,7 @@
 """keys.dat: what PyBitmessage and notbit write, what we write, and what is refused whole."""
 
+import codecs
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,44 @@ def test_e8_a_damaged_file_is_refused_whole_with_the_place(found: str, instead: 
     assert encode_wif(ALICE.signing)[5:20] not in str(caught.value)
 
 
+@pytest.mark.parametrize(("mark", "end"), [("", "\r\n"), ("\ufeff", "\n"), ("\ufeff", "\r\n")])
+def test_marks_and_line_ends_of_other_systems_change_nothing(mark: str, end: str) -> None:
+    assert read_keys_file((mark + SECTION.replace("\n", end)).encode()) == read_keys_file(SECTION.encode())
+
+
+def test_a_label_in_latin_1_is_read_and_nothing_else_is() -> None:
+    address = f"[{ALICE.public.address()}]\nprivsigningkey = {encode_wif(ALICE.signing)}\n"
+    text = f"{address}privencryptionkey = {encode_wif(ALICE.encryption)}\nlabel = B\u00fcro\n".encode("latin-1")
+    for data in (text, codecs.BOM_UTF8 + text, text.replace(b"\n", b"\r\n")):
+        assert read_keys_file(data).entries[0].label == "B\u00fcro"
+    with pytest.raises(BadKeysFile, match="not UTF-8 in line 5"):
+        read_keys_file(text + b"enabled = \xff\n")
+    with pytest.raises(BadKeysFile, match="UTF-16"):
+        read_keys_file(SECTION.encode("utf-16"))
+
+
+def test_a_chan_of_two_versions_is_two_chans() -> None:
+    keys = f"privsigningkey = {encode_wif(GENERAL.signing)}\nprivencryptionkey = {encode_wif(GENERAL.encryption)}\n"
+    sections = (f"[{GENERAL.public.address(version=version)}]\nchan = true\n{keys}" for version in (3, 4))
+    assert len(read_keys_file("\n".join(sections).encode()).entries) == 2
+
+
+def test_addresses_of_any_length_and_version_are_read_without_settings() -> None:
+    for name, version in ((b"short", 4), (b"short", 3), (b"old", 2)):
+        keys = next(deterministic_keys(name, leading_zeros=1))
+        text = (
+            f"[{keys.public.address(version=version)}]\nprivsigningkey = {encode_wif(keys.signing)}\n"
+            f"privencryptionkey = {encode_wif(keys.encryption)}\n"
+        )
+        assert read_keys_file(text.encode()).entries[0].address.version == version
+
+
+@pytest.mark.parametrize("twice", ["label = again", "LABEL = again", "privsigningkey = x"])
+def test_e8_an_option_that_is_there_twice_is_refused(twice: str) -> None:
+    with pytest.raises(BadKeysFile, match="DuplicateOptionError"):
+        read_keys_file(SECTION.replace("enabled = false", f"enabled = false\n{twice}", 1).encode())
+
+
 @pytest.mark.parametrize("line", ["settingsversion = 10", "noncetrialsperbyte = 2000"])
 def test_e8_a_number_of_thousands_of_digits_is_refused(line: str) -> None:
     with pytest.raises(BadKeysFile, match=r": '9{20}' is no number$"):
@@ -117,7 +157,7 @@ def test_e8_the_same_keys_under_two_names_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe\x00", b"BM-x = 1", bytes(MAX_SIZE + 1)], ids=["bytes", "no section", "long"]
+    "data", [b"", b"\xff\xfe\x00", b"BM-x = 1", bytes(MAX_SIZE + 1)], ids=["nothing", "bytes", "no section", "long"]
 )
 def test_e8_what_is_no_such_file_is_refused(data: bytes) -> None:
     with pytest.raises(BadKeysFile):

@@ -2,13 +2,13 @@
 
 import re
 import smtplib
-import time
 from collections.abc import Iterator
 
 import pytest
 from gateways import MailUser, subject_of, text_of, wait_for
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
+from stopwatch import Stopwatch
 
 Pair = tuple[MailUser, MailUser]
 
@@ -27,10 +27,10 @@ def command(user: MailUser, line: str, body: str = "") -> str:
     """The text of the answer, which is there when SMTP says 250."""
     raw = f"From: <{user.address}>\r\nTo: <bmgate@bm.internal>\r\nSubject: {line}\r\n\r\n{body}\r\n"
     with user.smtp() as smtp:
-        begun = time.monotonic()
+        watch = Stopwatch(user.gateway.pid)
         smtp.sendmail(user.address, ["bmgate@bm.internal"], raw)
         answer = user.mails()[-1]
-        assert time.monotonic() - begun < 5, "a second, on a machine that is not as busy as this one"
+        assert watch.seconds < 5, "a second, where nobody counts them"
     assert subject_of(answer) == f"OK: {line.split()[0]}"
     return text_of(answer)
 

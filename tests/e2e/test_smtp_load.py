@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from gateways import CHANGES, PASSWORD, MailUser, plain_mail
+from stopwatch import Stopwatch
 
 from bmgate.localnet import GatewayProcess, prepare_folder
 
@@ -64,9 +65,9 @@ class Watch:
     def _noops(self) -> None:
         with self._user.imap() as imap:
             while not self._over.wait(0.05):
-                begun = time.monotonic()
+                watch = Stopwatch(self._user.gateway.pid)
                 assert imap.noop()[0] == "OK"
-                self.noop = max(self.noop, time.monotonic() - begun)
+                self.noop = max(self.noop, watch.seconds)
 
 
 def test_s8_mails_of_40_mb_are_refused_and_memory_is_bounded(alice: MailUser) -> None:

@@ -241,10 +241,10 @@ def damaged(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
 def test_damaged_input_gives_a_value_or_a_protocol_error(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]
     given_bytes = data.draw(damaged(target.seeds))
-    begun = time.monotonic()
+    begun = time.thread_time()
     with contextlib.suppress(ProtocolError):
         target.parse(given_bytes)
-    assert time.monotonic() - begun < SECONDS
+    assert time.thread_time() - begun < SECONDS
 
 
 @pytest.mark.parametrize("name", TARGETS)

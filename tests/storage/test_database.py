@@ -5,6 +5,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -43,22 +45,31 @@ async def test_a_unit_that_raises_leaves_nothing(database: SealedDatabase, vault
     assert await database.read(lambda store: store.accounts.all()) == []
 
 
-async def test_units_of_a_batch_fail_alone(database: SealedDatabase, vault: Vault) -> None:
-    passwords = make_passwords(vault)
+@asynccontextmanager
+async def busy_writer(database: SealedDatabase) -> AsyncIterator[None]:
+    """Whatever is handed in meanwhile waits for the same unit of work."""
     begun, go = threading.Event(), threading.Event()
 
     def hold(store: Store) -> None:
         begun.set()
-        go.wait(5)
+        go.wait(20)
 
     holding = asyncio.ensure_future(database.transact(hold))
-    await asyncio.to_thread(begun.wait, 5)
+    await asyncio.to_thread(begun.wait, 20)
+    try:
+        yield
+    finally:
+        go.set()
+        await holding
+
+
+async def test_units_of_a_batch_fail_alone(database: SealedDatabase, vault: Vault) -> None:
+    passwords = make_passwords(vault)
     names = ["one", "two", "one", "three"]
     works = [partial(add_account, passwords=passwords, name=name) for name in names]
-    waiting = [asyncio.ensure_future(database.transact(work)) for work in works]
-    await asyncio.sleep(0)
-    go.set()
-    await holding
+    async with busy_writer(database):
+        waiting = [asyncio.ensure_future(database.transact(work)) for work in works]
+        await asyncio.sleep(0)
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(outcome, Conflict) for outcome in outcomes] == [False, False, True, False]
     kept = await database.read(lambda store: [account.name for account in store.accounts.all()])
@@ -80,39 +91,22 @@ async def test_what_waits_is_committed_together(tmp_path: Path, vault: Vault) ->
                 commits.append(name)
 
     database = make_database(tmp_path, vault, Counting())
-    begun, go = threading.Event(), threading.Event()
-
-    def hold(store: Store) -> None:
-        begun.set()
-        go.wait(5)
-
-    holding = asyncio.ensure_future(database.transact(hold))
-    await asyncio.to_thread(begun.wait, 5)
-    waiting = [asyncio.ensure_future(database.transact(lambda store: store.accounts.all())) for _ in range(20)]
-    await asyncio.sleep(0)
-    go.set()
-    await asyncio.gather(holding, *waiting)
+    async with busy_writer(database):
+        waiting = [asyncio.ensure_future(database.transact(lambda store: store.accounts.all())) for _ in range(20)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
     await database.close()
     assert len(commits) == 2
 
 
 async def test_a_cancelled_unit_that_has_not_begun_is_taken_back(database: SealedDatabase, vault: Vault) -> None:
-    begun, go = threading.Event(), threading.Event()
-
-    def hold(store: Store) -> None:
-        begun.set()
-        go.wait(5)
-
-    holding = asyncio.ensure_future(database.transact(hold))
-    await asyncio.to_thread(begun.wait, 5)
-    unwanted = asyncio.ensure_future(
-        database.transact(lambda store: add_account(store, make_passwords(vault), "nobody"))
-    )
-    await asyncio.sleep(0)
-    unwanted.cancel()
-    await asyncio.gather(unwanted, return_exceptions=True)
-    go.set()
-    await holding
+    async with busy_writer(database):
+        unwanted = asyncio.ensure_future(
+            database.transact(lambda store: add_account(store, make_passwords(vault), "nobody"))
+        )
+        await asyncio.sleep(0)
+        unwanted.cancel()
+        await asyncio.gather(unwanted, return_exceptions=True)
     assert await database.transact(lambda store: store.accounts.find("nobody")) is None
 
 

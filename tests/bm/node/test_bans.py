@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peers import UNIX_NOW
 
-from bmgate.bm.node.bans import DAY_SECONDS, MAX_SOURCES, THRESHOLD, Bans, Offence
+from bmgate.bm.node.bans import MAX_SOURCES, THRESHOLD, Bans, Offence
 from bmgate.domain.peers import Standing
+from bmgate.units import DAY
 
 HOUR = 3_600
 EVIL = "198.51.100.1"
@@ -27,8 +28,8 @@ def test_p16_ten_objects_without_work_in_an_hour_are_too_many_whatever_the_conne
     bans = Bans()
     assert not any(bans.charge(EVIL, Offence.BAD_WORK, UNIX_NOW + 360 * number) for number in range(9))
     assert bans.charge(EVIL, Offence.BAD_WORK, UNIX_NOW + HOUR)
-    assert bans.is_refused(EVIL, UNIX_NOW + HOUR + DAY_SECONDS - 1)
-    assert not bans.is_refused(EVIL, UNIX_NOW + HOUR + DAY_SECONDS)
+    assert bans.is_refused(EVIL, UNIX_NOW + HOUR + DAY - 1)
+    assert not bans.is_refused(EVIL, UNIX_NOW + HOUR + DAY)
 
 
 def test_p16_a_few_in_a_day_are_forgiven() -> None:
@@ -47,7 +48,7 @@ def test_p16_a_refusal_outlives_a_restart() -> None:
     bans = Bans()
     bans.discourage(EVIL, "bad work", UNIX_NOW)
     assert restarted(bans, UNIX_NOW + 5).is_refused(EVIL, UNIX_NOW + 5)
-    assert not restarted(bans, UNIX_NOW + DAY_SECONDS).is_refused(EVIL, UNIX_NOW + DAY_SECONDS)
+    assert not restarted(bans, UNIX_NOW + DAY).is_refused(EVIL, UNIX_NOW + DAY)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_misbehaviour_does_not_shorten_what_the_operator_said() -> None:
     bans = Bans()
     bans.ban(EVIL, UNIX_NOW)
     bans.discourage(EVIL, "bad work", UNIX_NOW)
-    assert bans.is_banned(EVIL, UNIX_NOW + 10 * DAY_SECONDS)
+    assert bans.is_banned(EVIL, UNIX_NOW + 10 * DAY)
 
 
 def test_the_operators_are_told_first() -> None:
@@ -103,7 +104,7 @@ def test_the_operators_are_told_first() -> None:
 
 def test_a_clock_that_went_back_refuses_nobody_for_longer_than_a_day() -> None:
     bans = Bans()
-    bans.discourage(EVIL, "bad work", UNIX_NOW + 30 * DAY_SECONDS)
+    bans.discourage(EVIL, "bad work", UNIX_NOW + 30 * DAY)
     assert not bans.is_refused(EVIL, UNIX_NOW)
 
 

@@ -8,21 +8,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from random import SystemRandom
-from typing import TypeVar
 
 import pytest
-from peers import MemoryDatabase, packed, version
+from live_nodes import SpeakingPeer, running, until
+from peers import MemoryDatabase
 
 from bmgate.bm.commands import (
     AddrCommand,
-    Command,
     ObjectCommand,
     PeerAddress,
     Ping,
     Pong,
     Services,
     Verack,
-    read_command,
 )
 from bmgate.bm.network import TESTNET
 from bmgate.bm.node.connectors import DirectConnector
@@ -32,14 +30,11 @@ from bmgate.bm.node.peer import PeerProtocol
 from bmgate.bm.node.pool import PoolLimits
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.bm.objects import ObjectType, encode_object, with_nonce
-from bmgate.bm.packets import PacketReader
 from bmgate.clock import SystemClock
 from bmgate.domain.peers import KnownPeer
 
-C = TypeVar("C", bound=Command)
 ALICE, BOB, CAROL, DAVE, STRANGER = (f"127.78.{number}.1" for number in (1, 2, 3, 4, 9))
 LIVE = replace(TESTNET, gossips=True, bootstraps=True)
-TIMEOUT = 10.0
 
 
 class LoopbackConnector(DirectConnector):
@@ -105,12 +100,8 @@ async def home(
         LoopbackConnector(given.listen[0].host, names or {}, proxied or {}),
     )
     node = Node(given, database, SystemClock(), os.urandom, SystemRandom(), lambda _: None, connector=connector)
-    async with asyncio.TaskGroup() as group:
-        try:
-            await node.start(group)
-            yield Home(node, database, connector)
-        finally:
-            await node.stop()
+    async with running(node):
+        yield Home(node, database, connector)
 
 
 def knowing(*peers: KnownPeer) -> MemoryDatabase:
@@ -125,51 +116,13 @@ def known(target: PeerTarget, tried: bool = True, anchor: bool = False) -> Known
     return KnownPeer(target.host, target.port, "1.1.0.0/16", tried, 1, now - 100, seen, 0, 0, anchor)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - the node tells nobody of these things
-            await asyncio.sleep(0)
-
-
-class Stranger:
-    """A peer that speaks as the test tells it to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self.writer = reader, writer
-        self._packets = PacketReader(LIVE.magic)
-
+class Stranger(SpeakingPeer):
     @classmethod
     async def connect(cls, to: Home, host: str = STRANGER, port: int = 8444) -> "Stranger":
+        """One that has begun to shake hands."""
         peer = cls(*await asyncio.open_connection(to.target.host, to.target.port, local_addr=(host, 0)))
-        peer.say(version(nonce=os.urandom(8), timestamp=int(time.time()), port=port))
+        peer.introduce_itself(port)
         return peer
-
-    def say(self, *commands: Command) -> None:
-        self.writer.write(packed(*commands))
-
-    async def hear(self, kind: type[C]) -> C:
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                while (packet := self._packets.next_packet()) is not None:
-                    command = read_command(packet)
-                    if isinstance(command, kind):
-                        return command
-                data = await self._reader.read(65_536)
-                if not data:
-                    raise EOFError
-                self._packets.feed(data)
-
-    async def is_closed(self) -> bool:
-        async with asyncio.timeout(TIMEOUT):
-            with suppress(ConnectionError):
-                while await self._reader.read(65_536):
-                    pass
-            return True
-
-    async def close(self) -> None:
-        self.writer.close()
-        with suppress(ConnectionError):
-            await self.writer.wait_closed()
 
 
 # --- gossip ---

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
+from live_nodes import until
 from peers import MemoryDatabase, worked_object
 
 from bmgate.bm.hashes import InventoryVector
@@ -19,7 +20,6 @@ from bmgate.clock import SystemClock
 
 NODES, HALF = 20, 10
 DIALLED = 3
-TIMEOUT = 20.0
 HOUR = 3_600
 FAST = Backoff(first=0.02, longest=0.1)
 
@@ -72,12 +72,6 @@ async def places() -> AsyncIterator[list[Place]]:
         finally:
             for place in made:
                 await place.stop()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - the nodes tell nobody of these things
-            await asyncio.sleep(0.01)
 
 
 def all_have(some: Iterable[Place], vectors: Iterable[InventoryVector]) -> Callable[[], bool]:

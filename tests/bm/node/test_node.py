@@ -4,17 +4,18 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from random import Random, SystemRandom
-from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
-from peers import MemoryDatabase, packed, version, worked_object
+from live_nodes import TIMEOUT, SpeakingPeer, running, until
+from peers import MemoryDatabase, version, worked_object
+from stopwatch import Stopwatch
 from strategies import commands
 
 from bmgate.bm.commands import (
@@ -29,7 +30,6 @@ from bmgate.bm.commands import (
     Services,
     Verack,
     VersionCommand,
-    read_command,
 )
 from bmgate.bm.conversation import Deadlines
 from bmgate.bm.handshake import SERVER_FULL
@@ -41,11 +41,8 @@ from bmgate.bm.node.exchange import ExchangeSettings
 from bmgate.bm.node.node import Node, NodeSettings
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.bm.objects import BitmessageObject, encode_object, with_nonce
-from bmgate.bm.packets import PacketReader
 from bmgate.clock import SystemClock
 from bmgate.errors import StorageBusy
-
-C = TypeVar("C", bound=Command)
 
 
 def _has_ipv6() -> bool:
@@ -58,7 +55,6 @@ def _has_ipv6() -> bool:
 
 
 ALICE, BOB, CAROL, STRANGER = "127.77.0.1", "127.77.0.2", "127.77.0.3", "127.77.0.9"
-TIMEOUT = 10.0
 FAST = Backoff(first=0.02, longest=0.1)
 HOUR = 3_600
 
@@ -97,24 +93,13 @@ async def home(given: NodeSettings, database: MemoryDatabase | None = None) -> A
     database = database or MemoryDatabase()
     node = Node(given, database, SystemClock(), os.urandom, SystemRandom(), receive)
     made.append(Home(node, database))
-    async with asyncio.TaskGroup() as group:
-        try:
-            await node.start(group)
-            yield made[0]
-        finally:
-            await node.stop()
+    async with running(node):
+        yield made[0]
 
 
 def fresh_object(size: int = 100) -> bytes:
     now = int(time.time())
     return worked_object(os.urandom(size), now + HOUR, now)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop go on until `condition` holds."""
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - the node tells nobody of these things
-            await asyncio.sleep(0)
 
 
 async def next_object(of: Home) -> bytes:
@@ -126,63 +111,10 @@ def are_connected(*homes: Home) -> bool:
     return all(any(peer.established for peer in each.node.peers()) for each in homes)
 
 
-class Stranger:
-    """A peer that speaks as the test tells it to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self.writer = reader, writer
-        self._packets = PacketReader(TESTNET.magic)
-
+class Stranger(SpeakingPeer):
     @classmethod
     async def connect(cls, to: Home, host: str = STRANGER) -> "Stranger":
         return cls(*await asyncio.open_connection(to.target.host, to.target.port, local_addr=(host, 0)))
-
-    async def shake_hands(self, offer: VersionCommand | None = None) -> VersionCommand:
-        self.say(offer or version(nonce=os.urandom(8), timestamp=int(time.time())))
-        theirs = await self.hear(VersionCommand)
-        self.say(Verack())
-        return theirs
-
-    def say(self, *commands: Command) -> None:
-        self.writer.write(packed(*commands))
-
-    async def hear(self, kind: type[C]) -> C:
-        """The next command of this kind; others are passed over."""
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                while (packet := self._packets.next_packet()) is not None:
-                    command = read_command(packet)
-                    if isinstance(command, kind):
-                        return command
-                data = await self._reader.read(65_536)
-                if not data:
-                    raise EOFError
-                self._packets.feed(data)
-
-    async def is_quiet_about(self, kind: type[Command]) -> bool:
-        """Whether no such command comes before the pong to a ping."""
-        self.say(Ping())
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                while (packet := self._packets.next_packet()) is not None:
-                    command = read_command(packet)
-                    if isinstance(command, kind):
-                        return False
-                    if isinstance(command, Pong):
-                        return True
-                self._packets.feed(await self._reader.read(65_536))
-
-    async def is_closed(self) -> bool:
-        async with asyncio.timeout(TIMEOUT):
-            with suppress(ConnectionError):
-                while await self._reader.read(65_536):
-                    pass
-            return True
-
-    async def close(self) -> None:
-        self.writer.close()
-        with suppress(ConnectionError):
-            await self.writer.wait_closed()
 
 
 @asynccontextmanager
@@ -322,9 +254,9 @@ async def test_stopping_takes_less_than_a_second_and_leaves_no_task() -> None:
         alice.node.add_peer(bob.target)
         alice.node.add_peer(PeerTarget(CAROL, 1))
         await until(lambda: are_connected(alice, bob))
-        started = time.monotonic()
+        watch = Stopwatch()
         await alice.node.stop()
-        assert time.monotonic() - started < 1
+        assert watch.seconds < 1
         alice.node.announce([InventoryVector(bytes(32))])
     assert asyncio.all_tasks() == tasks
 
@@ -654,10 +586,10 @@ async def test_t1_an_honest_peer_is_answered_during_a_flood_of_announcements() -
         peer.say(Ping())
         await peer.hear(Getdata)
         for _ in range(10):
-            started = time.monotonic()
+            watch = Stopwatch()
             other.say(Ping())
             await other.hear(Pong)
-            assert time.monotonic() - started < 1
+            assert watch.seconds < 1
         await peer.hear(Pong)
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from random import SystemRandom
 
 import pytest
 from fakes import SPINS, FakeClock
+from live_nodes import running, until
 from peers import MemoryDatabase, packed, version
 from proxies import PROXY, Asked, FakeSocks, Serve, fake_socks, socket_guard
 
@@ -38,7 +39,6 @@ NAME = PeerTarget("node.example.org", 8444)
 TOLD = ("8.8.4.4", "9.9.9.9", "2606:4700:4700::1111")  # by gossip
 PUBLIC = replace(TESTNET, bootstraps=True, gossips=True, accepts_private_peers=False, limits_groups=True)
 PROXY_SIDE = "127.79.4.1"
-TIMEOUT = 20.0
 
 
 class Village:
@@ -82,22 +82,12 @@ async def tor_only_node(
     node = Node(
         settings, MemoryDatabase(), clock or SystemClock(), os.urandom, random, lambda _: None, connector=connector
     )
-    async with asyncio.TaskGroup() as group:
-        try:
-            await node.start(group)
-            yield node
-        finally:
-            await node.stop()
+    async with running(node):
+        yield node
 
 
 def villagers(village: Village, *hosts: str) -> dict[str, Serve]:
     return dict.fromkeys(hosts, village.serve)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - the node tells nobody of these things
-            await asyncio.sleep(0.001)
 
 
 def calls_to(proxy: FakeSocks, host: str) -> int:

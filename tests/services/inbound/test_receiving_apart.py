@@ -4,20 +4,20 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import SystemRandom
 from threading import Event
-from typing import TypeVar
 
 import pytest
 from fakes import FakeClock
-from peers import packed, version
-from stations import MakeStation, Settings, Station, User
+from live_nodes import TIMEOUT, SpeakingPeer, running
+from stations import MakeStation, Settings, Station
 from storage_fixtures import NOW
 from trial_points import kernels
+from writers import DAY, key_of, worked
 
 from bmgate.bm.acks import ack_object, ack_packet, build_ack_data
-from bmgate.bm.commands import Command, Getdata, Inv, ObjectCommand, Ping, Pong, Verack, VersionCommand, read_command
+from bmgate.bm.commands import Getdata, Inv, ObjectCommand, Ping, Pong
 from bmgate.bm.crypto import Ciphertext
 from bmgate.bm.encodings import SIMPLE, encode_message
 from bmgate.bm.hashes import InventoryVector, inventory_vector
@@ -25,19 +25,12 @@ from bmgate.bm.keys import random_keys
 from bmgate.bm.network import TESTNET
 from bmgate.bm.node.node import Node, NodeSettings
 from bmgate.bm.node.targets import PeerTarget
-from bmgate.bm.objects import read_object, with_nonce
-from bmgate.bm.packets import PacketReader
 from bmgate.bm.plaintext import Behavior, Pubkey, build_msg
 from bmgate.bm.trial import ONE_BY_ONE, KeySet, Lookups
 from bmgate.clock import SystemClock
-from bmgate.native import choose_backend
-from bmgate.pow.target import initial_hash, target
 from bmgate.services.objects.keyring import KeyOwner
 
-C = TypeVar("C", bound=Command)
 HOST, GIVER, READER = "127.78.0.1", "127.78.0.8", "127.78.0.9"
-TIMEOUT = 10.0
-DAY = 86_400
 
 
 class HeldKeys(KeySet[KeyOwner]):
@@ -93,26 +86,15 @@ def msg_to(recipient: Pubkey, now: int, ack: bool = True) -> bytes:
     keys = random_keys(os.urandom, leading_zeros=0)
     sender = Pubkey(4, 1, Behavior.DOES_ACK, keys.public, 1, 1000)
     data = build_ack_data(0, 1, os.urandom)
-    packet = ack_packet(worked(ack_object(data, now + DAY), now), TESTNET.magic) if ack else b""
+    begun = now - 300  # the clock goes on meanwhile, and work for more is more than enough
+    packet = ack_packet(worked(ack_object(data, now + DAY), begun), TESTNET.magic) if ack else b""
     text = encode_message("Hi", os.urandom(4).hex())
-    return worked(build_msg(sender, keys, recipient, SIMPLE, text, packet, now + DAY, os.urandom), now)
-
-
-def worked(encoded: bytes, now: int) -> bytes:
-    ttl = read_object(encoded).expires_time - now
-    limit = target(len(encoded), ttl + 300, TESTNET.nonce_trials_per_byte, TESTNET.payload_length_extra_bytes)
-    nonce, _ = choose_backend().search(initial_hash(encoded), limit, 0, 1 << 40, bytearray(1))
-    assert nonce is not None
-    return with_nonce(encoded, nonce)
+    return worked(build_msg(sender, keys, recipient, SIMPLE, text, packet, now + DAY, os.urandom), begun)
 
 
 def stranger_key() -> Pubkey:
     """Of an address that is not here."""
     return Pubkey(4, 1, Behavior.DOES_ACK, random_keys(os.urandom, leading_zeros=0).public, 1, 1000)
-
-
-async def key_of(user: User) -> Pubkey:
-    return await user.station.database.read(lambda store: store.identities.public_record(user.identity.id))
 
 
 # --- time ---
@@ -204,26 +186,7 @@ async def test_p39_many_addresses_get_their_msgs_among_those_of_others(
 # --- the node ---
 
 
-class Stranger:
-    """A peer that speaks as the test tells it to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self.writer = reader, writer
-        self._packets = PacketReader(TESTNET.magic)
-
-    def say(self, *commands: Command) -> None:
-        self.writer.write(packed(*commands))
-
-    async def hear(self, kind: type[C]) -> C:
-        """The next command of this kind; others are passed over."""
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                while (packet := self._packets.next_packet()) is not None:
-                    command = read_command(packet)
-                    if isinstance(command, kind):
-                        return command
-                self._packets.feed(await self._reader.read(65_536))
-
+class Stranger(SpeakingPeer):
     async def hear_of(self, vectors: set[InventoryVector]) -> None:
         """Until all of them were announced."""
         while vectors:
@@ -235,14 +198,10 @@ async def stranger(node: Node, host: str) -> AsyncIterator[Stranger]:
     bound = node.listening[0]
     peer = Stranger(*await asyncio.open_connection(bound.host, bound.port, local_addr=(host, 0)))
     try:
-        peer.say(version(nonce=os.urandom(8), timestamp=int(time.time())))
-        await peer.hear(VersionCommand)
-        peer.say(Verack())
+        await peer.shake_hands()
         yield peer
     finally:
-        peer.writer.close()
-        with suppress(ConnectionError):
-            await peer.writer.wait_closed()
+        await peer.close()
 
 
 @asynccontextmanager
@@ -254,12 +213,8 @@ async def node_of(station: Station) -> AsyncIterator[Node]:
 
     settings = NodeSettings(TESTNET, (PeerTarget(HOST, 0),), tick_seconds=0.02)
     node = Node(settings, station.database, SystemClock(), os.urandom, SystemRandom(), received)
-    async with asyncio.TaskGroup() as group:
-        try:
-            await node.start(group)
-            yield node
-        finally:
-            await node.stop()
+    async with running(node):
+        yield node
 
 
 async def test_p39_the_node_relays_and_answers_while_trial_decryption_is_stuck(
