@@ -13,6 +13,7 @@ from bmgate.certificates import CertificateFiles, own_files
 from bmgate.config import Config, ImapSection, Pop3Section, SmtpSection
 from bmgate.config.values import is_loopback
 from bmgate.datafolder import DataFolder
+from bmgate.domain.ports.spool import Spools
 from bmgate.domain.sources import ONION_SOURCE
 from bmgate.errors import CannotListen
 from bmgate.imap.limits import ImapLimits
@@ -31,8 +32,8 @@ from bmgate.smtp.limits import SmtpLimits
 from bmgate.smtp.ports import SmtpServices
 from bmgate.smtp.server import SmtpServer, server_context
 from bmgate.smtp.settings import Plaintext
-from bmgate.tcp import close as close_port
-from bmgate.tcp import listen, tls_options
+from bmgate.tcp.listening import close as close_port
+from bmgate.tcp.listening import listen, tls_options
 
 Door = Literal["imap", "smtp", "pop3"]
 MailSection = ImapSection | SmtpSection | Pop3Section
@@ -80,9 +81,10 @@ class Doors:
         mailboxes: Mailboxes,
         maildrops: Maildrops,
         submissions: Submissions,
+        spools: Spools,
     ) -> None:
         self._config = config
-        self._imap = ImapServices(accounts, mailboxes)
+        self._imap = ImapServices(accounts, mailboxes, spools)
         self._pop3 = Pop3Services(accounts, maildrops)
         self._smtp = SmtpServices(accounts, submissions, mailboxes)
         files = certificate_files(config, folder)

@@ -7,7 +7,7 @@ import pytest
 import trustme
 from twisted.internet.ssl import CertificateOptions
 
-from bmgate.tcp import tls_options
+from bmgate.tcp.listening import tls_options
 
 
 @pytest.fixture(scope="session")

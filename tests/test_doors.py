@@ -15,7 +15,7 @@ from bmgate.imap.limits import ImapLimits
 from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
 from bmgate.smtp.server import server_context
-from bmgate.tcp import listen, tls_options
+from bmgate.tcp.listening import listen, tls_options
 
 NOW = 1_795_000_000
 

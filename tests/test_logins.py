@@ -33,7 +33,7 @@ from bmgate.smtp.server import SmtpServer
 from bmgate.smtp.settings import Plaintext
 from bmgate.storage.database import SealedDatabase
 from bmgate.storage.passwords import Argon2Cost, PasswordSlots
-from bmgate.tcp import close, listen
+from bmgate.tcp.listening import close, listen
 
 LOW_MEMORY = Argon2Cost(operations=2, memory_bytes=19 * 1024 * 1024)
 GUESSER, OWNER = "203.0.113.7", "198.51.100.20"
@@ -97,7 +97,7 @@ async def accounts_of(database: SealedDatabase, clock: FakeClock, cost: Argon2Co
 async def doors(database: SealedDatabase, accounts: Accounts, source: str) -> AsyncIterator[list[Login]]:
     """IMAP, POP3 and SMTP, whose clients all come from `source`: a login at each, which returns the answer."""
     reactor, maildrops = guest_reactor(), Maildrops(database, UNUSED, UNUSED)
-    imap = ImapFactory(ImapServices(accounts, UNUSED), ImapLimits(source=source), allow_plaintext=True)
+    imap = ImapFactory(ImapServices(accounts, UNUSED, UNUSED), ImapLimits(source=source), allow_plaintext=True)
     pop3 = Pop3Factory(Pop3Services(accounts, maildrops), Pop3Limits(source=source), allow_plaintext=True)
     smtp = SmtpServer(SmtpServices(accounts, UNUSED, UNUSED), SmtpLimits(source=source), "bm.internal", "host", None)
     ports = [listen(reactor, "test", "127.0.0.1", 0, factory, None) for factory in (imap, pop3)]

@@ -11,7 +11,7 @@ import click
 import sdnotify
 
 from bmgate import __version__
-from bmgate.app import Gateway, open_gateway, stop_on_signals
+from bmgate.app import Gateway, open_gateway, serve, stop_on_signals
 from bmgate.bm.node.node import Trace, not_traced
 from bmgate.cli.composition import api_of, methods_of, metrics_of
 from bmgate.cli.logs import set_up_logs
@@ -54,7 +54,7 @@ async def _serve(gateway: Gateway) -> None:
     control = ControlServer(methods_of(gateway, lag, serving=True).call, __version__)
     metrics = metrics_of(gateway, lag)
     try:
-        await gateway.serve(control, metrics, lambda: _tell_ready(gateway), stop, api_of(gateway))
+        await serve(gateway, control, metrics, lambda: _tell_ready(gateway), stop, api_of(gateway))
     finally:
         watching.cancel()
         sdnotify.SystemdNotifier().notify("STOPPING=1")

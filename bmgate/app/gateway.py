@@ -1,49 +1,32 @@
-"""The composition of a gateway, in one place: what each part needs, it is given here.
+"""The gateway: its parts, each given what it needs."""
 
-`open_gateway` makes the services over a data folder, which is all that a command needs; `Gateway.serve` adds what
-lives: solver, node, doors, control socket.
-"""
-
-import asyncio
-import logging
 import os
 import random
 import shutil
-import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack, ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
+from bmgate.app.settings import argon2_cost, domains_of, lanes_of, node_settings, solver_of
 from bmgate.bm.hosts import is_onion
 from bmgate.bm.network import NetworkParameters
-from bmgate.bm.node.exchange import ExchangeSettings
-from bmgate.bm.node.node import Node, NodeSettings, Trace, not_traced
+from bmgate.bm.node.node import Node, Trace
 from bmgate.bm.node.peer import PeerProtocol
-from bmgate.bm.node.pool import PoolLimits
 from bmgate.bm.node.targets import PeerTarget
 from bmgate.bm.objects import OnionPeer
 from bmgate.bm.trial import KeySet, Lookups
 from bmgate.clock import SystemClock
 from bmgate.config import Config
-from bmgate.control.server import ControlServer
 from bmgate.datafolder import DataFolder
 from bmgate.domain.ports.database import Failpoints
-from bmgate.doors import Doors, Listener
-from bmgate.errors import CannotListen, ConfigError
+from bmgate.doors import Listener
 from bmgate.foreign.adapter import DiskFiles
 from bmgate.hidden import HiddenPlaces
-from bmgate.mail.addresses import Domains
-from bmgate.metrics.server import MetricsServer
 from bmgate.native import choose_backend
-from bmgate.pow.local import Engine, LocalEngine
-from bmgate.pow.opencl import OpenclEngine
-from bmgate.pow.permission import Permission, PowerSupplies
-from bmgate.pow.solver import LocalSolver
 from bmgate.services.accounts.accounts import AccountDefaults, Accounts
 from bmgate.services.accounts.purging import Purging
 from bmgate.services.chans.chans import Chans
 from bmgate.services.chans.mailboxes import ChanRules, SubscriptionRules
 from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.commands.labels import LabelCommands
 from bmgate.services.commands.mail_commands import MailCommands
 from bmgate.services.commands.network import NetworkCommands
 from bmgate.services.commands.own import OwnCommands
@@ -79,22 +62,14 @@ from bmgate.services.outbound.queued_mail import QueuedMailWriter
 from bmgate.services.outbound.row_commands import RowCommands
 from bmgate.services.outbound.senders import SenderRules
 from bmgate.services.outbound.sending import Sending, SendingOptions
+from bmgate.services.outbound.status_words import StatusWords
 from bmgate.services.outbound.submission import SubmissionOptions, Submissions
 from bmgate.services.parsing import Parsing
 from bmgate.services.policies import AccountOptions, Policies
-from bmgate.storage.database import SealedDatabase, open_database
-from bmgate.storage.failpoints import NoFailpoints, read_failpoint
-from bmgate.storage.masterkey import read_master_key
-from bmgate.storage.passwords import Argon2Cost, PasswordSlots
+from bmgate.storage.database import SealedDatabase
+from bmgate.storage.passwords import PasswordSlots
+from bmgate.storage.spool import SPOOLED_OCTETS, FileSpools
 from bmgate.storage.vault import Vault
-
-if TYPE_CHECKING:  # imported with its libraries only where it is on
-    from bmgate.api.server import ApiServer
-
-log = logging.getLogger(__name__)
-
-STOP_SECONDS = 5.0
-LOW_MEMORY_BYTES = 19 * 1024 * 1024
 
 
 class Gateway:
@@ -116,21 +91,15 @@ class Gateway:
         self.policies = Policies(config.accounts.policy)
         self.listeners: tuple[Listener, ...] = ()
         clock, entropy, network = self.clock, os.urandom, self.network
-        domains = Domains(
-            config.gateway.domain, frozenset(config.gateway.extra_domains), frozenset(config.gateway.synonym_domains)
-        )
+        domains = domains_of(config)
         events = MailboxEvents()
         self.backend = choose_backend()
         self.kernels = self.backend.report(constant_time=config.security.lookups == "constant_time")
-        lanes = (os.cpu_count() or 1) if config.pow.threads == "auto" else config.pow.threads
-        engine: Engine = LocalEngine(self.backend, lanes, config.pow.nice)
-        if config.pow.opencl not in ("", "off"):
-            engine = OpenclEngine(config.pow.opencl, engine)
-        power = PowerSupplies() if config.pow.on_battery == "pause" else None
-        self.solver = LocalSolver(engine, clock, Permission(clock, config.pow.schedule, power))
+        lanes = lanes_of(config)
+        self.solver = solver_of(config, self.backend, clock)
         self.hidden = HiddenPlaces(config, folder.path, clock, entropy)
         self.node = Node(
-            _node_settings(config, self.hidden),
+            node_settings(config, self.hidden),
             database,
             clock,
             entropy,
@@ -199,7 +168,7 @@ class Gateway:
         )
         self.accounts = Accounts(
             database,
-            PasswordSlots(vault, _argon2_cost(config)),
+            PasswordSlots(vault, argon2_cost(config)),
             clock,
             entropy,
             domains,
@@ -208,14 +177,9 @@ class Gateway:
         )
         self.identities = Identities(database, clock, entropy, network, self._identities_changed, self.policies)
         self.purging = Purging(database, clock, config.accounts.keep_deleted, self._identities_changed)
-        self.outbox = OutboxRules(
-            database,
-            clock,
-            events,
-            self.sending,
-            RowCommands(recorder),
-            QueuedMailWriter(domains.own, network, payloads, self._rate),
-        )
+        writer = QueuedMailWriter(domains.own, network, payloads, self._rate)
+        self.outbox = OutboxRules(database, clock, events, self.sending, RowCommands(recorder), writer)
+        self.status_words = StatusWords(database, clock, writer)
         self.chans = Chans(database, events, clock, entropy, domains.own, self.receiving.chans_changed)
         self.subscriptions = Subscriptions(database, events, clock, self.receiving.subscriptions_changed)
         self.held_acks = HeldAcks(database, self.node, clock, acks, watch, self.receiving.wake)
@@ -223,6 +187,8 @@ class Gateway:
         self.retention = Retention(database, events, clock, self.policies)
         self.options = AccountOptions(database, self.policies, self._identities_changed)
         self.parsing = Parsing()
+        spooled = max(SPOOLED_OCTETS, 4 * config.imap.append_limit)
+        self.spools = FileSpools(folder.spool, entropy, self.disk.check_room_for_mail, spooled)
         self.mailboxes = Mailboxes(
             database,
             events,
@@ -250,7 +216,9 @@ class Gateway:
             self._moved_in,
             self.disk.check_room_for_mail,
         )
-        self.exports = Exports(database, clock, entropy, files, self.policies, network, self.accounts)
+        self.exports = Exports(
+            database, clock, entropy, files, self.policies, network, self.accounts, domain=domains.own
+        )
         self.maildrops = Maildrops(database, events, failpoints)
         self.queue = Queue(database, self.sending, self.solver, clock, network)
         self.submissions = Submissions(
@@ -278,64 +246,11 @@ class Gateway:
         )
         self._resources = ExitStack()
 
-    async def serve(
-        self,
-        control: ControlServer | None,
-        metrics: MetricsServer | None,
-        ready: Callable[[], None],
-        stop: asyncio.Event,
-        api: "ApiServer | None" = None,
-    ) -> None:
-        """Be a gateway until `stop` is set; `ready` is called once everything listens.
-
-        Stops within five seconds: doors first, so that nobody is promised anything any more.
-        """
-        self._tell_kernels()
-        doors = Doors(self.config, self.folder, self.accounts, self.mailboxes, self.maildrops, self.submissions)
-        await self.outbox.prepare_accounts()
-        await self.receiving.load()
-        await self.identities.show_behavior()
-        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
-            await self.solver.start()
-            running.push_async_callback(self.solver.close)
-            parts = (
-                self.receiving,
-                self.sending,
-                self.pubkeys,
-                self.onion_peers,
-                self.held_acks,
-                self.retention,
-                self.purging,
-            )
-            workers = [tasks.create_task(part.run()) for part in parts]
-            workers.append(tasks.create_task(self.imports.sweep()))
-            running.push_async_callback(_cancel, workers)
-            try:
-                await self.node.start(tasks)
-            except OSError as error:
-                raise CannotListen(f"[node] listen: {error.strerror or error}; is another node running?") from error
-            running.push_async_callback(self.node.stop)
-            running.push_async_callback(doors.close)
-            self.listeners = (*await doors.open(), *self._node_listeners())
-            if api is not None:
-                running.push_async_callback(api.close)
-                self.listeners += await self._api_listeners(api)
-            if metrics is not None:
-                running.push_async_callback(metrics.close)
-                self.listeners += await self._metrics_listeners(metrics)
-            names = self.hidden.start(tasks, self._accept, self._named, self.node.listening, self.listeners)
-            running.push_async_callback(_cancel, names)
-            if control is not None:
-                await control.start(self.folder.socket)
-                running.push_async_callback(control.close)
-            ready()
-            await stop.wait()
-            log.info("stopping")
-
     async def close(self) -> None:
         """Leave the database in good order and the folder free."""
         self.accounts.close()
         self.parsing.close()
+        self.spools.close()
         await self.database.close()
         self._resources.close()
 
@@ -343,28 +258,26 @@ class Gateway:
         """Keep what must be released last: the lock of the folder."""
         self._resources = resources
 
-    def _tell_kernels(self) -> None:
-        if self.backend.lacking:
-            log.warning("%s; slower than they could be: %s", self.kernels, self.backend.lacking)
-        else:
-            log.info("%s", self.kernels)
+    def accept(self, caller: PeerTarget) -> PeerProtocol:
+        """A peer calls at a hidden place."""
+        return self.node.accept(caller.host)
+
+    def named(self, place: PeerTarget) -> None:
+        """A hidden place of ours has its name."""
+        self.node.add_own_host(place.host)
+        if is_onion(place.host):
+            self.onion_peers.named(OnionPeer(place.host, place.port))
 
     def _commands(self, events: MailboxEvents, domain: str) -> MailCommands:
         own = OwnCommands(self.identities, self.options, self.clock, os.urandom, domain)
         others = NetworkCommands(self.chans, self.subscriptions, self.contacts)
-        looking = QueueCommands(self.queue, self.solver, self._connected, own, others)
-        return MailCommands(self.database, events, self.clock, os.urandom, domain, (own, others, looking))
+        labels = LabelCommands(self.identities, self.chans, self.subscriptions, domain)
+        looking = QueueCommands(self.queue, self.solver, self._connected, own, others, self.status_words)
+        families = (own, others, labels, looking)
+        return MailCommands(self.database, events, self.clock, os.urandom, domain, families)
 
     def _stored(self, _objects: object) -> None:
         self.receiving.wake()
-
-    def _accept(self, caller: PeerTarget) -> PeerProtocol:
-        return self.node.accept(caller.host)
-
-    def _named(self, place: PeerTarget) -> None:
-        self.node.add_own_host(place.host)
-        if is_onion(place.host):
-            self.onion_peers.named(OnionPeer(place.host, place.port))
 
     def _rate(self) -> float:
         return self.solver.trials_per_second
@@ -383,93 +296,3 @@ class Gateway:
     def _identities_changed(self) -> None:
         self.receiving.identities_changed()
         self.pubkeys.identities_changed()
-
-    async def _metrics_listeners(self, metrics: MetricsServer) -> tuple[Listener, ...]:
-        place = self.config.metrics.listener
-        if place is None:
-            return ()
-        try:
-            return (Listener("metrics", place[0], await metrics.start(*place)),)
-        except OSError as error:
-            raise CannotListen(f"[metrics] listen: {error.strerror or error}") from error
-
-    async def _api_listeners(self, api: "ApiServer") -> tuple[Listener, ...]:
-        section = self.config.api
-        try:
-            return (Listener("api", section.listen, await api.start(section.listen, section.port or 0)),)
-        except OSError as error:
-            raise CannotListen(f"[api] listen: {error.strerror or error}; set another port") from error
-
-    def _node_listeners(self) -> tuple[Listener, ...]:
-        return tuple(Listener("bitmessage", bound.host, bound.port) for bound in self.node.listening)
-
-
-def open_gateway(folder: DataFolder, config: Config, purpose: str, trace: Trace = not_traced) -> Gateway:
-    """The services over `folder`, which is locked for `purpose` until `close`. Blocks; needs a running loop.
-
-    Raises ConfigError, and FolderHeld (Unavailable) when another process works there.
-    """
-    folder.check()
-    with ExitStack() as resources:
-        resources.enter_context(folder.locked(purpose))
-        folder.check_sealed()
-        vault = Vault(read_master_key(folder.master_key), os.urandom)
-        failpoints = _failpoints(config)
-        database = open_database(folder.database, vault, config.node.network, failpoints, _storage_failed, create=False)
-        gateway = Gateway(folder, config, database, vault, failpoints, trace)
-        gateway.hold(resources.pop_all())
-    return gateway
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and Ctrl-C set `stop`; one is enough."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-
-def _failpoints(config: Config) -> Failpoints:
-    text = os.environ.get("BMGATE_FAILPOINT", "")
-    if not text:
-        return NoFailpoints()
-    if config.node.network == "main":
-        raise ConfigError("BMGATE_FAILPOINT is set: failpoints are refused on the main network")
-    return read_failpoint(text)
-
-
-def _argon2_cost(config: Config) -> Argon2Cost:
-    return Argon2Cost() if config.security.argon2 == "normal" else Argon2Cost(memory_bytes=LOW_MEMORY_BYTES)
-
-
-def _storage_failed(failure: Exception) -> None:
-    """Fail-stop: what the disk did not take was not promised, and a clean start looks at what is there (D2)."""
-    log.critical("%s; the gateway ends here, start it again when the disk is well", failure)
-    os._exit(1)
-
-
-async def _cancel(workers: list[asyncio.Task[None]]) -> None:
-    for worker in workers:
-        worker.cancel()
-    if workers:
-        await asyncio.wait(workers, timeout=STOP_SECONDS)
-
-
-def _node_settings(config: Config, hidden: HiddenPlaces) -> NodeSettings:
-    listeners = tuple(PeerTarget(host, port) for host, port in config.node.listeners)
-    return NodeSettings(
-        network=config.node.parameters,
-        listen=(*listeners, *hidden.node_listener),
-        proxies=hidden.proxies,
-        peers=tuple(PeerTarget(host, port) for host, port in config.node.fixed_peers),
-        outbound=config.node.outbound,
-        only_peers=config.node.only_peers,
-        bootstrap=config.node.bootstrap,
-        lan=config.node.lan,
-        tls_inbound=config.node.tls_inbound,
-        exchange=ExchangeSettings(
-            first_getdata=config.node.first_getdata,
-            dandelion=config.node.dandelion,
-            inventory_limit=config.storage.inventory_limit,
-        ),
-        pool=PoolLimits(inbound=config.node.inbound),
-    )
