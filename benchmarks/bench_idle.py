@@ -5,14 +5,13 @@ another connection are timed meanwhile.
 """
 
 import resource
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
 from bench_imap import LIMITS, SIZE, Noops, session
-from clients import PASSWORD, USER, ImapClient
+from clients import PASSWORD, USER, ImapClient, any_certificate
 from common import (
     Figure,
     Must,
@@ -86,11 +85,7 @@ def idle_figures(name: str, door: str, must: Must, count: int, rest: float) -> l
 
 def idler(host: str, port: int, is_tls: bool) -> ImapClient:
     """A program that waits for mail."""
-    context = None
-    if is_tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    client = ImapClient(host, port, context)
+    client = ImapClient(host, port, any_certificate() if is_tls else None)
     client.login(USER, PASSWORD)
     client.command(b"SELECT INBOX")
     client.idle()

@@ -46,7 +46,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.ports.database import Store
 from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
-from bmgate.services.mailboxes.mailboxes import indexed
+from bmgate.services.mailboxes.indexed import indexed
 
 T = TypeVar("T")
 
@@ -138,18 +138,18 @@ def measure(options: Options) -> list[Figure]:
 
 
 @contextmanager
-def filled_gateway(count: int) -> Iterator[GatewayProcess]:
-    """A running gateway with one account, `count` mails in its INBOX."""
+def filled_gateway(count: int, size: int = SIZE) -> Iterator[GatewayProcess]:
+    """A running gateway with one account, `count` mails of about `size` octets in its INBOX."""
     with scratch() as folder:
         own = folder / "gateway"
         prepare_folder(own, free_hosts(1)[0], LIMITS, int(time.time()))
-        asyncio.run(fill(own, count))
+        asyncio.run(fill(own, count, size))
         with GatewayProcess(own) as gateway:
             gateway.start()
             yield gateway
 
 
-async def fill(folder: Path, count: int) -> None:
+async def fill(folder: Path, count: int, size: int) -> None:
     """Make the account and store its mail, as deliveries do but many in a transaction."""
     data = DataFolder(folder)
     config = parse_config(data.config.read_text(encoding="utf-8"), str(data.config))
@@ -159,17 +159,17 @@ async def fill(folder: Path, count: int) -> None:
         account = await gateway.accounts.named(USER)
         for start in range(0, count, BATCH):
             numbers = range(start + 1, min(start + BATCH, count) + 1)
-            await gateway.database.transact(partial(deliver, account.id, numbers))
+            await gateway.database.transact(partial(deliver, account.id, numbers, size))
     finally:
         await gateway.close()
 
 
-def deliver(account: AccountId, numbers: range, store: Store) -> None:
+def deliver(account: AccountId, numbers: range, size: int, store: Store) -> None:
     """Store the mails of these numbers."""
     mine = store.account(account)
     inbox = mine.mailboxes.by_kind(MailboxKind.INBOX)
     for number in numbers:
-        content = mine.messages.add_content(indexed(mail(number, SIZE)).content())
+        content = mine.messages.add_content(indexed(mail(number, size)).content())
         mine.messages.append(inbox.id, content, Flags.NONE, (), BASE_TIME + number)
 
 

@@ -44,6 +44,21 @@ class LineClient:
             raise ConnectionError(f"the server hung up after {self._tail!r}")
         return data
 
+    def begin(self, text: bytes) -> None:
+        """Send a command whose response is read by `sip`, or not at all."""
+        self._socket.sendall(text + b"\r\n")
+
+    def sip(self, octets: int) -> int:
+        """Take at most so many octets of what has come, and forget them; how many they were."""
+        return len(self._more(octets))
+
+
+def any_certificate() -> ssl.SSLContext:
+    """TLS to a gateway that signed its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
 
 class ImapClient(LineClient):
     """One IMAP session; commands one after the other."""
@@ -82,6 +97,18 @@ class ImapClient(LineClient):
 
     def append(self, mailbox: str, mail: bytes) -> None:
         self.command(b"APPEND %b {%d+}\r\n%b" % (mailbox.encode(), len(mail), mail))
+
+    def append_large(self, mailbox: str, mail: bytes) -> None:
+        """The same without a copy of the mail: it is sent when the server asks for it."""
+        tag = self._send(b"APPEND %b {%d}" % (mailbox.encode(), len(mail)))
+        while not (line := self.line()).startswith(b"+"):
+            if line.startswith(tag):
+                raise ConnectionError(f"APPEND was answered {line!r}")
+        self._socket.sendall(mail)
+        self._socket.sendall(b"\r\n")
+        while not (line := self.line()).startswith(tag + b" "):
+            continue
+        _require_ok(tag, line, b"APPEND")
 
     def idle(self) -> None:
         """Begin to listen; `push` returns what comes."""

@@ -73,6 +73,11 @@ class DataFolder:
         return self.path / "tls"
 
     @property
+    def spool(self) -> Path:
+        """Large mail while a client brings it; made when it is needed, and empty to look at."""
+        return self.path / "spool"
+
+    @property
     def socket(self) -> Path:
         """The control socket."""
         return self.path / SOCKET_NAME

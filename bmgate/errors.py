@@ -77,6 +77,10 @@ class NotAllowed(Refused):
     """This account may not do that."""
 
 
+class MailboxHasChildren(NotAllowed):
+    """A name that is there for the mailboxes below it alone."""
+
+
 class NotOwner(NotAllowed):
     """An address that this account does not own is given as the sender."""
 

@@ -18,6 +18,7 @@ from bmgate.storage.database import SealedDatabase, open_database
 from bmgate.storage.failpoints import NoFailpoints
 from bmgate.storage.migrations import migrate
 from bmgate.storage.passwords import Argon2Cost, PasswordSlots
+from bmgate.storage.spool import SPOOLED_OCTETS, FileSpools
 from bmgate.storage.sqlite import SqliteBackend
 from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
@@ -47,6 +48,11 @@ def make_database(tmp_path: Path, vault: Vault | None = None, failpoints: Failpo
         path.write_bytes(_migrated())
         path.chmod(0o600)
     return open_database(path, vault or make_vault(), "test", failpoints)
+
+
+def make_spools(tmp_path: Path, limit: int = SPOOLED_OCTETS) -> FileSpools:
+    """In a folder of `tmp_path`, on a disk with room."""
+    return FileSpools(tmp_path / "spool", os.urandom, lambda octets: None, limit)
 
 
 @cache
@@ -95,9 +101,9 @@ def add_account(store: Store, passwords: PasswordSlots, name: str = "", level: L
     return store.accounts.add(name or next(_names), keys, level, None, NOW)
 
 
-def new_identity(label: str = "", is_default: bool = True) -> NewIdentity:
+def new_identity(label: str = "", is_default: bool = True, entropy: Callable[[int], bytes] = os.urandom) -> NewIdentity:
     """With random keys; the work it demands is that of the test network."""
-    keys = random_keys(os.urandom, leading_zeros=0)
+    keys = random_keys(entropy, leading_zeros=0)
     return NewIdentity(keys.public.address(), keys, label, is_default, 1, 1000, NOW)
 
 

@@ -1,31 +1,28 @@
-"""The commands of any state and of the login: CAPABILITY to AUTHENTICATE, ENABLE, NAMESPACE (RFC 9051 6.1 and 6.2)."""
+"""The commands of any state and of the login: CAPABILITY to AUTHENTICATE, ENABLE (RFC 9051 6.1 and 6.2)."""
 
-import asyncio
 import binascii
 import hmac
 from base64 import b64decode, b64encode
 
 from bmgate.errors import LoginFailed
-from bmgate.imap.capabilities import Feature, announced
+from bmgate.imap.features import Feature
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
-from bmgate.imap.session import HangUp, Session, ok
+from bmgate.imap.session import Session, ok
 from bmgate.imap.values import (
     Authenticate,
     Capability,
     Enable,
-    Id,
-    Idle,
     Login,
     Logout,
-    Namespace,
     Noop,
     Starttls,
 )
+from bmgate.tcp.channel import HangUp
 
 
 async def capability(session: Session, _: Capability) -> Reply:
     """CAPABILITY."""
-    session.channel.write(b"* CAPABILITY " + announced(session) + b"\r\n")
+    session.channel.write(b"* CAPABILITY " + session.capabilities + b"\r\n")
     return ok("Done")
 
 
@@ -43,12 +40,6 @@ async def logout(session: Session, _: Logout) -> Reply:
     return ok("Done")
 
 
-async def identify(session: Session, _: Id) -> Reply:
-    """ID: our name and no more (V23)."""
-    session.channel.write(b'* ID ("name" "bmgate")\r\n')
-    return ok("Done")
-
-
 async def starttls(session: Session, _: Starttls) -> Reply:
     """STARTTLS; octets behind it in clear end the connection (F1). The connection does the rest after the answer."""
     if not session.channel.can_start_tls:
@@ -56,12 +47,6 @@ async def starttls(session: Session, _: Starttls) -> Reply:
     if session.channel.has_input:
         raise HangUp("Octets behind STARTTLS")
     return ok("Begin TLS now")
-
-
-async def namespace(session: Session, _: Namespace) -> Reply:
-    """NAMESPACE: one personal namespace, nothing shared."""
-    session.channel.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
-    return ok("Done")
 
 
 async def enable(session: Session, command: Enable) -> Reply:
@@ -142,32 +127,4 @@ async def _log_in(session: Session, user: bytes, password: bytes) -> Reply:
         session.count_failed_login()
         raise
     session.log_in(account)
-    return ok("Logged in", b"CAPABILITY " + announced(session))
-
-
-async def idle(session: Session, _: Idle) -> Reply:
-    """IDLE: pushes until DONE (RFC 2177)."""
-    session.channel.write(b"+ idling\r\n")
-    await session.catch_up(force=True)
-    try:
-        async with asyncio.timeout(session.limits.idle_seconds):
-            await _push_until_done(session)
-    except TimeoutError as error:
-        raise HangUp("Idle for too long") from error
-    return ok("Done")
-
-
-async def _push_until_done(session: Session) -> None:
-    """Tell news as they come; lines that are not DONE are complained of and ignored."""
-    channel = session.channel
-    while True:
-        channel.stirred.clear()
-        await session.tell_news(expunge=True)
-        await channel.drain()
-        while (line := channel.take_line()) is not None:
-            if line.upper() == b"DONE":
-                return
-            channel.write(b"* BAD Expected DONE\r\n")
-            session.count_bad_command()
-        await channel.drain()
-        await channel.stirred.wait()
+    return ok("Logged in", b"CAPABILITY " + session.capabilities)

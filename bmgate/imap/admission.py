@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 from bmgate.domain.account import AccountId
 from bmgate.imap.limits import ImapLimits
-from bmgate.tcp import Connections, Member
+from bmgate.tcp.connections import Connections, Member
 
 
 class Session(Member, Protocol):

@@ -53,9 +53,9 @@ def _mail(cursor: Cursor) -> AppendedMail:
         cursor.space()
     if not cursor.skip_word(b"UTF8"):
         cursor.skip(b"~")  # a literal that may hold NUL
-        return AppendedMail(flags, internaldate, cursor.literal())
+        return AppendedMail(flags, internaldate, cursor.mail())
     cursor.expect(b" (~")
-    message = cursor.literal()
+    message = cursor.mail()
     cursor.expect(b")")
     return AppendedMail(flags, internaldate, message)
 

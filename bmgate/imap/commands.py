@@ -1,107 +1,76 @@
-"""Which function carries out which command, in which states, and whether EXPUNGE may be told behind it."""
+"""The commands of the base protocol: how each is read, what carries it out, and when (RFC 3501, RFC 9051).
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+ENABLE, MOVE and UID EXPUNGE, once extensions, are part of it since IMAP4rev2.
+"""
 
 from bmgate.errors import GatewayError
 from bmgate.imap import access_commands as access
+from bmgate.imap import grammar, values
 from bmgate.imap import mailbox_commands as mailbox
 from bmgate.imap import message_commands as message
-from bmgate.imap import quota, values
-from bmgate.imap import search_commands as searching
-from bmgate.imap import sort_commands as ordering
-from bmgate.imap.replies import BAD, Reply, reply_to, tagged
-from bmgate.imap.session import Session, State
+from bmgate.imap.append_grammar import read_append
+from bmgate.imap.extension import ANY, INSIDE, NEW, SELECTED, Extension, Tagged, Verb
+from bmgate.imap.mailbox_grammar import read_list, read_lsub, read_mailbox, read_status
+from bmgate.imap.replies import BAD, reply_to, tagged
+from bmgate.imap.search_commands import search
+from bmgate.imap.session import Session
+from bmgate.imap.status_items import STATUS_ITEMS
 
-Handler = Callable[[Session, Any], Awaitable[Reply]]
-
-_NEW = frozenset({State.NOT_AUTHENTICATED})
-_INSIDE = frozenset({State.AUTHENTICATED, State.SELECTED})
-_SELECTED = frozenset({State.SELECTED})
-_ANY = _NEW | _INSIDE
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of the table."""
-
-    handler: Handler
-    states: frozenset[State]
-    tells_news: bool = True
-
-
-COMMANDS: dict[type[values.Command], Entry] = {
-    values.Capability: Entry(access.capability, _ANY),
-    values.Noop: Entry(access.noop, _ANY),
-    values.Id: Entry(access.identify, _ANY),
-    values.Logout: Entry(access.logout, _ANY),
-    values.Starttls: Entry(access.starttls, _NEW),
-    values.Login: Entry(access.login, _NEW),
-    values.Authenticate: Entry(access.authenticate, _NEW),
-    values.Enable: Entry(access.enable, _INSIDE),
-    values.Namespace: Entry(access.namespace, _INSIDE),
-    values.Idle: Entry(access.idle, _INSIDE),
-    values.Select: Entry(mailbox.select, _INSIDE, tells_news=False),
-    values.Create: Entry(mailbox.create, _INSIDE),
-    values.Delete: Entry(mailbox.delete, _INSIDE),
-    values.Rename: Entry(mailbox.rename, _INSIDE),
-    values.Subscribe: Entry(mailbox.subscribe, _INSIDE),
-    values.ListCommand: Entry(mailbox.list_, _INSIDE),
-    values.Lsub: Entry(mailbox.lsub, _INSIDE),
-    values.Status: Entry(mailbox.status, _INSIDE),
-    values.Append: Entry(mailbox.append, _INSIDE),
-    values.GetQuota: Entry(quota.quota, _INSIDE),
-    values.Check: Entry(access.noop, _SELECTED),
-    values.Close: Entry(mailbox.close, _SELECTED),
-    values.Unselect: Entry(mailbox.unselect, _SELECTED),
-    values.Expunge: Entry(message.expunge, _SELECTED),
-    values.Search: Entry(searching.search, _SELECTED),
-    values.Sort: Entry(ordering.sort, _SELECTED),
-    values.Thread: Entry(ordering.thread, _SELECTED),
-    values.Fetch: Entry(message.fetch, _SELECTED),
-    values.Store: Entry(message.store, _SELECTED),
-    values.Copy: Entry(message.copy, _SELECTED),
-}
-
-BARRIERS = (values.Login, values.Authenticate, values.Starttls, values.Enable, values.Idle, values.Logout)
-"""Commands behind which nothing is read before they are done: they take lines, or change what may be read."""
-
-CHANGING = (
-    values.Append,
-    values.Store,
-    values.Copy,
-    values.Expunge,
-    values.Close,
-    values.Create,
-    values.Delete,
-    values.Rename,
-    values.Subscribe,
+_FIRST = (
+    Verb("CAPABILITY", lambda _: values.Capability(), access.capability, ANY),
+    Verb("NOOP", lambda _: values.Noop(), access.noop, ANY),
+    Verb("LOGOUT", lambda _: values.Logout(), access.logout, ANY, is_barrier=True),
+    Verb("STARTTLS", lambda _: values.Starttls(), access.starttls, NEW, is_barrier=True),
+    Verb("LOGIN", grammar.read_login, access.login, NEW, is_barrier=True),
+    Verb("AUTHENTICATE", grammar.read_authenticate, access.authenticate, NEW, is_barrier=True),
+    Verb("ENABLE", grammar.read_enable, access.enable, INSIDE, is_barrier=True),
 )
-"""Commands that are not broken off when the client goes away: what they began is finished, and others hear of it."""
+_ON_MAILBOXES = (
+    Verb("SELECT", grammar.read_select(read_only=False), mailbox.select, INSIDE, tells_news=False),
+    Verb("EXAMINE", grammar.read_select(read_only=True), mailbox.select, INSIDE, tells_news=False),
+    Verb("CREATE", grammar.read_create, mailbox.create, INSIDE, is_changing=True),
+    Verb("DELETE", lambda cursor: values.Delete(read_mailbox(cursor)), mailbox.delete, INSIDE, is_changing=True),
+    Verb("RENAME", grammar.read_rename, mailbox.rename, INSIDE, is_changing=True),
+    Verb("SUBSCRIBE", grammar.read_subscribe(subscribed=True), mailbox.subscribe, INSIDE, is_changing=True),
+    Verb("UNSUBSCRIBE", grammar.read_subscribe(subscribed=False), mailbox.subscribe, INSIDE, is_changing=True),
+    Verb("LIST", read_list, mailbox.list_, INSIDE),
+    Verb("LSUB", read_lsub, mailbox.lsub, INSIDE),
+    Verb("STATUS", read_status, mailbox.status, INSIDE),
+    Verb("APPEND", read_append, mailbox.append, INSIDE, is_changing=True),
+)
+_ON_MESSAGES = (
+    Verb("CHECK", lambda _: values.Check(), access.noop, SELECTED),
+    Verb("CLOSE", lambda _: values.Close(), mailbox.close, SELECTED, is_changing=True),
+    Verb("EXPUNGE", lambda _: values.Expunge(None), message.expunge, SELECTED, is_changing=True),
+    Verb("UID EXPUNGE", grammar.read_uid_expunge, message.expunge, SELECTED, is_changing=True),
+    Verb("FETCH", grammar.read_fetch(uid=False), message.fetch, SELECTED, tells_expunge=False),
+    Verb("UID FETCH", grammar.read_fetch(uid=True), message.fetch, SELECTED),
+    Verb("STORE", grammar.read_store(uid=False), message.store, SELECTED, tells_expunge=False, is_changing=True),
+    Verb("UID STORE", grammar.read_store(uid=True), message.store, SELECTED, is_changing=True),
+    Verb("SEARCH", grammar.read_search(uid=False), search, SELECTED, tells_expunge=False),
+    Verb("UID SEARCH", grammar.read_search(uid=True), search, SELECTED),
+    Verb("COPY", grammar.read_copy(uid=False, move=False), message.copy, SELECTED, is_changing=True),
+    Verb("UID COPY", grammar.read_copy(uid=True, move=False), message.copy, SELECTED, is_changing=True),
+    Verb("MOVE", grammar.read_copy(uid=False, move=True), message.copy, SELECTED, is_changing=True),
+    Verb("UID MOVE", grammar.read_copy(uid=True, move=True), message.copy, SELECTED, is_changing=True),
+)
+
+BASE = Extension("IMAP4rev1 IMAP4rev2", verbs=(*_FIRST, *_ON_MAILBOXES, *_ON_MESSAGES), status_items=STATUS_ITEMS)
 
 
-async def carry_out(session: Session, command: values.Tagged) -> bool:
+async def carry_out(session: Session, command: Tagged) -> bool:
     """Run one command and write its answer; whether it ended in OK. Raises HangUp."""
-    entry = COMMANDS[type(command.command)]
+    verb = command.verb
     try:
         session.tag = command.tag
-        if session.state not in entry.states:
+        if session.state not in verb.states:
             session.refuse_state()
-        reply = await entry.handler(session, command.command)
+        reply = await verb.handler(session, command.command)
     except GatewayError as error:
         reply = reply_to(error)
-    if entry.tells_news:
-        await session.tell_news(expunge=may_tell_expunge(command.command))
+    if verb.tells_news:
+        await session.tell_news(expunge=verb.tells_expunge)
     session.channel.write(tagged(command.tag, reply))
     if reply.word == BAD:
         session.count_bad_command()
     return reply.word == b"OK"
-
-
-def may_tell_expunge(command: values.Command) -> bool:
-    """Not during FETCH, STORE, SEARCH and what is like it with sequence numbers (RFC 3501 7.4.1)."""
-    return (
-        not isinstance(command, values.Fetch | values.Store | values.Search | values.Sort | values.Thread)
-        or command.uid
-    )

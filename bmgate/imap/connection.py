@@ -5,30 +5,39 @@ transport is paused. Writes are joined, and a client that does not read is waite
 """
 
 import asyncio
-import logging
 from collections import deque
+from typing import NamedTuple
 
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.domain.account import AccountId
-from bmgate.errors import LimitReached
+from bmgate.domain.ports.spool import Spool
+from bmgate.errors import GatewayError, LimitReached, OverQuota
 from bmgate.imap.admission import ImapConnections
-from bmgate.imap.capabilities import Feature, announced
-from bmgate.imap.commands import BARRIERS, CHANGING, carry_out
+from bmgate.imap.commands import carry_out
 from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.extension import Dialect, Tagged
+from bmgate.imap.features import Feature
 from bmgate.imap.grammar import read_command, read_tag
 from bmgate.imap.limits import ImapLimits, reader_limits
 from bmgate.imap.ports import ImapServices
-from bmgate.imap.reader import CommandReader, RawCommand, Rejected
+from bmgate.imap.reader import Announced, CommandReader, RawCommand, Rejected
 from bmgate.imap.replies import BAD, Reply, reply_to, tagged
 from bmgate.imap.search_keys import BadCharset
-from bmgate.imap.session import HangUp, Session
-from bmgate.imap.values import Starttls, Tagged
-from bmgate.tcp import ServerConnection, Stalled
-
-log = logging.getLogger(__name__)
+from bmgate.imap.session import Session
+from bmgate.imap.values import Append, Starttls
+from bmgate.tcp.channel import HangUp
+from bmgate.tcp.connection import ServerConnection
 
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
+
+
+class _Waiting(NamedTuple):
+    """What is to be answered, the octets it holds in memory, and the spool that holds the others."""
+
+    item: Tagged | Rejected | Announced
+    size: int = 0
+    spool: Spool | None = None
 
 
 class ImapConnection(ServerConnection):
@@ -38,36 +47,22 @@ class ImapConnection(ServerConnection):
         self,
         services: ImapServices,
         limits: ImapLimits,
+        dialect: Dialect,
         connections: "ImapConnections[ImapConnection]",
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
-        super().__init__(limits.stall_seconds)
-        self._services, self._limits, self._connections = services, limits, connections
-        self._starttls, self._allow_plaintext = starttls, allow_plaintext
+        super().__init__(limits, starttls)
+        self._services, self._limits, self._dialect, self._connections = services, limits, dialect, connections
         self.stirred = asyncio.Event()
         self._reader = CommandReader(reader_limits(limits, logged_in=False), self._ask)
-        self._queue: deque[tuple[Tagged | Rejected, int]] = deque()
+        self._queue: deque[_Waiting] = deque()
+        self._spool: Spool | None = None  # of the command that comes in
         self._queued_octets = 0
         self._is_barred = False
-        self.session = Session(self, services, limits, allow_plaintext)
+        self.session = Session(self, services, limits, dialect.announcements, allow_plaintext)
 
     # -- what Twisted calls
-
-    def connectionMade(self) -> None:  # noqa: N802
-        """Greet, or refuse one too many."""
-        transport = self._transport
-        transport.setTcpNoDelay(True)
-        self._outgoing.begin(transport)
-        self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
-        if not self._connections.has_room(self):
-            self.shut_down("Too many connections")
-            return
-        self._connections.members.add(self)
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
-        self._task = loop.create_task(self._run())
-        self._task.add_done_callback(self._ended)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Bytes of the client."""
@@ -85,22 +80,9 @@ class ImapConnection(ServerConnection):
         return self.session.account_id
 
     @property
-    def can_start_tls(self) -> bool:
-        """Whether STARTTLS may be given."""
-        return self._starttls is not None and not self.is_secure
-
-    @property
     def has_input(self) -> bool:
         """Whether octets wait behind the command that runs."""
         return self._reader.buffered > 0
-
-    async def drain(self) -> None:
-        """Send what was written, at the pace of the client, and wait until there is room for more."""
-        try:
-            await self._outgoing.drain()
-        except Stalled as error:
-            self._transport.abortConnection()
-            raise HangUp("Nothing is read") from error
 
     def take_line(self) -> bytes | None:
         """The next continuation line, None when it has not come."""
@@ -129,18 +111,33 @@ class ImapConnection(ServerConnection):
             raw = self._reader.next_command()
             if raw is None:
                 break
-            item = raw if isinstance(raw, Rejected) else _read(raw, Feature.UTF8 in self.session.enabled)
-            size = raw.size if isinstance(raw, RawCommand) else 0
-            self._queue.append((item, size))
-            self._queued_octets += size
-            self._is_barred = isinstance(item, Tagged) and isinstance(item.command, BARRIERS)
+            waiting = _Waiting(raw) if isinstance(raw, Announced) else self._waiting(raw)
+            self._queue.append(waiting)
+            self._queued_octets += waiting.size
+            self._is_barred = _bars(waiting.item)
         self._throttle()
+
+    def _waiting(self, raw: RawCommand | Rejected) -> _Waiting:
+        """A command with the spool that came along, which only APPEND has a use for."""
+        spool, self._spool = self._spool, None
+        item = raw if isinstance(raw, Rejected) else _read(raw, self._dialect, Feature.UTF8 in self.session.enabled)
+        if spool is not None and not (isinstance(item, Tagged) and isinstance(item.command, Append)):
+            spool.close()
+            spool = None
+        return _Waiting(item, raw.size if isinstance(raw, RawCommand) else 0, spool)
+
+    def _take_in_again(self) -> None:
+        """The disk has caught up."""
+        if not self._is_closing:
+            self._take_in()
+            self.stirred.set()
 
     @property
     def _has_room(self) -> bool:
         limits = self._limits
         is_full = len(self._queue) >= limits.queued_commands or self._queued_octets > limits.queued_octets
-        return not (self._is_barred or is_full or self._is_closing)
+        is_behind = self._spool is not None and self._spool.is_behind
+        return not (self._is_barred or is_full or is_behind or self._is_closing)
 
     def _throttle(self) -> None:
         """Pause a client that is ahead of us by more than a command or so."""
@@ -150,19 +147,19 @@ class ImapConnection(ServerConnection):
 
     async def _run(self) -> None:
         try:
-            self.write(b"* OK [CAPABILITY " + announced(self.session) + b"] IMAP4rev1 ready\r\n")
+            self.write(b"* OK [CAPABILITY " + self.session.capabilities + b"] IMAP4rev1 ready\r\n")
             await self.drain()
             while not (self.session.is_over or self._is_closing):
-                item, size = await self._next_item()
-                await self._answer(item)
+                waiting = await self._next_item()
+                await self._answer(waiting)
                 await self.drain()
-                self._queued_octets -= size
+                self._queued_octets -= waiting.size
                 self._take_in()
             self._close()
         except HangUp as bye:
             self.shut_down(str(bye))
 
-    async def _next_item(self) -> tuple[Tagged | Rejected, int]:
+    async def _next_item(self) -> _Waiting:
         while not self._queue:
             self.stirred.clear()
             try:
@@ -172,7 +169,11 @@ class ImapConnection(ServerConnection):
                 raise HangUp("Inactive for too long") from error
         return self._queue.popleft()
 
-    async def _answer(self, item: Tagged | Rejected) -> None:
+    async def _answer(self, waiting: _Waiting) -> None:
+        item = waiting.item
+        if isinstance(item, Announced):
+            await self._admit_mail(item.size)
+            return
         if isinstance(item, Rejected):
             self.write(tagged(item.tag, Reply(item.word, item.code, item.text.decode("ascii"))))
             if item.fatal:
@@ -180,22 +181,43 @@ class ImapConnection(ServerConnection):
             if item.word == BAD:
                 self.session.count_bad_command()
             return
-        self._is_changing = isinstance(item.command, CHANGING)
-        is_done = await carry_out(self.session, item)
+        self._is_changing = item.verb.is_changing
+        is_done = await self._carry_out(item, waiting.spool)
         self._is_changing = False
-        if isinstance(item.command, BARRIERS):
+        if item.verb.is_barrier:
             if is_done and isinstance(item.command, Starttls):
-                await self._begin_tls()
+                await self._begin_tls("STARTTLS")
             self._is_barred = False
 
-    async def _begin_tls(self) -> None:
-        """Go over to TLS and forget what was known before; whatever came in clear meanwhile ends it (F1, I11)."""
-        await self.drain()
-        if self.has_input or self._starttls is None:
-            raise HangUp("Octets behind STARTTLS")
+    async def _carry_out(self, item: Tagged, spool: Spool | None) -> bool:
+        if spool is None:
+            return await carry_out(self.session, item)
+        try:
+            await spool.settled()
+            return await carry_out(self.session, item)
+        except GatewayError as error:
+            self.write(tagged(item.tag, reply_to(error)))
+            return False
+        finally:
+            spool.close()
+
+    async def _admit_mail(self, size: int) -> None:
+        """Let mail come that is too large for memory, or refuse it before it does (I2)."""
+        try:
+            spool = self._spool = self._spool or self._services.spools.open(self.session.account, self._take_in_again)
+            used, quota = await self._services.mailboxes.quota(self.session.account)
+            if quota is not None and used + spool.reserved + size > quota:
+                raise OverQuota(f"no room for another {size} bytes: the quota is {quota}")
+            spool.reserve(size)
+            self._reader.accept(spool)
+        except GatewayError as error:
+            reply = reply_to(error)
+            self._reader.refuse(reply.word, reply.code, reply.text.encode("ascii"))
+        self._is_barred = False
+
+    def _forget_clear_text(self) -> None:
         self._reader.clear()
         self._queue.clear()
-        self._transport.startTLS(self._starttls)
 
     # -- the end
 
@@ -208,22 +230,25 @@ class ImapConnection(ServerConnection):
         self.session.deselect()
         super()._forget()
 
+    def _enter(self) -> bool:
+        return self._connections.enter(self)
+
     def _left(self) -> None:
         self._connections.members.discard(self)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A bug of ours ends the session, with its traceback in the log."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("a session failed", exc_info=error)
-            self.shut_down("Internal error")
-        self._leave()
+        for spool in (self._spool, *(waiting.spool for waiting in self._queue)):
+            if spool is not None:
+                spool.close()
 
 
-def _read(raw: RawCommand, utf8: bool) -> Tagged | Rejected:
+def _bars(item: Tagged | Rejected | Announced) -> bool:
+    """Whether nothing behind it is read before it is answered."""
+    return isinstance(item, Announced) or (isinstance(item, Tagged) and item.verb.is_barrier)
+
+
+def _read(raw: RawCommand, dialect: Dialect, utf8: bool) -> Tagged | Rejected:
     """The command, or what to say of its grammar."""
     try:
-        return read_command(raw, utf8)
+        return read_command(raw, dialect, utf8)
     except (BadSyntax, BadCharset) as error:
         reply = reply_to(error)
         return Rejected(read_tag(raw), reply.word, reply.code, reply.text.encode("ascii"), fatal=False)

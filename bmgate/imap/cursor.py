@@ -3,6 +3,7 @@
 import re
 
 from bmgate.errors import ProtocolError
+from bmgate.mail.octets import Octets
 
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
@@ -21,10 +22,15 @@ class BadSyntax(ProtocolError):
 class Cursor:
     """Reads the pieces of a command from left to right; every method raises BadSyntax when its word is not there."""
 
-    def __init__(self, pieces: tuple[bytes, ...], utf8: bool = False) -> None:
+    def __init__(self, pieces: tuple[Octets, ...], utf8: bool = False) -> None:
         self.utf8 = utf8  # mailbox names are UTF-8 and nothing else (RFC 6855)
-        self._pieces, self._index, self._at = pieces, 0, 0
-        self._text = pieces[0]
+        self._pieces = pieces
+        self._go_to(0)
+
+    def _go_to(self, index: int) -> None:
+        text = self._pieces[index]
+        assert isinstance(text, bytes)
+        self._text, self._index, self._at = text, index, 0
 
     @property
     def at_end(self) -> bool:
@@ -35,6 +41,11 @@ class Cursor:
         """Nothing may be left."""
         if not self.at_end:
             raise BadSyntax("Unexpected words at the end of the command")
+
+    def skip_all(self) -> None:
+        """Move to the end of the command."""
+        self._go_to(len(self._pieces) - 1)
+        self._at = len(self._text)
 
     def peek(self) -> bytes:
         """The next octet of the text, or nothing in front of a literal or the end."""
@@ -103,13 +114,19 @@ class Cursor:
         """Whether a literal comes next."""
         return self._at == len(self._text) and self._index < len(self._pieces) - 1
 
-    def literal(self) -> bytes:
-        """A literal."""
+    def mail(self) -> Octets:
+        """A literal that may be too large for memory."""
         if not self.has_literal():
             raise BadSyntax("Expected a literal")
         data = self._pieces[self._index + 1]
-        self._index += 2
-        self._text, self._at = self._pieces[self._index], 0
+        self._go_to(self._index + 2)
+        return data
+
+    def literal(self) -> bytes:
+        """A literal."""
+        data = self.mail()
+        if not isinstance(data, bytes):
+            raise BadSyntax("Literal too long")
         return data
 
     def string(self) -> bytes:

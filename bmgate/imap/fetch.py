@@ -4,79 +4,52 @@ Nothing is read that no item asks for: flags come from the view, headers and bod
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntEnum
+from dataclasses import replace
 from functools import lru_cache, partial
 from time import gmtime
 
 from bmgate.domain.mailbox import Flags, MessageHead, MessageRow, StoredMessage
-from bmgate.imap.parts import decoded_part, preview
-from bmgate.imap.threadid import thread_id_of
-from bmgate.imap.values import Attribute, BinarySection, BodySection, FetchItem
+from bmgate.imap.data_items import (
+    ROW_ITEMS,
+    AddedItem,
+    Attribute,
+    BinarySection,
+    BodySection,
+    FetchItem,
+    Renderer,
+    Shown,
+)
+from bmgate.imap.decoders import decode_all
+from bmgate.imap.parts import Octets, decoder_of
+from bmgate.imap.pieces import LargeMessage, Piece, Span
 from bmgate.imap.view import flag_list
 from bmgate.mail.dates import MONTHS
-from bmgate.mail.imaptext import string
-from bmgate.mail.structure import MessageIndex, Section, decode_index, section_bytes, section_range
+from bmgate.mail.fields import Field, scan_header
+from bmgate.mail.structure import MessageIndex, PartRange, Section, decode_index, section_range
+from bmgate.units import DAY
 
 OLDEST_DATE = 398044800  # 1982-08-13: an older INTERNALDATE crashed macOS Mail
 
 
-class Depth(IntEnum):
-    """How much of a message a command must see."""
-
-    ROW = 0
-    HEADER = 1
-    BODY = 2
-
-
-_ROW_ITEMS = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.MODSEQ, Attribute.SAVEDATE})
-
-
-def depth_of(items: Iterable[FetchItem]) -> Depth:
-    """What must be read for `items`."""
-    return max(map(_depth, items), default=Depth.ROW)
-
-
-def _depth(item: FetchItem) -> Depth:
-    if isinstance(item, Attribute):
-        if item is Attribute.PREVIEW:
-            return Depth.BODY
-        return Depth.ROW if item in _ROW_ITEMS else Depth.HEADER
-    if isinstance(item, BinarySection):
-        return Depth.BODY
-    section = item.section
-    in_header = not section.path and section.kind.startswith("HEADER")
-    return Depth.HEADER if in_header else Depth.BODY
-
-
-def marks_seen(items: Iterable[FetchItem]) -> bool:
-    r"""Whether fetching `items` sets \Seen."""
-    return any(not isinstance(item, Attribute) and not item.peek for item in items)
+def told_date(seconds: int) -> int:
+    """The INTERNALDATE that clients are told, and that they search and sort by."""
+    return max(seconds, OLDEST_DATE)
 
 
 def internal_date(seconds: int) -> bytes:
     """INTERNALDATE, quoted, in UTC."""
-    day, rest = divmod(max(seconds, OLDEST_DATE), 86400)
+    day, rest = divmod(told_date(seconds), DAY)
     return b'"%b %02d:%02d:%02d +0000"' % (_day_text(day), rest // 3600, rest // 60 % 60, rest % 60)
 
 
 @lru_cache(maxsize=4096)
 def _day_text(day: int) -> bytes:
-    moment = gmtime(day * 86400)
+    moment = gmtime(day * DAY)
     return f"{moment.tm_mday:2d}-{MONTHS[moment.tm_mon - 1]}-{moment.tm_year}".encode("ascii")
 
 
-StoredMail = MessageHead | StoredMessage
 NOTHING = MessageHead(0, 0, b"", b"")
 _NO_INDEX = MessageIndex(0, 0, b"", b"", b"", b"", b"", b"", None, 0)
-
-
-def email_id_of(message: StoredMail) -> bytes:
-    """EMAILID: of the content, which COPY and MOVE share (RFC 8474)."""
-    return b"E" + message.uuid.hex().encode("ascii")
-
-
-Renderer = Callable[[MessageRow, StoredMail, MessageIndex, list[bytes]], None]
-"""Adds one data item to the pieces of a response, so that bodies are copied once only."""
 
 
 class ResponseWriter:
@@ -86,7 +59,7 @@ class ResponseWriter:
         self._renderers = [renderer(item) for item in items]
         self._wants_index = any(map(_wants_index, items))
 
-    def add(self, number: int, row: MessageRow, message: StoredMail, out: list[bytes]) -> None:
+    def add(self, number: int, row: MessageRow, message: Shown, out: list[Piece]) -> None:
         """The response for the message of that sequence number, in pieces."""
         index = decode_index(message.encoded_index) if self._wants_index else _NO_INDEX
         separator = b"* %d FETCH (" % number
@@ -108,12 +81,16 @@ def renderer(item: FetchItem) -> Renderer:
     """What renders `item`."""
     if isinstance(item, Attribute):
         return _ATTRIBUTES[item]
+    if isinstance(item, AddedItem):
+        return item.render
     return _section_renderer(item) if isinstance(item, BodySection) else _binary_renderer(item)
 
 
 def _wants_index(item: FetchItem) -> bool:
     if isinstance(item, Attribute):
-        return item not in _ROW_ITEMS and item is not Attribute.EMAILID
+        return item not in ROW_ITEMS
+    if isinstance(item, AddedItem):
+        return item.wants_index
     return not isinstance(item, BodySection) or item.section not in _WHOLE
 
 
@@ -134,55 +111,58 @@ _ATTRIBUTES: dict[Attribute, Renderer] = {
     Attribute.BODY: _indexed(lambda index: b"BODY " + index.body),
     Attribute.BODYSTRUCTURE: _indexed(lambda index: b"BODYSTRUCTURE " + index.bodystructure),
     Attribute.MODSEQ: _row(lambda row: b"MODSEQ (%d)" % row.modseq),
-    Attribute.SAVEDATE: _row(
-        lambda row: b"SAVEDATE " + (b"NIL" if row.saved_at is None else internal_date(row.saved_at))
-    ),
-    Attribute.THREADID: lambda _, message, index, out: out.append(_thread_id(message, index)),
-    Attribute.EMAILID: lambda _, message, __, out: out.append(b"EMAILID (%b)" % email_id_of(message)),
-    Attribute.PREVIEW: lambda _, message, index, out: out.append(_preview(_raw(message), index)),
 }
 
 
-def _raw(message: StoredMail) -> bytes:
-    return message.header + _body(message)
+def octets_of(message: Shown) -> Octets:
+    """All of it that was read, or can be."""
+    if isinstance(message, LargeMessage):
+        return message.octets
+    return message.header + message.body if isinstance(message, StoredMessage) else message.header
 
 
-def _body(message: StoredMail) -> bytes:
-    return message.body if isinstance(message, StoredMessage) else b""
-
-
-def _thread_id(message: StoredMail, index: MessageIndex) -> bytes:
-    found = thread_id_of(message.header, index)
-    return b"THREADID NIL" if found is None else b"THREADID (%b)" % found
-
-
-def _preview(raw: bytes, index: MessageIndex) -> bytes:
-    return b"PREVIEW " + string(preview(raw, index).encode("utf-8", "replace"))
+def _body(message: Shown) -> Piece:
+    return b"" if isinstance(message, MessageHead) else message.body
 
 
 def _binary_renderer(item: BinarySection) -> Renderer:
-    """A part without its transfer encoding, as a literal8 where it holds NUL."""
+    """A part without its transfer encoding, as a literal8 where it holds NUL, or may hold it."""
 
-    def add(_: MessageRow, message: StoredMail, index: MessageIndex, out: list[bytes]) -> None:
-        data = decoded_part(_raw(message), index, item.path)
+    def add(_: MessageRow, message: Shown, index: MessageIndex, out: list[Piece]) -> None:
+        part = index.part(item.path)
+        pieces = [] if part is None else _decoded(message, part, sum(item.partial) if item.partial else None)
         if item.is_size:
-            out.append(b"%b %d" % (item.label, len(data or b"")))
+            out.append(b"%b %d" % (item.label, sum(map(len, pieces))))
             return
-        if data is None:
+        if part is None:
             out.append(item.label + b" NIL")
             return
         if item.partial is not None:
-            data = data[item.partial[0] : sum(item.partial)]
-        out += [b"%b %b{%d}\r\n" % (item.label, b"~" if b"\0" in data else b"", len(data)), data]
+            pieces = _cut(pieces, *item.partial)
+        is_literal8 = any(not isinstance(piece, bytes) or b"\0" in piece for piece in pieces)
+        out.append(b"%b %b{%d}\r\n" % (item.label, b"~" if is_literal8 else b"", sum(map(len, pieces))))
+        out += pieces
 
     return add
+
+
+def _decoded(message: Shown, part: PartRange, most: int | None) -> list[Piece]:
+    """The first `most` octets, or a few more. Raises Refusal for an encoding we do not know (RFC 3516)."""
+    raw = octets_of(message)
+    make = decoder_of(raw, part)
+    pieces = _between(message, part.body_start, part.body_end)
+    if make is None:
+        return [replace(piece, keeps_nul=True) if isinstance(piece, Span) else piece for piece in pieces]
+    if isinstance(message, LargeMessage):
+        return [message.decoded(part.body_start, part.body_end, make, most)]
+    return [b"".join(decode_all(make, (raw[part.body_start : part.body_end],)))]
 
 
 def _section_renderer(item: BodySection) -> Renderer:
     """A section as a literal; NIL when the message has no such part."""
     pieces_of = _pieces_of(item.section)
 
-    def add(_: MessageRow, message: StoredMail, index: MessageIndex, out: list[bytes]) -> None:
+    def add(_: MessageRow, message: Shown, index: MessageIndex, out: list[Piece]) -> None:
         pieces = pieces_of(message, index)
         if pieces is None:
             out.append(item.label + b" NIL")
@@ -191,12 +171,12 @@ def _section_renderer(item: BodySection) -> Renderer:
             pieces = _cut(pieces, *item.partial)
         out.append(b"%b {%d}\r\n" % (item.label, sum(map(len, pieces))))
         for piece in pieces:
-            out.append(piece.replace(b"\0", b" ") if b"\0" in piece else piece)  # I13
+            out.append(piece.replace(b"\0", b" ") if isinstance(piece, bytes) and b"\0" in piece else piece)  # I13
 
     return add
 
 
-Pieces = Callable[[StoredMail, MessageIndex], list[bytes] | None]
+Pieces = Callable[[Shown, MessageIndex], list[Piece] | None]
 """The octets of a section, as the stored pieces where it is one or both of them; None where there is no such part."""
 
 _WHOLE: dict[Section, Pieces] = {
@@ -214,37 +194,42 @@ def _pieces_of(section: Section) -> Pieces:
     return partial(_range, section)
 
 
-def _range(section: Section, message: StoredMail, index: MessageIndex) -> list[bytes] | None:
-    span = section_range(index, section)
-    if span is None:
-        return None
+def _range(section: Section, message: Shown, index: MessageIndex) -> list[Piece] | None:
+    place = section_range(index, section)
+    return None if place is None else _between(message, *place)
+
+
+def _between(message: Shown, start: int, end: int) -> list[Piece]:
+    """What lies between two places of a mail."""
     split, body = len(message.header), _body(message)
-    return [message.header[span[0] : span[1]], body[max(span[0] - split, 0) : max(span[1] - split, 0)]]
+    return [message.header[start:end], body[max(start - split, 0) : max(end - split, 0)]]
 
 
-def _inner_fields(section: Section, message: StoredMail, index: MessageIndex) -> list[bytes] | None:
+def _inner_fields(section: Section, message: Shown, index: MessageIndex) -> list[Piece] | None:
     """HEADER.FIELDS of a message inside."""
-    found = section_bytes(_raw(message), index, section)
-    return None if found is None else [found]
+    place = section_range(index, section)
+    if place is None:
+        return None
+    header = octets_of(message)[place[0] : place[1]]
+    fields = scan_header(header, 0, len(header)).fields
+    return [_chosen(header, fields, section.names, section.kind == "HEADER.FIELDS")]
 
 
 def _own_fields(section: Section) -> Pieces:
-    """HEADER.FIELDS of the mail itself, as `section_bytes` has them: what clients ask for of every message."""
+    """HEADER.FIELDS of the mail itself: what clients ask for of every message."""
     names, wanted = section.names, section.kind == "HEADER.FIELDS"
-
-    def choose(message: StoredMail, index: MessageIndex) -> list[bytes]:
-        header = message.header
-        chosen = b"".join([header[start:end] for name, start, end in index.fields if (name in names) is wanted])
-        if not chosen or chosen.endswith(b"\n"):
-            return [chosen + b"\r\n"]
-        return [section_bytes(header, index, section) or b""]  # the header was cut off
-
-    return choose
+    return lambda message, index: [_chosen(message.header, index.fields, names, wanted)]
 
 
-def _cut(pieces: list[bytes], offset: int, count: int) -> list[bytes]:
+def _chosen(header: bytes, fields: Iterable[Field], names: frozenset[str], wanted: bool) -> bytes:
+    """As `section_bytes` has them; of a header that was cut off the last field has no end."""
+    chosen = b"".join([header[start:end] for name, start, end in fields if (name in names) is wanted])
+    return chosen + (b"\r\n" if not chosen or chosen.endswith(b"\n") else b"\r\n\r\n")
+
+
+def _cut(pieces: list[Piece], offset: int, count: int) -> list[Piece]:
     """`count` octets from `offset` on; fewer, or none, at the end."""
-    out = []
+    out: list[Piece] = []
     for piece in pieces:
         out.append(piece[offset : offset + count])
         count -= len(out[-1])

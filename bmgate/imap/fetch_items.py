@@ -3,7 +3,8 @@
 import re
 
 from bmgate.imap.cursor import BadSyntax, Cursor
-from bmgate.imap.values import Attribute, BinarySection, BodySection, FetchItem
+from bmgate.imap.data_items import Attribute, BinarySection, BodySection, FetchItem
+from bmgate.imap.vocabulary import CommandCursor
 from bmgate.mail.imaptext import string
 from bmgate.mail.structure import Section
 
@@ -22,13 +23,13 @@ _SIMPLE: dict[str, FetchItem] = {
     "RFC822.TEXT": BodySection(b"RFC822.TEXT", Section((), "TEXT"), peek=False),
 }
 _BINARY = frozenset({"BINARY", "BINARY.PEEK", "BINARY.SIZE"})
-_NAME = re.compile(rb"[A-Za-z0-9.]+")
+_NAME = re.compile(rb"[A-Za-z0-9.-]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
 _TEXT = re.compile(rb"HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME", re.IGNORECASE)
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~]+")
 
 
-def read_fetch_items(cursor: Cursor, uid: bool) -> tuple[FetchItem, ...]:
+def read_fetch_items(cursor: CommandCursor, uid: bool) -> tuple[FetchItem, ...]:
     """The items, each once; UID among them when the command is UID FETCH."""
     items: list[FetchItem] = [Attribute.UID] if uid else []
     if cursor.skip(b"("):
@@ -43,22 +44,21 @@ def read_fetch_items(cursor: Cursor, uid: bool) -> tuple[FetchItem, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _read_item(cursor: Cursor) -> tuple[FetchItem, ...]:
+def _read_item(cursor: CommandCursor) -> tuple[FetchItem, ...]:
     """One item, or the items of a macro."""
     name = cursor.match(_NAME, "a fetch item")[0].decode("ascii").upper()
     if name in {"BODY", "BODY.PEEK"} and cursor.skip(b"["):
         return (_read_section(cursor, peek=name == "BODY.PEEK"),)
     if name in _BINARY:
         return (_read_binary(cursor, name),)
-    if name == "PREVIEW" and cursor.skip(b" ("):
-        if cursor.word() != "LAZY":
-            raise BadSyntax("Unknown modifier of PREVIEW")
-        cursor.expect(b")")  # a preview costs little enough not to wait for
     if name in MACROS:
         return MACROS[name]
-    if name not in _SIMPLE:
+    if name in _SIMPLE:
+        return (_SIMPLE[name],)
+    read = cursor.vocabulary.fetch_items.get(name)
+    if read is None:
         raise BadSyntax("Unknown fetch item")
-    return (_SIMPLE[name],)
+    return (read(cursor),)
 
 
 def _read_binary(cursor: Cursor, name: str) -> BinarySection:

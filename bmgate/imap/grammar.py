@@ -1,70 +1,57 @@
-"""Commands of RFC 3501 and 9051 as values. Pure: what is not grammar raises BadSyntax.
+"""Commands as values: those of RFC 3501 and 9051, of which the longer ones have modules of their own.
 
-FETCH items and SEARCH keys have modules of their own.
+Pure: what is not grammar raises BadSyntax.
 """
 
 import re
 from collections.abc import Callable
 
 from bmgate.domain.mailbox import DELIMITER, FlagChange
-from bmgate.imap.append_grammar import flag_list_of, flag_words, read_append, read_flags
+from bmgate.imap.append_grammar import flag_list_of, flag_words, read_flags
 from bmgate.imap.cursor import BadSyntax, Cursor
+from bmgate.imap.data_items import Attribute
+from bmgate.imap.extension import Dialect, Tagged
 from bmgate.imap.fetch_items import read_fetch_items
-from bmgate.imap.mailbox_grammar import read_list, read_lsub, read_mailbox, read_status, read_xlist
+from bmgate.imap.mailbox_grammar import read_mailbox
 from bmgate.imap.modifiers import read_fetch_modifiers, read_select_parameters, read_store_modifier
 from bmgate.imap.reader import RawCommand
-from bmgate.imap.search_keys import read_search
+from bmgate.imap.search_keys import read_search_program
 from bmgate.imap.sets import read_set
-from bmgate.imap.sort_grammar import read_sort, read_thread
 from bmgate.imap.values import (
-    Attribute,
     Authenticate,
-    Capability,
-    Check,
-    Close,
-    Command,
     Copy,
     Create,
-    Delete,
     Enable,
     Expunge,
     Fetch,
-    GetQuota,
-    Id,
-    Idle,
     Login,
-    Logout,
-    Namespace,
-    Noop,
     Rename,
     Search,
     Select,
-    Starttls,
     Store,
     Subscribe,
-    Tagged,
-    Unselect,
+    UnreadableSearch,
 )
+from bmgate.imap.vocabulary import CommandCursor
 
-_ID_PAIRS = 30
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=")
 
 
-def read_command(raw: RawCommand, utf8: bool = False) -> Tagged:
+def read_command(raw: RawCommand, dialect: Dialect, utf8: bool = False) -> Tagged:
     """The command; with `utf8` mailbox names are UTF-8 (RFC 6855). Raises BadSyntax, BadCharset."""
-    cursor = Cursor(raw.pieces, utf8)
+    cursor = CommandCursor(raw.pieces, dialect.vocabulary, utf8)
     tag = cursor.tag()
     cursor.space()
     name = cursor.word()
     if name == "UID":
         cursor.space()
         name = "UID " + cursor.word()
-    reader = _COMMANDS.get(name)
-    if reader is None:
+    verb = dialect.verbs.get(name)
+    if verb is None:
         raise BadSyntax("Unknown command")
-    command = reader(cursor)
+    command = verb.read(cursor)
     cursor.finish()
-    return Tagged(tag, command)
+    return Tagged(tag, verb, command)
 
 
 def read_tag(raw: RawCommand) -> bytes:
@@ -75,14 +62,16 @@ def read_tag(raw: RawCommand) -> bytes:
         return b"*"
 
 
-def _login(cursor: Cursor) -> Login:
+def read_login(cursor: Cursor) -> Login:
+    """LOGIN."""
     cursor.space()
     user = cursor.astring()
     cursor.space()
     return Login(user, cursor.astring())
 
 
-def _authenticate(cursor: Cursor) -> Authenticate:
+def read_authenticate(cursor: Cursor) -> Authenticate:
+    """AUTHENTICATE."""
     cursor.space()
     mechanism = cursor.word()
     if not cursor.skip(b" "):
@@ -90,7 +79,8 @@ def _authenticate(cursor: Cursor) -> Authenticate:
     return Authenticate(mechanism, cursor.match(_BASE64, "base64")[0])
 
 
-def _enable(cursor: Cursor) -> Enable:
+def read_enable(cursor: Cursor) -> Enable:
+    """ENABLE."""
     cursor.space()
     words = [cursor.word()]
     while cursor.skip(b" "):
@@ -98,26 +88,9 @@ def _enable(cursor: Cursor) -> Enable:
     return Enable(tuple(words))
 
 
-def _id(cursor: Cursor) -> Id:
-    cursor.space()
-    if not cursor.skip(b"("):
-        if cursor.nstring() is not None:
-            raise BadSyntax("Expected a list or NIL")
-        return Id()
-    cursor.skip(b" ")  # aioimaplib: ID ( "name" "x" )
-    if cursor.skip(b")"):
-        return Id()
-    for _ in range(_ID_PAIRS):
-        cursor.string()
-        cursor.space()
-        cursor.nstring()
-        if cursor.skip(b")") or cursor.skip(b" )"):
-            return Id()
-        cursor.space()
-    raise BadSyntax("Too many fields")
+def read_select(read_only: bool) -> Callable[[Cursor], Select]:
+    """SELECT, EXAMINE."""
 
-
-def _select(read_only: bool) -> Callable[[Cursor], Select]:
     def read(cursor: Cursor) -> Select:
         mailbox = read_mailbox(cursor)
         condstore, resync = read_select_parameters(cursor)
@@ -126,28 +99,34 @@ def _select(read_only: bool) -> Callable[[Cursor], Select]:
     return read
 
 
-def _subscribe(subscribed: bool) -> Callable[[Cursor], Subscribe]:
+def read_subscribe(subscribed: bool) -> Callable[[Cursor], Subscribe]:
+    """SUBSCRIBE, UNSUBSCRIBE."""
     return lambda cursor: Subscribe(read_mailbox(cursor), subscribed)
 
 
-def _create(cursor: Cursor) -> Create:
+def read_create(cursor: Cursor) -> Create:
+    """CREATE."""
     name = read_mailbox(cursor)
     return Create(name.removesuffix(DELIMITER) or name)
 
 
-def _rename(cursor: Cursor) -> Rename:
+def read_rename(cursor: Cursor) -> Rename:
+    """RENAME."""
     name = read_mailbox(cursor)
     new_name = read_mailbox(cursor)
     return Rename(name, new_name.removesuffix(DELIMITER) or new_name)
 
 
-def _uid_expunge(cursor: Cursor) -> Expunge:
+def read_uid_expunge(cursor: Cursor) -> Expunge:
+    """UID EXPUNGE."""
     cursor.space()
     return Expunge(read_set(cursor))
 
 
-def _fetch(uid: bool) -> Callable[[Cursor], Fetch]:
-    def read(cursor: Cursor) -> Fetch:
+def read_fetch(uid: bool) -> Callable[[CommandCursor], Fetch]:
+    """FETCH, UID FETCH."""
+
+    def read(cursor: CommandCursor) -> Fetch:
         cursor.space()
         messages = read_set(cursor)
         cursor.space()
@@ -160,7 +139,9 @@ def _fetch(uid: bool) -> Callable[[Cursor], Fetch]:
     return read
 
 
-def _store(uid: bool) -> Callable[[Cursor], Store]:
+def read_store(uid: bool) -> Callable[[Cursor], Store]:
+    """STORE, UID STORE."""
+
     def read(cursor: Cursor) -> Store:
         cursor.space()
         messages = read_set(cursor)
@@ -177,7 +158,9 @@ def _store(uid: bool) -> Callable[[Cursor], Store]:
     return read
 
 
-def _copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
+def read_copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
+    """COPY, MOVE and their UID forms."""
+
     def read(cursor: Cursor) -> Copy:
         cursor.space()
         messages = read_set(cursor)
@@ -186,74 +169,13 @@ def _copy(uid: bool, move: bool) -> Callable[[Cursor], Copy]:
     return read
 
 
-def _search(uid: bool) -> Callable[[Cursor], Search]:
-    def read(cursor: Cursor) -> Search:
-        returns, key = read_search(cursor)
+def read_search(uid: bool) -> Callable[[CommandCursor], Search | UnreadableSearch]:
+    """SEARCH, UID SEARCH."""
+
+    def read(cursor: CommandCursor) -> Search | UnreadableSearch:
+        returns, key = read_search_program(cursor)
+        if key is None:
+            return UnreadableSearch(saves="SAVE" in (returns or ()))
         return Search(key, uid, returns)
 
     return read
-
-
-def _quota(cursor: Cursor) -> GetQuota:
-    cursor.space()
-    return GetQuota(cursor.astring().decode("utf-8", "replace"))
-
-
-def _set_quota(cursor: Cursor) -> GetQuota:
-    root = _quota(cursor).root
-    cursor.space()
-    cursor.expect(b"(")
-    while not cursor.skip(b")"):
-        cursor.word()
-        cursor.space()
-        cursor.number(0x7FFFFFFFFFFFFFFF)
-        cursor.skip(b" ")
-    return GetQuota(root, is_change=True)
-
-
-_COMMANDS: dict[str, Callable[[Cursor], Command]] = {
-    "CAPABILITY": lambda _: Capability(),
-    "NOOP": lambda _: Noop(),
-    "LOGOUT": lambda _: Logout(),
-    "STARTTLS": lambda _: Starttls(),
-    "CHECK": lambda _: Check(),
-    "CLOSE": lambda _: Close(),
-    "UNSELECT": lambda _: Unselect(),
-    "IDLE": lambda _: Idle(),
-    "NAMESPACE": lambda _: Namespace(),
-    "EXPUNGE": lambda _: Expunge(None),
-    "ID": _id,
-    "LOGIN": _login,
-    "AUTHENTICATE": _authenticate,
-    "ENABLE": _enable,
-    "SELECT": _select(read_only=False),
-    "EXAMINE": _select(read_only=True),
-    "CREATE": _create,
-    "DELETE": lambda cursor: Delete(read_mailbox(cursor)),
-    "RENAME": _rename,
-    "SUBSCRIBE": _subscribe(subscribed=True),
-    "UNSUBSCRIBE": _subscribe(subscribed=False),
-    "LIST": read_list,
-    "LSUB": read_lsub,
-    "XLIST": read_xlist,
-    "GETQUOTA": _quota,
-    "GETQUOTAROOT": lambda cursor: GetQuota(mailbox=read_mailbox(cursor)),
-    "SETQUOTA": _set_quota,
-    "STATUS": read_status,
-    "APPEND": read_append,
-    "UID EXPUNGE": _uid_expunge,
-    "FETCH": _fetch(uid=False),
-    "UID FETCH": _fetch(uid=True),
-    "STORE": _store(uid=False),
-    "UID STORE": _store(uid=True),
-    "COPY": _copy(uid=False, move=False),
-    "UID COPY": _copy(uid=True, move=False),
-    "MOVE": _copy(uid=False, move=True),
-    "UID MOVE": _copy(uid=True, move=True),
-    "SORT": lambda cursor: read_sort(cursor, uid=False),
-    "UID SORT": lambda cursor: read_sort(cursor, uid=True),
-    "THREAD": lambda cursor: read_thread(cursor, uid=False),
-    "UID THREAD": lambda cursor: read_thread(cursor, uid=True),
-    "SEARCH": _search(uid=False),
-    "UID SEARCH": _search(uid=True),
-}

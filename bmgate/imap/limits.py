@@ -14,6 +14,7 @@ class ImapLimits:
     literal_before_login: int = 1024
     literal_sum_before_login: int = 8 * 1024
     append_limit: int = 100 * 1024 * 1024
+    append_held: int = 1024 * 1024  # of the mail of one APPEND; what is more waits on disk, sealed
     queued_commands: int = 100
     queued_octets: int = 1024 * 1024
     bad_commands: int = 20
@@ -41,6 +42,7 @@ class ReaderLimits:
     append_literal: int
     literals: int
     literal_sum: int
+    held: int  # octets of literals that one command has in memory
     refusal_is_fatal: bool
 
 
@@ -48,8 +50,14 @@ def reader_limits(limits: ImapLimits, logged_in: bool) -> ReaderLimits:
     """Narrow before login (I1), wide after it."""
     if not logged_in:
         small, total = limits.literal_before_login, limits.literal_sum_before_login
-        return ReaderLimits(limits.line, limits.swallow, small, small, total, total, refusal_is_fatal=True)
-    total = limits.append_limit + limits.literal * 4
+        return ReaderLimits(limits.line, limits.swallow, small, small, total, total, total, refusal_is_fatal=True)
     return ReaderLimits(
-        limits.line, limits.swallow, limits.literal, limits.append_limit, limits.literals, total, refusal_is_fatal=False
+        limits.line,
+        limits.swallow,
+        limits.literal,
+        limits.append_limit,
+        limits.literals,
+        literal_sum=limits.append_limit + limits.literal * 4,
+        held=limits.append_held,
+        refusal_is_fatal=False,
     )

@@ -68,16 +68,21 @@ class Listing:
 
 
 class _Matcher:
-    """Several patterns at once; INBOX is found in any case."""
+    """Several patterns at once; INBOX is found in any case, also as a first level."""
 
     def __init__(self, reference: str, patterns: Iterable[str]) -> None:
-        full = [reference + pattern for pattern in patterns]
+        full = [_with_inbox(reference + pattern) for pattern in patterns]
         self._patterns = [Pattern(pattern) for pattern in full]
         self._inbox = [Pattern(pattern.upper()) for pattern in full]
 
     def matches(self, name: str) -> bool:
         chosen = self._inbox if name == "INBOX" else self._patterns
         return any(pattern.matches(name) for pattern in chosen)
+
+
+def _with_inbox(pattern: str) -> str:
+    first, delimiter, rest = pattern.partition(DELIMITER)
+    return "INBOX" + delimiter + rest if delimiter and first.upper() == "INBOX" else pattern
 
 
 def _parents(names: Iterable[str]) -> set[str]:
@@ -99,7 +104,7 @@ def list_mailboxes(mailboxes: Iterable[Mailbox], command: ListCommand, former: I
     matcher = _Matcher(command.reference, command.patterns)
     subscribed = [name for name, mailbox in known.items() if mailbox.subscribed] + list(lost)
     told_by_child = _parents(name for name in subscribed if not matcher.matches(name))  # RFC 5258 3.5
-    shown_for_child = told_by_child if "RECURSIVEMATCH" in command.selection else frozenset[str]()
+    shown_for_child = told_by_child if _asks_children(command.selection) else frozenset[str]()
     for name in sorted(known.keys() | parents | lost | shown_for_child, key=lambda name: (name != "INBOX", name)):
         if not matcher.matches(name):
             continue
@@ -108,6 +113,11 @@ def list_mailboxes(mailboxes: Iterable[Mailbox], command: ListCommand, former: I
             yield Listing(name, (b"\\NonExistent", _children(name in parents), b"\\Subscribed"), None, by_child)
         elif _is_selected(mailbox, command.selection) or by_child:
             yield Listing(name, _attributes(mailbox, name in parents, command), mailbox, by_child)
+
+
+def _asks_children(selection: frozenset[str]) -> bool:
+    """Whether children can make a line; those of special use are never below others (RFC 6154, M3)."""
+    return selection >= {"RECURSIVEMATCH", "SUBSCRIBED"} and "SPECIAL-USE" not in selection
 
 
 def _is_selected(mailbox: Mailbox | None, selection: frozenset[str]) -> bool:

@@ -1,14 +1,14 @@
-"""The commands on mailboxes as a whole: SELECT to APPEND, CLOSE, UNSELECT (RFC 9051 sections 6.3 and 6.4)."""
+"""The commands on mailboxes as a whole: SELECT to APPEND, CLOSE (RFC 9051 sections 6.3 and 6.4)."""
 
-from bmgate.domain.mailbox import Mailbox, MailboxStatus, NewMail
+from bmgate.domain.mailbox import Mailbox, NewMail
 from bmgate.errors import MailboxMissing
-from bmgate.imap.capabilities import Feature
+from bmgate.imap.features import Feature
 from bmgate.imap.lists import Listing, list_mailboxes, list_subscribed
-from bmgate.imap.quota import storage_units
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
 from bmgate.imap.resync import tell_changes
 from bmgate.imap.session import Session, ok
 from bmgate.imap.sets import write_set
+from bmgate.imap.status_items import StatusItem
 from bmgate.imap.values import (
     Append,
     Close,
@@ -20,16 +20,13 @@ from bmgate.imap.values import (
     Select,
     Status,
     Subscribe,
-    Unselect,
 )
 
 
 async def select(session: Session, command: Select) -> Reply:
     """SELECT, EXAMINE; a failure leaves nothing selected."""
     write = session.channel.write
-    if session.selected is not None and session.enabled & {Feature.QRESYNC, Feature.REV2}:
-        write(b"* OK [CLOSED] The mailbox that was open is closed\r\n")
-    session.deselect()
+    _leave(session)
     if command.resync is not None and Feature.QRESYNC not in session.enabled:
         raise Refusal(BAD, b"CLIENTBUG", "QRESYNC was not enabled")
     if command.condstore:
@@ -55,6 +52,13 @@ async def select(session: Session, command: Select) -> Reply:
     return ok("Done", b"READ-ONLY" if command.read_only else b"READ-WRITE")
 
 
+def _leave(session: Session) -> None:
+    """Close the selected mailbox, if there is one, and say so to clients that know of it (RFC 7162 3.2.11)."""
+    if session.selected is not None and session.enabled & {Feature.QRESYNC, Feature.REV2}:
+        session.channel.write(b"* OK [CLOSED] The mailbox that was open is closed\r\n")
+    session.deselect()
+
+
 def mailbox_id(mailbox: Mailbox) -> bytes:
     """MAILBOXID: the UIDVALIDITY, for an account gives none out twice and a mailbox keeps it (RFC 8474, U3)."""
     return b"M%d" % mailbox.uidvalidity
@@ -67,10 +71,10 @@ async def create(session: Session, command: Create) -> Reply:
 
 
 async def delete(session: Session, command: Delete) -> Reply:
-    """DELETE; a mailbox that is selected here is closed by it."""
-    if session.selected is not None and session.selected.mailbox.name == command.mailbox:
-        session.deselect()
-    await session.services.mailboxes.delete(session.account, command.mailbox)
+    """DELETE; the mailbox that is selected here is closed by it, whatever its name was then."""
+    gone = await session.services.mailboxes.delete(session.account, command.mailbox)
+    if session.selected is not None and session.selected.id == gone:
+        _leave(session)
     return ok("Done")
 
 
@@ -129,29 +133,13 @@ async def status(session: Session, command: Status) -> Reply:
     return ok("Done")
 
 
-async def _write_status(session: Session, name: str, items: tuple[str, ...]) -> None:
-    if "HIGHESTMODSEQ" in items:
-        session.enable(Feature.CONDSTORE)
+async def _write_status(session: Session, name: str, items: tuple[StatusItem, ...]) -> None:
+    for item in items:
+        if item.enables is not None:
+            session.enable(item.enables)
     found = await session.services.mailboxes.status(session.account, name)
-    values = _status_values(found, session.limits.append_limit)
-    text = " ".join(f"{item} {values[item]}" for item in items).encode("ascii")
+    text = " ".join(f"{item.name} {item.value(found, session.limits)}" for item in items).encode("ascii")
     session.channel.write(b"* STATUS %b (%b)\r\n" % (session.mailbox_name(name), text))
-
-
-def _status_values(status: MailboxStatus, append_limit: int) -> dict[str, int | str]:
-    return {
-        "MESSAGES": status.messages,
-        "RECENT": status.recent,
-        "UIDNEXT": status.mailbox.uidnext,
-        "UIDVALIDITY": status.mailbox.uidvalidity,
-        "UNSEEN": status.unseen,
-        "DELETED": status.deleted,
-        "SIZE": status.size,
-        "DELETED-STORAGE": storage_units(status.deleted_size),
-        "HIGHESTMODSEQ": status.mailbox.modseq,
-        "MAILBOXID": f"({mailbox_id(status.mailbox).decode('ascii')})",
-        "APPENDLIMIT": append_limit,
-    }
 
 
 async def append(session: Session, command: Append) -> Reply:
@@ -176,11 +164,5 @@ async def close(session: Session, _: Close) -> Reply:
     """CLOSE: expunges without a word."""
     if not session.view.read_only:
         await session.services.mailboxes.expunge(session.account, session.view.id, None)
-    session.deselect()
-    return ok("Done")
-
-
-async def unselect(session: Session, _: Unselect) -> Reply:
-    """UNSELECT."""
     session.deselect()
     return ok("Done")

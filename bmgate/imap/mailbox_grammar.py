@@ -3,14 +3,10 @@
 from bmgate.domain.mailbox import DELIMITER
 from bmgate.imap.cursor import BadSyntax, Cursor
 from bmgate.imap.mutf7 import BadName, decode_mailbox, decode_utf8_mailbox
+from bmgate.imap.status_items import StatusItem
 from bmgate.imap.values import ListCommand, Lsub, Status
+from bmgate.imap.vocabulary import CommandCursor
 
-STATUS_ITEMS = frozenset(
-    {
-        *("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE"),
-        *("APPENDLIMIT", "HIGHESTMODSEQ", "MAILBOXID", "DELETED-STORAGE"),
-    }
-)
 MAX_PATTERNS = 10
 MAX_NAME = 2000  # octets of a name or pattern; the longest name a mailbox may have takes fewer
 
@@ -21,7 +17,7 @@ def read_mailbox(cursor: Cursor) -> str:
     return _canonical(_decode(cursor.astring(), cursor.utf8))
 
 
-def read_list(cursor: Cursor) -> ListCommand:
+def read_list(cursor: CommandCursor) -> ListCommand:
     """LIST, with its selection and return options."""
     cursor.space()
     selection: frozenset[str] = frozenset()
@@ -54,13 +50,13 @@ def _patterns(cursor: Cursor) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _returns(cursor: Cursor) -> tuple[set[str], tuple[str, ...]]:
+def _returns(cursor: CommandCursor) -> tuple[set[str], tuple[StatusItem, ...]]:
     if cursor.word() != "RETURN":
         raise BadSyntax("Expected RETURN")
     cursor.space()
     cursor.expect(b"(")
     words: set[str] = set()
-    items: tuple[str, ...] = ()
+    items: tuple[StatusItem, ...] = ()
     while not cursor.skip(b")"):
         if words:
             cursor.space()
@@ -92,23 +88,17 @@ def read_lsub(cursor: Cursor) -> Lsub:
     return Lsub(reference, _pattern(cursor))
 
 
-def read_xlist(cursor: Cursor) -> ListCommand:
-    """XLIST, of which Outlook 2013 reads the roles of mailboxes."""
-    asked = read_lsub(cursor)
-    return ListCommand(asked.reference, (asked.pattern,), is_xlist=True)
-
-
-def read_status(cursor: Cursor) -> Status:
+def read_status(cursor: CommandCursor) -> Status:
     """STATUS."""
     return Status(read_mailbox(cursor), _status_items(cursor))
 
 
-def _status_items(cursor: Cursor) -> tuple[str, ...]:
+def _status_items(cursor: CommandCursor) -> tuple[StatusItem, ...]:
     cursor.space()
-    words = _words(cursor)
-    if not words or set(words) - STATUS_ITEMS:
+    words, known = _words(cursor), cursor.vocabulary.status_items
+    if not words or set(words) - known.keys():
         raise BadSyntax("Unknown status item")
-    return tuple(dict.fromkeys(words))
+    return tuple(known[word] for word in dict.fromkeys(words))
 
 
 def _pattern(cursor: Cursor) -> str:

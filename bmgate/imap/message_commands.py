@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
-from bmgate.domain.mailbox import FlagChange, Flags, MessageRow
-from bmgate.errors import MailboxMissing
-from bmgate.imap.batches import ROWS_AT_ONCE, Batches
-from bmgate.imap.capabilities import Feature
-from bmgate.imap.fetch import NOTHING, Depth, ResponseWriter, depth_of, marks_seen, render_flags, unseen
+from bmgate.domain.mailbox import FlagChange, Flags, MessageHead, MessageRow
+from bmgate.errors import MailboxMissing, MessageMissing
+from bmgate.imap.batches import ROWS_AT_ONCE, Batch, Batches
+from bmgate.imap.data_items import Attribute, Depth, FetchItem, copies_in, depth_of, marks_seen
+from bmgate.imap.features import Feature
+from bmgate.imap.fetch import NOTHING, ResponseWriter, render_flags, unseen
+from bmgate.imap.large import send
 from bmgate.imap.mailbox_commands import try_create
+from bmgate.imap.pieces import LargeMessage, Piece
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
 from bmgate.imap.resync import tell_vanished
 from bmgate.imap.session import Session, ok
 from bmgate.imap.sets import SAVED, write_set
-from bmgate.imap.values import Attribute, Copy, Expunge, Fetch, FetchItem, Store
+from bmgate.imap.undecodable import undecodable
+from bmgate.imap.values import Copy, Expunge, Fetch, Store
 
 
 async def fetch(session: Session, command: Fetch) -> Reply:
@@ -27,6 +32,8 @@ async def fetch(session: Session, command: Fetch) -> Reply:
     if command.changed_since is not None:
         since = command.changed_since
         places = [place for place in places if view.rows[view.uids[place]].modseq > since]
+    refused = await undecodable(session, places, items)
+    places = [place for place in places if place not in refused]
     marked: frozenset[int] = frozenset()
     if marks_seen(items) and not view.read_only:
         marked = await _mark_seen(session, places)
@@ -34,19 +41,59 @@ async def fetch(session: Session, command: Fetch) -> Reply:
     if depth is Depth.ROW:
         await _fetch_rows(session, places, items)
         return ok("Done")
-    missing, batches, writer = False, Batches(session, places, depth), ResponseWriter(items)
-    telling = ResponseWriter(_with_flags(items, view.tells_modseq)) if marked else writer
+    missing, batches, writers = False, Batches(session, places, depth, copies=copies_in(items)), _Writers(items)
+    if marked:
+        writers = _Writers(items, _with_flags(items, view.tells_modseq), marked)
     while (batch := await batches.next()) is not None:
-        rows, found = batch
-        out: list[bytes] = []
-        for number, row in rows:
+        if batch.large is not None:
+            missing = not await _send_large(session, batch.rows[-1], batch.large, writers) or missing
+        else:
+            session.channel.write(writers.responses(batch))
+        missing = missing or len(batch.found) < len(batch.rows)
+        del batch  # while the client takes its time, only the channel has it (I7)
+        await session.channel.drain()
+    if refused:
+        raise Refusal(NO, b"UNKNOWN-CTE", "Some messages have a transfer encoding that is not known")
+    return _outcome(missing)
+
+
+class _Writers:
+    r"""What writes the responses of one FETCH; those with \Seen set by it tell their flags too."""
+
+    def __init__(
+        self, items: tuple[FetchItem, ...], telling: tuple[FetchItem, ...] = (), marked: frozenset[int] = frozenset()
+    ) -> None:
+        self._plain, self._marked = ResponseWriter(items), marked
+        self._telling = ResponseWriter(telling)
+
+    def responses(self, batch: Batch) -> bytes:
+        """To messages none of which is large."""
+        plain, telling, marked, found = self._plain, self._telling, self._marked, batch.found
+        out: list[Piece] = []
+        for number, row in batch.rows:
             message = found.get(row.uid)
             if message is not None:
-                (telling if row.uid in marked else writer).add(number, row, message, out)
-        _write(session, out)
-        await session.channel.drain()
-        missing = missing or len(found) < len(rows)
-    return _outcome(missing)
+                (telling if row.uid in marked else plain).add(number, row, message, out)
+        return b"".join(cast(list[bytes], out))
+
+    def response(self, number: int, row: MessageRow, message: LargeMessage) -> list[Piece]:
+        """To a large one."""
+        out: list[Piece] = []
+        (self._telling if row.uid in self._marked else self._plain).add(number, row, message, out)
+        return out
+
+
+async def _send_large(session: Session, numbered: tuple[int, MessageRow], head: MessageHead, writers: _Writers) -> bool:
+    """Whether it was still there when it was looked into."""
+    number, row = numbered
+    try:
+        pieces = await session.services.mailboxes.look_into(
+            session.account, head, lambda octets: writers.response(number, row, LargeMessage(head, octets))
+        )
+    except MessageMissing:
+        return False
+    await send(session, head.uuid, pieces)
+    return True
 
 
 async def _tell_vanished(session: Session, since: int, command: Fetch) -> None:
@@ -85,14 +132,6 @@ def _with_flags(items: tuple[FetchItem, ...], tells_modseq: bool) -> tuple[Fetch
     return tuple(dict.fromkeys((*items, *changed)))
 
 
-def _write(session: Session, pieces: list[bytes]) -> None:
-    """Joined, but for a large mail: that would be in memory once more (I7)."""
-    if sum(map(len, pieces)) <= 2 * session.limits.fetch_octets:
-        pieces = [b"".join(pieces)]
-    for piece in pieces:
-        session.channel.write(piece)
-
-
 async def _fetch_rows(session: Session, places: Sequence[int], items: tuple[FetchItem, ...]) -> None:
     writer = ResponseWriter(items)
     for at in range(0, len(places), ROWS_AT_ONCE):
@@ -100,10 +139,10 @@ async def _fetch_rows(session: Session, places: Sequence[int], items: tuple[Fetc
         if items == (Attribute.UID, Attribute.FLAGS):
             session.channel.write(render_flags(rows))
         else:
-            out: list[bytes] = []
+            out: list[Piece] = []
             for number, row in rows:
                 writer.add(number, row, NOTHING, out)
-            session.channel.write(b"".join(out))
+            session.channel.write(b"".join(cast(list[bytes], out)))
         await session.channel.drain()
         await asyncio.sleep(0)
 

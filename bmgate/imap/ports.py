@@ -5,7 +5,7 @@ All methods raise the errors of `errors.py`; whoever changes something returns w
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import (
@@ -22,6 +22,10 @@ from bmgate.domain.mailbox import (
     StoredMessage,
     Transfer,
 )
+from bmgate.domain.ports.spool import Spools
+from bmgate.services.mailboxes.lazy_mail import LazyMail
+
+T = TypeVar("T")
 
 
 class Accounts(Protocol):
@@ -77,6 +81,23 @@ class Mailboxes(Protocol):
         """Whole messages by ascending UID; with a budget the first of them that fit, but at least one (I7)."""
         ...
 
+    async def portion(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+    ) -> Sequence[StoredMessage] | Sequence[MessageHead]:
+        """The first messages that fit together; one that is larger than the budget comes alone, as its head (I7)."""
+        ...
+
+    async def body(self, account: AccountId, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of the body of that content from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when the last message that showed it was expunged meanwhile.
+        """
+        ...
+
+    async def look_into(self, account: AccountId, head: MessageHead, look: Callable[[LazyMail], T]) -> T:
+        """What `look` finds in a large mail, off the loop; it reads what it needs. Raises MessageMissing."""
+        ...
+
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
         """Have `callback` called in the loop after every committed change, until the function returned is called."""
         ...
@@ -88,8 +109,8 @@ class Mailboxes(Protocol):
         """
         ...
 
-    async def delete(self, account: AccountId, name: str) -> None:
-        """Raises MailboxMissing, NotAllowed."""
+    async def delete(self, account: AccountId, name: str) -> MailboxId:
+        """Which mailbox it was; raises MailboxMissing, NotAllowed."""
         ...
 
     async def rename(self, account: AccountId, name: str, new_name: str) -> None:
@@ -136,3 +157,4 @@ class ImapServices:
 
     accounts: Accounts
     mailboxes: Mailboxes
+    spools: Spools

@@ -1,15 +1,17 @@
 """The client's byte stream cut into commands, literals included (RFC 9051 sections 2.2.1 and 4.3, RFC 7888).
 
 Knows lines and literals and nothing else; `grammar` tells what they mean. The outcome does not depend on how the
-bytes were portioned. What is refused is swallowed, so that it can never be taken for a command (F1, I2).
+bytes were portioned. What is refused is swallowed, so that it can never be taken for a command (F1, I2). Mail that is
+too large for memory is announced, and goes where its reader is told to put it.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from bmgate.imap.limits import ReaderLimits
+from bmgate.mail.octets import LargeMail, Octets
 
 _TAG = re.compile(rb"([!#$&',\-./0-9:-@A-Z\[\]^_`a-z|}~]{1,64}) ")
 _APPEND = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
@@ -23,12 +25,12 @@ _HUGE = 10**_LONGEST_NUMBER
 class RawCommand:
     """One command: text and literals in turn, beginning and ending with text; line ends and `{n}` are taken off."""
 
-    pieces: tuple[bytes, ...]
+    pieces: tuple[Octets, ...]
 
     @property
     def size(self) -> int:
-        """Octets held by this command."""
-        return sum(map(len, self.pieces))
+        """Octets held in memory by this command."""
+        return sum(len(piece) for piece in self.pieces if isinstance(piece, bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,28 @@ class Rejected:
     code: bytes
     text: bytes
     fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Mail too large for memory is about to come: nothing is read on before `accept` or `refuse` was called."""
+
+    size: int
+
+
+class Sink(Protocol):
+    """Takes large literals."""
+
+    def write(self, data: bytes) -> None:
+        """The next octets."""
+        ...
+
+    def last(self, size: int) -> LargeMail:
+        """What the last `size` octets are from now on."""
+        ...
+
+
+Outcome = RawCommand | Rejected | Announced
 
 
 class _Announcement(NamedTuple):
@@ -76,9 +100,14 @@ class CommandReader:
         self._begin()
 
     def _begin(self) -> None:
-        self._pieces: list[bytes] = []
-        self._text_size = self._literal_sum = 0
+        self._pieces: list[Octets] = []
+        self._front: bytes | None = None  # the first piece
+        self._text_size = self._literal_sum = self._held = 0
         self._literal: int | None = None
+        self._announced: _Announcement | None = None
+        self._sink: Sink | None = None  # of the literal that comes
+        self._sunk = 0
+        self._refused: Rejected | None = None  # by `refuse`, ready to be told
         self._refusal: Rejected | None = None
         self._skip = self._swallowed = self._scanned = 0
 
@@ -105,8 +134,35 @@ class CommandReader:
             return None
         return self._cut_line(end)
 
-    def next_command(self) -> RawCommand | Rejected | None:
-        """The next whole command or refusal, or None when more bytes are needed."""
+    def accept(self, sink: Sink) -> None:
+        """Let the announced literal come, and put it there."""
+        announced, self._announced = self._announced, None
+        assert announced is not None
+        self._sink, self._sunk, self._literal = sink, 0, announced.size
+        if announced.waits:
+            self._ask()
+
+    def refuse(self, word: bytes, code: bytes, text: bytes) -> None:
+        """Have none of the announced literal; where it comes anyway and is much, that is the end."""
+        announced, self._announced = self._announced, None
+        assert announced is not None
+        self._refuse(b"", word, code, text)
+        assert self._refusal is not None
+        if not announced.waits and announced.size > self.limits.swallow:
+            self._refused = replace(self._refusal, fatal=True)
+        else:
+            self._refused = self._swallow_on(announced)
+
+    def next_command(self) -> Outcome | None:
+        """The next whole command, refusal or announcement, or None when more bytes are needed."""
+        if self._announced is not None:
+            return None
+        outcome = self._refused or self._read_on()
+        if outcome is not None and not isinstance(outcome, Announced):
+            self._begin()
+        return outcome
+
+    def _read_on(self) -> Outcome | None:
         while True:
             if self._skip and not self._skip_literal():
                 return None
@@ -117,7 +173,6 @@ class CommandReader:
                 return self._unfinished_line()
             outcome = self._end_of_line(self._cut_line(end))
             if outcome is not None:
-                self._begin()
                 return outcome
 
     def _cut_line(self, end: int) -> bytes:
@@ -134,12 +189,26 @@ class CommandReader:
 
     def _take_literal(self) -> bool:
         size = self._literal
+        if size is not None and self._sink is not None:
+            return self._sink_literal(self._sink, size)
         if size is None or len(self._tail) < size:
             return False
         with memoryview(self._tail) as view:
             self._pieces.append(bytes(view[:size]))
         del self._tail[:size]
         self._literal = None
+        return True
+
+    def _sink_literal(self, sink: Sink, size: int) -> bool:
+        cut = min(size - self._sunk, len(self._tail))
+        with memoryview(self._tail) as view:
+            sink.write(bytes(view[:cut]))
+        del self._tail[:cut]
+        self._sunk += cut
+        if self._sunk < size:
+            return False
+        self._pieces.append(sink.last(size))
+        self._sink = self._literal = None
         return True
 
     def _unfinished_line(self) -> Rejected | None:
@@ -156,7 +225,7 @@ class CommandReader:
             self._swallowed += surplus
         return self._too_much() if self._swallowed > self.limits.swallow else None
 
-    def _end_of_line(self, line: bytes) -> RawCommand | Rejected | None:
+    def _end_of_line(self, line: bytes) -> Outcome | None:
         """What a finished line makes of the command; None when a literal and another line follow."""
         if self._refusal is None and self._text_size + len(line) > self.limits.line:
             self._refuse(line, b"BAD", b"TOOBIG", b"Command line too long")
@@ -171,9 +240,15 @@ class CommandReader:
             self._refuse(line, *problem)
             return self._swallow_on(literal)
         text = line[: -literal.length]
+        if self._front is None:
+            self._front = text
         self._pieces.append(text)
         self._text_size += len(text)
         self._literal_sum += literal.size
+        if self._held + literal.size > self.limits.held:
+            self._announced = literal
+            return Announced(literal.size)
+        self._held += literal.size
         self._literal = literal.size
         if literal.waits:
             self._ask()
@@ -182,11 +257,12 @@ class CommandReader:
     def _literal_problem(self, line: bytes, size: int) -> tuple[bytes, bytes, bytes] | None:
         """Word, code and text of the refusal, or None when the literal is welcome."""
         limits = self.limits
-        is_append = _APPEND.match(self._pieces[0] if self._pieces else line) is not None
+        is_append = _APPEND.match(line if self._front is None else self._front) is not None
         if size > (limits.append_literal if is_append else limits.literal):
             is_mail = is_append and not limits.refusal_is_fatal
             return (b"NO" if is_mail else b"BAD"), b"TOOBIG", b"Literal too long"
-        if len(self._pieces) >= 2 * limits.literals or self._literal_sum + size > limits.literal_sum:
+        total = self._literal_sum + size
+        if len(self._pieces) >= 2 * limits.literals or total > (limits.literal_sum if is_append else limits.held):
             return b"BAD", b"TOOBIG", b"Too many literals"
         return None
 
@@ -203,7 +279,7 @@ class CommandReader:
         return None
 
     def _refuse(self, line: bytes, word: bytes, code: bytes, text: bytes) -> None:
-        tag = _TAG.match(self._pieces[0] if self._pieces else line)
+        tag = _TAG.match(line if self._front is None else self._front)
         self._pieces = []
         self._refusal = Rejected(tag[1] if tag else b"*", word, code, text, self.limits.refusal_is_fatal)
 

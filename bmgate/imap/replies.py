@@ -45,6 +45,7 @@ REPLIES: dict[type[errors.GatewayError], Reply] = {
     errors.Expired: Reply(NO, b"EXPIRED"),
     errors.OverQuota: Reply(NO, b"OVERQUOTA"),
     errors.LimitReached: Reply(NO, b"LIMIT"),
+    errors.MailboxHasChildren: Reply(NO, b"HASCHILDREN"),
     errors.LoginFailed: Reply(NO, b"AUTHENTICATIONFAILED", "Wrong user name or password"),
     errors.Missing: Reply(NO, b"NONEXISTENT"),
     errors.MailboxMissing: Reply(NO, b"NONEXISTENT", "No such mailbox"),

@@ -4,17 +4,18 @@ A key is judged with what is at hand: True, False, or None when that cannot be t
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
-from bmgate.domain.mailbox import MessageRow, StoredMessage
-from bmgate.imap.fetch import Depth, StoredMail, email_id_of
+from bmgate.domain.mailbox import MessageHead
+from bmgate.imap.data_items import Depth
+from bmgate.imap.fetch import told_date
 from bmgate.imap.octets import body_lacks, header_lacks
 from bmgate.imap.parts import part_texts
+from bmgate.imap.pieces import LargeMessage
 from bmgate.imap.search_values import (
+    AddedKey,
     Constant,
     DayIs,
     Either,
-    EmailIdIs,
     Every,
     HasFlags,
     HasKeyword,
@@ -22,22 +23,20 @@ from bmgate.imap.search_values import (
     InSet,
     ModseqIs,
     Not,
-    Relation,
     SearchKey,
     SizeIs,
+    Subject,
     TextHas,
-    ThreadIdIs,
     Within,
 )
-from bmgate.imap.threadid import thread_id_of
 from bmgate.imap.view import MailboxView
 from bmgate.mail.charsets import decode_unlabelled
 from bmgate.mail.envelope import MAX_ADDRESSES, envelope_addresses
 from bmgate.mail.fields import field_value
 from bmgate.mail.headers import decode_header
 from bmgate.mail.structure import MessageIndex, decode_index
+from bmgate.units import DAY
 
-DAY = 86400
 _INDEXED: dict[str, Callable[[MessageIndex], str]] = {
     "subject": lambda index: index.texts.subject,
     "from": lambda index: index.texts.from_,
@@ -46,23 +45,6 @@ _INDEXED: dict[str, Callable[[MessageIndex], str]] = {
     "bcc": lambda index: index.texts.bcc,
 }
 _ADDRESS_FIELDS = _INDEXED.keys() - {"subject"}
-
-
-class Subject(NamedTuple):
-    """One message under judgement."""
-
-    place: int
-    row: MessageRow
-    head: StoredMail | None = None
-
-    @property
-    def stored_index(self) -> MessageIndex | None:
-        """What `mail.structure` made of it."""
-        return None if self.head is None else decode_index(self.head.encoded_index)
-
-    def with_content(self, head: StoredMail) -> "Subject":
-        """The same message with more of it read."""
-        return Subject(self.place, self.row, head)
 
 
 class Judge:
@@ -92,15 +74,12 @@ class Judge:
             case DayIs():
                 return _day(key, subject)
             case Within(younger, seconds):
-                age = self._now - subject.row.internaldate
+                age = self._now - told_date(subject.row.internaldate)
                 return age <= seconds if younger else age >= seconds
             case ModseqIs(modseq):
                 return subject.row.modseq >= modseq
-            case EmailIdIs(email_id):
-                return None if subject.head is None else email_id_of(subject.head) == email_id
-            case ThreadIdIs(thread_id):
-                head, index = subject.head, subject.stored_index
-                return None if head is None or index is None else thread_id_of(head.header, index) == thread_id
+            case AddedKey():
+                return key.verdict(subject)
             case Not(inner):
                 verdict = self._judge(inner, subject)
                 return None if verdict is None else not verdict
@@ -162,21 +141,13 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
 
 
 def _day(key: DayIs, subject: Subject) -> bool | None:
-    if key.saved:
-        return subject.row.saved_at is not None and _compare(subject.row.saved_at // DAY, key)
     if not key.sent:
-        return _compare(subject.row.internaldate // DAY, key)
+        return key.relation.holds(told_date(subject.row.internaldate) // DAY, key.day)
     index = subject.stored_index
     if index is None:
         return None
     sent = index.sent_day
-    return sent is not None and _compare(sent, key)
-
-
-def _compare(day: int, key: DayIs) -> bool:
-    if key.relation is Relation.ON:
-        return day == key.day
-    return day < key.day if key.relation is Relation.BEFORE else day >= key.day
+    return sent is not None and key.relation.holds(sent, key.day)
 
 
 def _header(key: HeaderHas, subject: Subject) -> bool | None:
@@ -205,13 +176,15 @@ def _addresses(value: bytes) -> str:
 
 def _text(key: TextHas, subject: Subject) -> bool | None:
     mail = subject.head
-    if not isinstance(mail, StoredMessage):
+    if mail is None or isinstance(mail, MessageHead):
         return None
     if not key.text:
         return True
     if key.header and not header_lacks(key.text, mail.header) and key.text in decode_header(mail.header).casefold():
         return True
     index = decode_index(mail.encoded_index)
+    if isinstance(mail, LargeMessage):
+        return any(key.text in text for text in part_texts(mail.octets, index))
     if body_lacks(key.text, mail.body, index.bodystructure):
         return False
     return any(key.text in text for text in part_texts(mail.header + mail.body, index))
@@ -233,6 +206,8 @@ def _depth(key: SearchKey) -> Depth:
     match key:
         case TextHas():
             return Depth.BODY
-        case HeaderHas() | SizeIs() | EmailIdIs() | DayIs(sent=True) | ThreadIdIs():
+        case HeaderHas() | SizeIs() | DayIs(sent=True):
             return Depth.HEADER
+        case AddedKey():
+            return key.depth
     return Depth.ROW

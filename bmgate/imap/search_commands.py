@@ -3,22 +3,28 @@
 import asyncio
 from itertools import islice
 
-from bmgate.errors import GatewayError
+from bmgate.domain.mailbox import MessageHead
+from bmgate.errors import GatewayError, MessageMissing
 from bmgate.imap.batches import HEADERS_AT_ONCE, ROWS_AT_ONCE, Batches
-from bmgate.imap.capabilities import Feature
-from bmgate.imap.fetch import Depth, StoredMail
+from bmgate.imap.data_items import Depth, StoredMail
+from bmgate.imap.features import Feature
+from bmgate.imap.pieces import LargeMessage
 from bmgate.imap.replies import NO, Refusal, Reply
-from bmgate.imap.search import Judge, Subject, asks_modseq, depths_of
-from bmgate.imap.search_values import SearchKey
+from bmgate.imap.search import Judge, asks_modseq, depths_of
+from bmgate.imap.search_keys import BadCharset
+from bmgate.imap.search_values import SearchKey, Subject
 from bmgate.imap.session import Session, ok
 from bmgate.imap.sets import write_set
-from bmgate.imap.values import Search
+from bmgate.imap.values import Search, UnreadableSearch
 from bmgate.imap.view import MailboxView
 from bmgate.mail.imaptext import string
+from bmgate.services.mailboxes.lazy_mail import LazyMail
 
 
-async def search(session: Session, command: Search) -> Reply:
+async def search(session: Session, command: Search | UnreadableSearch) -> Reply:
     """SEARCH, UID SEARCH; there is an answer also when nothing is found."""
+    if isinstance(command, UnreadableSearch):
+        return await unreadable_search(session, command)
     view, has_modseq = session.view, asks_modseq(command.key)
     if has_modseq:
         session.enable(Feature.CONDSTORE)
@@ -30,6 +36,13 @@ async def search(session: Session, command: Search) -> Reply:
         raise
     answer_search(session, command, found, has_modseq)
     return ok("Done")
+
+
+async def unreadable_search(session: Session, command: UnreadableSearch) -> Reply:
+    """A SEARCH that is refused, and with it what it was to save."""
+    if command.saves:
+        session.view.saved = []  # RFC 5182 2.1
+    raise BadCharset("Unknown charset")
 
 
 def answer_search(session: Session, command: Search, found: list[int], has_modseq: bool) -> None:
@@ -127,14 +140,30 @@ async def _look_deeper(
 ) -> list[Subject]:
     """Read more of `subjects` and judge them again, off the loop; what is still unknown comes back without content."""
     unknown: list[Subject] = []
-    waiting, batches = iter(subjects), Batches(session, [subject.place for subject in subjects], depth, HEADERS_AT_ONCE)
+    waiting, places = iter(subjects), [subject.place for subject in subjects]
+    batches = Batches(session, places, depth, HEADERS_AT_ONCE, copies=1)
     while (batch := await batches.next()) is not None:
-        rows, messages = batch
-        part = list(islice(waiting, len(rows)))
-        verdicts = await asyncio.to_thread(_judge_all, judge, part, messages)
+        part = list(islice(waiting, len(batch.rows)))
+        if batch.large is None:
+            verdicts = await asyncio.to_thread(_judge_all, judge, part, batch.found)
+        else:
+            verdicts = [False] * (len(part) - 1)  # what stood before it is gone
+            verdicts.append(await _judge_large(session, judge, part[-1], batch.large))
         for subject, verdict in zip(part, verdicts, strict=True):
             _sort_out(subject, verdict, found, unknown)
     return unknown
+
+
+async def _judge_large(session: Session, judge: Judge, subject: Subject, head: MessageHead) -> bool | None:
+    """Part by part, of which those that are no text are not read; a message that is gone is not found."""
+
+    def look(octets: LazyMail) -> bool | None:
+        return judge.verdict(subject.with_content(LargeMessage(head, octets)))
+
+    try:
+        return await session.services.mailboxes.look_into(session.account, head, look)
+    except MessageMissing:
+        return False
 
 
 def _judge_all(judge: Judge, subjects: list[Subject], messages: dict[int, StoredMail]) -> list[bool | None]:

@@ -11,7 +11,6 @@ from bmgate.imap.search_values import (
     Constant,
     DayIs,
     Either,
-    EmailIdIs,
     Every,
     HasFlags,
     HasKeyword,
@@ -23,10 +22,10 @@ from bmgate.imap.search_values import (
     SearchKey,
     SizeIs,
     TextHas,
-    ThreadIdIs,
     Within,
 )
 from bmgate.imap.sets import read_set
+from bmgate.imap.vocabulary import CommandCursor
 from bmgate.mail.dates import MONTHS
 
 MAX_DEPTH, MAX_KEYS = 30, 100
@@ -49,13 +48,9 @@ _FLAG_KEYS: dict[str, HasFlags] = {
     "UNFLAGGED": HasFlags(Flags.FLAGGED, wanted=False),
     "UNSEEN": HasFlags(Flags.SEEN, wanted=False),
 }
-_CONSTANT_KEYS: dict[str, Constant] = {
-    "ALL": Constant(value=True),
-    "SAVEDATESUPPORTED": Constant(value=True),
-}
-_RELATIONS = {relation.name: relation for relation in Relation}
-_DATE_KEYS: dict[str, tuple[Relation, str]] = {
-    prefix + word: (relation, prefix) for prefix in ("", "SENT", "SAVED") for word, relation in _RELATIONS.items()
+_DATE_KEYS: dict[str, tuple[Relation, bool]] = {
+    **{relation.name: (relation, False) for relation in Relation},
+    **{f"SENT{relation.name}": (relation, True) for relation in Relation},
 }
 
 
@@ -66,21 +61,25 @@ class BadCharset(ProtocolError):
 _RETURNS = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
 
 
-def read_search(cursor: Cursor) -> tuple[frozenset[str] | None, SearchKey]:
+def read_search_program(cursor: CommandCursor) -> tuple[frozenset[str] | None, SearchKey | None]:
     """What follows the word SEARCH: the words of RETURN, None without one, and the key.
 
-    Raises BadSyntax, BadCharset.
+    The key is None where it is in a charset we do not read. Raises BadSyntax.
     """
     returns = None
     cursor.space()
     if cursor.skip_word(b"RETURN"):
         returns = _returns(cursor)
         cursor.space()
-    if cursor.skip_word(b"CHARSET"):
-        cursor.space()
-        read_charset(cursor)
-        cursor.space()
-    return returns, read_keys(cursor)
+    try:
+        if cursor.skip_word(b"CHARSET"):
+            cursor.space()
+            read_charset(cursor)
+            cursor.space()
+        return returns, read_keys(cursor)
+    except BadCharset:
+        cursor.skip_all()
+        return returns, None
 
 
 def _returns(cursor: Cursor) -> frozenset[str]:
@@ -101,13 +100,24 @@ def read_charset(cursor: Cursor) -> None:
         raise BadCharset("Unknown charset")
 
 
-def read_keys(cursor: Cursor) -> SearchKey:
+def read_keys(cursor: CommandCursor) -> SearchKey:
     """Keys to the end of the command."""
     return _SearchReader(cursor).keys(0)
 
 
+def read_day(cursor: Cursor) -> int:
+    """A space and a date, in days since 1970-01-01."""
+    cursor.space()
+    found = cursor.match(_DATE, "a date")
+    month = found[3].decode("ascii").capitalize()
+    try:
+        return date(int(found[4]), MONTHS.index(month) + 1, int(found[2])).toordinal() - _EPOCH_DAY
+    except ValueError as error:
+        raise BadSyntax("Not a date") from error
+
+
 class _SearchReader:
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: CommandCursor) -> None:
         self._cursor, self._count = cursor, 0
 
     def keys(self, depth: int) -> SearchKey:
@@ -133,24 +143,17 @@ class _SearchReader:
             return _FLAG_KEYS[word]
         if word == "NEW":
             return Every((_FLAG_KEYS["RECENT"], _FLAG_KEYS["UNSEEN"]))
-        if word in _CONSTANT_KEYS:
-            return _CONSTANT_KEYS[word]
+        if word == "ALL":
+            return Constant(value=True)
         if word in _DATE_KEYS:
-            return self._date(*_DATE_KEYS[word])
+            relation, sent = _DATE_KEYS[word]
+            return DayIs(relation, read_day(cursor), sent)
+        if word in cursor.vocabulary.search_keys:
+            return cursor.vocabulary.search_keys[word](cursor)
         if word not in _ARGUMENT_KEYS:
             raise BadSyntax("Unknown search key")
         cursor.space()
         return _ARGUMENT_KEYS[word](self, depth)
-
-    def _date(self, relation: Relation, prefix: str) -> SearchKey:
-        self._cursor.space()
-        found = self._cursor.match(_DATE, "a date")
-        month = found[3].decode("ascii").capitalize()
-        try:
-            day = date(int(found[4]), MONTHS.index(month) + 1, int(found[2])).toordinal()
-        except ValueError as error:
-            raise BadSyntax("Not a date") from error
-        return DayIs(relation, day - _EPOCH_DAY, sent=prefix == "SENT", saved=prefix == "SAVED")
 
     def text(self) -> str:
         """An argument, case-folded."""
@@ -200,14 +203,6 @@ class _SearchReader:
             self._cursor.space()
         return ModseqIs(self._cursor.modseq())
 
-    def email_id(self) -> SearchKey:
-        """EMAILID."""
-        return EmailIdIs(self._cursor.astring())
-
-    def thread_id(self) -> SearchKey:
-        """THREADID."""
-        return ThreadIdIs(self._cursor.astring())
-
     def uids(self) -> SearchKey:
         """UID."""
         return InSet(read_set(self._cursor), uid=True)
@@ -232,6 +227,4 @@ _ARGUMENT_KEYS: dict[str, Callable[[_SearchReader, int], SearchKey]] = {
     "OLDER": lambda reader, _: reader.within(younger=False),
     "YOUNGER": lambda reader, _: reader.within(younger=True),
     "MODSEQ": lambda reader, _: reader.modseq(),
-    "EMAILID": lambda reader, _: reader.email_id(),
-    "THREADID": lambda reader, _: reader.thread_id(),
 }

@@ -1,10 +1,42 @@
-"""The keys of SEARCH as values, made by `search_keys` and judged by `search`."""
+"""The keys of SEARCH as values, made by `search_keys` and judged by `search`; those of extensions judge themselves."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar, NamedTuple
 
-from bmgate.domain.mailbox import Flags
+from bmgate.domain.mailbox import Flags, MessageRow
+from bmgate.imap.data_items import Depth, Shown
 from bmgate.imap.sets import SequenceSet
+from bmgate.mail.structure import MessageIndex, decode_index
+
+
+class Subject(NamedTuple):
+    """One message under judgement."""
+
+    place: int
+    row: MessageRow
+    head: Shown | None = None
+
+    @property
+    def stored_index(self) -> MessageIndex | None:
+        """What `mail.structure` made of it."""
+        return None if self.head is None else decode_index(self.head.encoded_index)
+
+    def with_content(self, head: Shown) -> "Subject":
+        """The same message with more of it read."""
+        return Subject(self.place, self.row, head)
+
+
+class AddedKey(ABC):
+    """A key that an extension adds: a frozen dataclass that tells how much of a message it must see."""
+
+    __slots__ = ()
+    depth: ClassVar[Depth] = Depth.ROW
+
+    @abstractmethod
+    def verdict(self, subject: Subject) -> bool | None:
+        """Whether the message is found; None when less of it was read than `depth`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +77,20 @@ class Relation(Enum):
     ON = 0
     SINCE = 1
 
+    def holds(self, day: int, than: int) -> bool:
+        """Whether `day` compares so."""
+        if self is Relation.ON:
+            return day == than
+        return day < than if self is Relation.BEFORE else day >= than
+
 
 @dataclass(frozen=True, slots=True)
 class DayIs:
-    """BEFORE, ON, SINCE and their SENT and SAVED forms; `day` counts from 1970-01-01."""
+    """BEFORE, ON, SINCE and their SENT forms; `day` counts from 1970-01-01."""
 
     relation: Relation
     day: int
     sent: bool = False
-    saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +154,6 @@ class ModseqIs:
     modseq: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmailIdIs:
-    """EMAILID (RFC 8474)."""
-
-    email_id: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadIdIs:
-    """THREADID (RFC 8474)."""
-
-    thread_id: bytes
-
-
 SearchKey = (
     HasFlags
     | HasKeyword
@@ -142,8 +165,7 @@ SearchKey = (
     | TextHas
     | Within
     | ModseqIs
-    | EmailIdIs
-    | ThreadIdIs
+    | AddedKey
     | Not
     | Either
     | Every

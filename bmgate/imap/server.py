@@ -1,24 +1,25 @@
-"""What IMAP listeners have in common: their connections, how they begin and end."""
+"""The IMAP connections of one or more listeners: plain with STARTTLS, or TLS from the first octet (RFC 8314)."""
+
+from collections.abc import Iterable
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.imap.admission import ImapConnections
+from bmgate.imap.capabilities import EXTENSIONS
 from bmgate.imap.connection import ImapConnection
+from bmgate.imap.extension import Dialect, Extension
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.ports import ImapServices
-from bmgate.tcp import CLOSE_SECONDS, all_set
+from bmgate.tcp.factory import DoorFactory
 
 
-class ImapFactory(ServerFactory):
-    """Makes the connections of one or more listeners and ends them together.
-
-    `starttls` is what STARTTLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which is
-    for loopback.
+class ImapFactory(DoorFactory[ImapConnection]):
+    """`starttls` is what STARTTLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which
+    is for loopback.
     """
 
-    noisy = False
+    connections: ImapConnections[ImapConnection]
 
     def __init__(
         self,
@@ -26,18 +27,14 @@ class ImapFactory(ServerFactory):
         limits: ImapLimits,
         starttls: CertificateOptions | None = None,
         allow_plaintext: bool = False,
+        extensions: Iterable[Extension] = EXTENSIONS,
     ) -> None:
-        self._services, self._limits = services, limits
+        self._services, self._limits, self._dialect = services, limits, Dialect(extensions)
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.connections: ImapConnections[ImapConnection] = ImapConnections(limits)
+        self.connections = ImapConnections(limits)
 
     def buildProtocol(self, addr: IAddress | None) -> ImapConnection:  # noqa: N802
         """A connection for one client."""
-        return ImapConnection(self._services, self._limits, self.connections, self._starttls, self._allow_plaintext)
-
-    async def stop(self) -> None:
-        """Say BYE to everyone and wait until they are gone, a second at most."""
-        members = tuple(self.connections.members)
-        for member in members:
-            member.shut_down("Server shutting down")
-        await all_set([member.closed for member in members], CLOSE_SECONDS + 1)
+        return ImapConnection(
+            self._services, self._limits, self._dialect, self.connections, self._starttls, self._allow_plaintext
+        )

@@ -4,20 +4,22 @@ Knows no transport: bytes leave through a `Channel`. The commands themselves are
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Protocol
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import MailboxSnapshot
 from bmgate.errors import MailboxMissing, Unavailable
-from bmgate.imap.capabilities import IMPLIED, Feature
+from bmgate.imap.features import IMPLIED, Announcement, Feature, announced
 from bmgate.imap.limits import ImapLimits
 from bmgate.imap.mutf7 import encode_mailbox
 from bmgate.imap.ports import ImapServices
 from bmgate.imap.replies import BAD, Refusal, Reply
 from bmgate.imap.view import MailboxView
 from bmgate.mail.imaptext import string
+from bmgate.tcp import channel
+from bmgate.tcp.channel import HangUp
 
 
 class State(Enum):
@@ -29,39 +31,11 @@ class State(Enum):
     LOGOUT = "logout"
 
 
-class HangUp(Exception):
-    """The connection ends now; the text goes into the BYE."""
-
-
-class Channel(Protocol):
+class Channel(channel.Channel, Protocol):
     """The connection, as far as commands know it."""
 
-    source: str
     stirred: asyncio.Event
     """Set when bytes have come or `Session.wake` was called."""
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether TLS is on."""
-        ...
-
-    @property
-    def can_start_tls(self) -> bool:
-        """Whether STARTTLS may be given."""
-        ...
-
-    @property
-    def has_input(self) -> bool:
-        """Whether octets are waiting behind the command that runs."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` for the next `drain`."""
-        ...
-
-    async def drain(self) -> None:
-        """Send what was written; returns when there is room for more. Raises HangUp for a client that does not read."""
-        ...
 
     def take_line(self) -> bytes | None:
         """The next line, when a command has a continuation; None when it has not come yet. Raises HangUp."""
@@ -78,9 +52,16 @@ class Channel(Protocol):
 class Session:
     """The state of one session."""
 
-    def __init__(self, channel: Channel, services: ImapServices, limits: ImapLimits, allow_plaintext: bool) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        services: ImapServices,
+        limits: ImapLimits,
+        announcements: Iterable[Announcement],
+        allow_plaintext: bool,
+    ) -> None:
         self.channel, self.services, self.limits = channel, services, limits
-        self._allow_plaintext = allow_plaintext
+        self._announcements, self._allow_plaintext = announcements, allow_plaintext
         self.account_id: AccountId | None = None
         self.selected: MailboxView | None = None
         self.body_search = asyncio.Lock()
@@ -127,6 +108,11 @@ class Session:
         """Octets that one mail may have."""
         return self.limits.append_limit
 
+    @property
+    def capabilities(self) -> bytes:
+        """The words of CAPABILITY in the present state."""
+        return announced(self._announcements, self)
+
     def enable(self, feature: Feature) -> None:
         """Switch a feature on, and what belongs to it; a mailbox that is open tells its MODSEQ then (RFC 7162 3.1)."""
         has_modseq = Feature.CONDSTORE in self.enabled
@@ -137,7 +123,7 @@ class Session:
         view.tells_modseq = Feature.CONDSTORE in self.enabled
         view.tells_vanished = Feature.QRESYNC in self.enabled
         if view.tells_modseq and not has_modseq:
-            self.channel.write(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % view.mailbox.modseq)
+            self.channel.write(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % view.told_modseq)
 
     def mailbox_name(self, name: str) -> bytes:
         """`name` as a string of this session."""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from bmgate.domain.mailbox import MessageHead, MessageRow, StoredMessage
-from bmgate.imap.values import Criterion, SortKey
+from bmgate.imap.fetch import told_date
 from bmgate.mail.charsets import decode_unlabelled
 from bmgate.mail.envelope import envelope_addresses
 from bmgate.mail.headers import message_ids_in
@@ -19,6 +20,26 @@ _BLANKS = re.compile(r"[ \t]+")
 _LEADER = re.compile(r"(?:\[[^\[\]]*\][ \t]*)*(?:re|fwd?)[ \t]*(?:\[[^\[\]]*\])?:[ \t]*", re.IGNORECASE)
 _BLOB = re.compile(r"\[[^\[\]]*\][ \t]*")
 _FORWARDED = re.compile(r"\[fwd:(.*)\]\Z", re.IGNORECASE | re.DOTALL)
+
+
+class SortKey(Enum):
+    """What SORT can sort by."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A key of SORT, perhaps from the greatest to the least."""
+
+    key: SortKey
+    reverse: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +65,8 @@ def item_of(place: int, row: MessageRow, head: MessageHead | StoredMessage) -> I
     subject, is_reply = base_subject(index.texts.subject)
     return Item(
         place=place,
-        arrival=row.internaldate,
-        date=row.internaldate if index.sent_date is None else index.sent_date,
+        arrival=told_date(row.internaldate),
+        date=told_date(row.internaldate) if index.sent_date is None else index.sent_date,
         size=index.size,
         subject=subject,
         is_reply=is_reply,

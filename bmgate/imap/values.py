@@ -1,66 +1,56 @@
-"""IMAP commands as values, made by `grammar` and carried out by the command modules."""
+"""The commands of the base protocol as values, made by `grammar` and carried out by the command modules.
+
+Those of an extension are in its own file.
+"""
 
 from dataclasses import dataclass
-from enum import Enum
 
 from bmgate.domain.mailbox import FlagChange, Flags
+from bmgate.imap.data_items import FetchItem
 from bmgate.imap.search_values import SearchKey
 from bmgate.imap.sets import SequenceSet
-from bmgate.mail.structure import Section
+from bmgate.imap.status_items import StatusItem
+from bmgate.mail.octets import Octets
+
+
+class Command:
+    """What a client asks for, without its tag."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(Command):
     """CAPABILITY."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noop:
+class Noop(Command):
     """NOOP."""
 
 
 @dataclass(frozen=True, slots=True)
-class Logout:
+class Logout(Command):
     """LOGOUT."""
 
 
 @dataclass(frozen=True, slots=True)
-class Starttls:
+class Starttls(Command):
     """STARTTLS."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Command):
     """CHECK."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class Close(Command):
     """CLOSE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unselect:
-    """UNSELECT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """IDLE."""
-
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """NAMESPACE."""
-
-
-@dataclass(frozen=True, slots=True)
-class Id:
-    """ID; what the client says of itself is not kept (V23)."""
-
-
 @dataclass(frozen=True, slots=True, repr=False)
-class Login:
+class Login(Command):
     """LOGIN."""
 
     user: bytes
@@ -68,7 +58,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Authenticate:
+class Authenticate(Command):
     """AUTHENTICATE; `initial` is the initial response in base64, `=` for an empty one."""
 
     mechanism: str
@@ -76,7 +66,7 @@ class Authenticate:
 
 
 @dataclass(frozen=True, slots=True)
-class Enable:
+class Enable(Command):
     """ENABLE."""
 
     capabilities: tuple[str, ...]
@@ -92,7 +82,7 @@ class Resync:
 
 
 @dataclass(frozen=True, slots=True)
-class Select:
+class Select(Command):
     """SELECT, or EXAMINE, with its parameters."""
 
     mailbox: str
@@ -102,21 +92,21 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(Command):
     """CREATE."""
 
     mailbox: str
 
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Command):
     """DELETE."""
 
     mailbox: str
 
 
 @dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Command):
     """RENAME."""
 
     mailbox: str
@@ -124,7 +114,7 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(Command):
     """SUBSCRIBE, or UNSUBSCRIBE."""
 
     mailbox: str
@@ -132,19 +122,19 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
-class ListCommand:
+class ListCommand(Command):
     """LIST with its selection and return options, upper case (RFC 5258)."""
 
     reference: str
     patterns: tuple[str, ...]
     selection: frozenset[str] = frozenset()
     returns: frozenset[str] = frozenset()
-    status_items: tuple[str, ...] = ()
+    status_items: tuple[StatusItem, ...] = ()
     is_xlist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Lsub:
+class Lsub(Command):
     """LSUB."""
 
     reference: str
@@ -152,11 +142,11 @@ class Lsub:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """STATUS; the items in upper case."""
+class Status(Command):
+    """STATUS."""
 
     mailbox: str
-    items: tuple[str, ...]
+    items: tuple[StatusItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +163,11 @@ class AppendedMail:
 
     flags: FlagList
     internaldate: int | None
-    message: bytes
+    message: Octets
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class Append(Command):
     """APPEND of one mail or several, all or none (RFC 3502)."""
 
     mailbox: str
@@ -185,64 +175,14 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
-class GetQuota:
-    """GETQUOTA, GETQUOTAROOT with its mailbox, and SETQUOTA, which is refused (RFC 9208)."""
-
-    root: str = ""
-    mailbox: str | None = None
-    is_change: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Expunge:
+class Expunge(Command):
     """EXPUNGE, or UID EXPUNGE of a set."""
 
     uids: SequenceSet | None
 
 
-class Attribute(Enum):
-    """Data items of FETCH that have no section."""
-
-    UID = b"UID"
-    FLAGS = b"FLAGS"
-    INTERNALDATE = b"INTERNALDATE"
-    SIZE = b"RFC822.SIZE"
-    ENVELOPE = b"ENVELOPE"
-    BODY = b"BODY"
-    BODYSTRUCTURE = b"BODYSTRUCTURE"
-    MODSEQ = b"MODSEQ"
-    EMAILID = b"EMAILID"
-    THREADID = b"THREADID"
-    PREVIEW = b"PREVIEW"
-    SAVEDATE = b"SAVEDATE"
-
-
 @dataclass(frozen=True, slots=True)
-class BodySection:
-    """A `BODY[...]<...>` or an RFC822 item; `label` is its name in the answer, `partial` offset and count."""
-
-    label: bytes
-    section: Section
-    peek: bool
-    partial: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BinarySection:
-    """`BINARY[...]<...>` or `BINARY.SIZE[...]`: a part without its transfer encoding (RFC 3516)."""
-
-    label: bytes
-    path: tuple[int, ...]
-    peek: bool
-    partial: tuple[int, int] | None = None
-    is_size: bool = False
-
-
-FetchItem = Attribute | BodySection | BinarySection
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Command):
     """FETCH, or UID FETCH; the modifiers are those of RFC 7162."""
 
     messages: SequenceSet
@@ -253,7 +193,7 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class Store(Command):
     """STORE, or UID STORE."""
 
     messages: SequenceSet
@@ -265,7 +205,7 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Command):
     """COPY or MOVE, and their UID forms."""
 
     messages: SequenceSet
@@ -275,7 +215,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class Search(Command):
     """SEARCH, or UID SEARCH; `returns` are the words behind RETURN, None where there is no RETURN (RFC 4731)."""
 
     key: SearchKey
@@ -283,81 +223,8 @@ class Search:
     returns: frozenset[str] | None = None
 
 
-class SortKey(Enum):
-    """What SORT can sort by (RFC 5256)."""
-
-    ARRIVAL = "ARRIVAL"
-    CC = "CC"
-    DATE = "DATE"
-    FROM = "FROM"
-    SIZE = "SIZE"
-    SUBJECT = "SUBJECT"
-    TO = "TO"
-
-
 @dataclass(frozen=True, slots=True)
-class Criterion:
-    """A key of SORT, perhaps from the greatest to the least."""
+class UnreadableSearch(Command):
+    """A search in a charset that is not read; `saves` where it was to be kept for `$`."""
 
-    key: SortKey
-    reverse: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """SORT, or UID SORT."""
-
-    criteria: tuple[Criterion, ...]
-    key: SearchKey
-    uid: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """THREAD, or UID THREAD."""
-
-    algorithm: str
-    key: SearchKey
-    uid: bool
-
-
-Command = (
-    Capability
-    | Noop
-    | Logout
-    | Starttls
-    | Check
-    | Close
-    | Unselect
-    | Idle
-    | Namespace
-    | Id
-    | Login
-    | Authenticate
-    | Enable
-    | Select
-    | Create
-    | Delete
-    | Rename
-    | Subscribe
-    | ListCommand
-    | Lsub
-    | Status
-    | Append
-    | GetQuota
-    | Expunge
-    | Fetch
-    | Store
-    | Copy
-    | Search
-    | Sort
-    | Thread
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A command with the tag its answer carries."""
-
-    tag: bytes
-    command: Command
+    saves: bool

@@ -9,12 +9,13 @@ from bmgate.mail.envelope import MAX_INNER_ADDRESSES, render_envelope
 from bmgate.mail.fields import media_type, parameters, token, without_comments
 from bmgate.mail.imaptext import NIL, nstring, parenthesised, string
 from bmgate.mail.mimetree import OPAQUE, Node
+from bmgate.mail.octets import Octets, count_lines
 
 _DEFAULT_CHARSET = ((b"charset", b"us-ascii"),)  # RFC 2045 5.2
 _MAX_LANGUAGES = 20
 
 
-def inner_envelopes(raw: bytes, node: Node) -> dict[int, bytes]:
+def inner_envelopes(raw: Octets, node: Node) -> dict[int, bytes]:
     """The envelopes of all messages inside a part, by the offset of their headers: the dear bit of both renderings."""
     found: dict[int, bytes] = {}
     for child in node.children:
@@ -24,7 +25,7 @@ def inner_envelopes(raw: bytes, node: Node) -> dict[int, bytes]:
     return found
 
 
-def render_body(raw: bytes, node: Node, envelopes: Mapping[int, bytes], *, extended: bool) -> bytes:
+def render_body(raw: Octets, node: Node, envelopes: Mapping[int, bytes], *, extended: bool) -> bytes:
     """BODY, or BODYSTRUCTURE when `extended`, of a part of `raw`, ready to send; needs its `inner_envelopes`."""
     if node.is_multipart:
         inside = b"".join(render_body(raw, child, envelopes, extended=extended) for child in node.children)
@@ -40,7 +41,7 @@ def render_body(raw: bytes, node: Node, envelopes: Mapping[int, bytes], *, exten
     return b"(%b)" % b" ".join(items)
 
 
-def _single(raw: bytes, node: Node, envelopes: Mapping[int, bytes], *, extended: bool) -> list[bytes]:
+def _single(raw: Octets, node: Node, envelopes: Mapping[int, bytes], *, extended: bool) -> list[bytes]:
     content_type = node.header.value(raw, "content-type")
     items = [
         string(node.media[0]),
@@ -55,7 +56,7 @@ def _single(raw: bytes, node: Node, envelopes: Mapping[int, bytes], *, extended:
         inside = node.children[0]
         items += [envelopes[inside.header_start], render_body(raw, inside, envelopes, extended=extended)]
     if node.is_message or node.media[0] == b"text":
-        items.append(b"%d" % raw.count(b"\n", node.start, node.end))
+        items.append(b"%d" % count_lines(raw, node.start, node.end))
     return items
 
 
@@ -74,13 +75,13 @@ def _pairs(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return parenthesised([string(text) for pair in pairs for text in pair])
 
 
-def _disposition(raw: bytes, node: Node) -> bytes:
+def _disposition(raw: Octets, node: Node) -> bytes:
     value = node.header.value(raw, "content-disposition")
     kind = token(value)
     return b"(%b %b)" % (string(kind), _parameters(value)) if kind else NIL
 
 
-def _language(raw: bytes, node: Node) -> bytes:
+def _language(raw: Octets, node: Node) -> bytes:
     value = without_comments(node.header.value(raw, "content-language") or b"")
     tags = [tag.strip() for tag in value.split(b",", _MAX_LANGUAGES)[:_MAX_LANGUAGES]]
     return parenthesised([string(tag) for tag in tags if tag])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bmgate.mail.fields import MAX_VALUE, Header
 from bmgate.mail.imaptext import NIL, nstring
+from bmgate.mail.octets import Octets
 
 MAX_ADDRESSES = 1000  # of one list in the header of a mail
 MAX_INNER_ADDRESSES = 100  # of one list in a mail inside a mail, of which there may be many
@@ -36,7 +37,7 @@ class EnvelopeAddress:
         return b"(%b %b %b %b)" % (nstring(self.name), nstring(self.route), nstring(self.mailbox), nstring(self.host))
 
 
-def render_envelope(raw: bytes, header: Header, max_addresses: int = MAX_ADDRESSES) -> bytes:
+def render_envelope(raw: Octets, header: Header, max_addresses: int = MAX_ADDRESSES) -> bytes:
     """The ENVELOPE of a header of `raw`, ready to send."""
 
     def rendered(name: str) -> bytes:
@@ -62,7 +63,7 @@ def _rendered_list(value: bytes, max_addresses: int) -> bytes:
     return b"(%b)" % rendered if rendered else NIL
 
 
-def address_field(raw: bytes, header: Header, name: str) -> bytes:
+def address_field(raw: Octets, header: Header, name: str) -> bytes:
     """All fields of that name as one list."""
     return b", ".join(header.values(raw, name))[:MAX_VALUE]
 

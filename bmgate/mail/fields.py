@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bmgate.mail.octets import Octets
+
+MAX_HEADER = 1024 * 1024  # octets of one header; what follows counts as its body
 MAX_FIELDS = 2000  # of one header; what follows is kept as one field without a name
 MAX_VALUE = 65536  # bytes of one field that are looked at
 MAX_PARAMETERS = 50  # of one field
@@ -16,9 +19,11 @@ MAX_PARAMETERS = 50  # of one field
 _FIELD = re.compile(rb"([!-9;-~]*+)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
 _MBOX_FROM = re.compile(rb">?From [^\n]*+(?:\n|\Z)")
 _BLANK_LINE = re.compile(rb"\r?\n")
+_LINE = re.compile(rb"[^\n]*+\n")
 _HEADER_END = re.compile(rb"\n\r?\n")
 _PARAMETER = re.compile(rb';\s*+([^;=\s"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_FIRST_LOOK = 64 * 1024  # octets of a large mail, in which most headers end
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _LINE_BYTES = bytes.maketrans(b"\r\n\0", b"   ")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z|~]++")
@@ -39,17 +44,40 @@ class Header:
     fields: tuple[Field, ...]
     end: int
 
-    def value(self, raw: bytes, name: str) -> bytes | None:
+    def value(self, raw: Octets, name: str) -> bytes | None:
         """The first field of that lower-case name, unfolded and trimmed; None where there is none."""
         return next(self.values(raw, name), None)
 
-    def values(self, raw: bytes, name: str) -> Iterator[bytes]:
+    def values(self, raw: Octets, name: str) -> Iterator[bytes]:
         """Every field of that name, in order."""
         return (field_value(raw, field) for field in self.fields if field[0] == name)
 
 
-def scan_header(raw: bytes, start: int, end: int) -> Header:
-    """The header that begins at `start` of `raw`; it ends, as everywhere, at the first line that is no field."""
+def scan_header(raw: Octets, start: int, end: int) -> Header:
+    """The header that begins at `start` of `raw`, up to and with its empty line.
+
+    A line among the fields that is none counts as one without a name, as other servers have it. Where no empty line
+    follows, or no field was before it, it is the first line of the body.
+    """
+    end = min(end, start + MAX_HEADER)
+    if isinstance(raw, bytes):
+        return _scan(raw, start, end)
+    piece = raw[start : min(end, start + min(raw.window, _FIRST_LOOK))]
+    header = _scan(piece, 0, len(piece))
+    is_open = bool(header.fields) and not ends_header(piece[: header.end])
+    if is_open or piece.find(b"\n", header.end) < 0:  # the line that ended it may have been cut
+        piece = raw[start:end]
+        header = _scan(piece, 0, len(piece))
+    fields = tuple([(name, first + start, last + start) for name, first, last in header.fields])
+    return Header(fields, header.end + start)
+
+
+def ends_header(octets: bytes) -> bool:
+    """Whether the empty line that ends a header is the last one of `octets`."""
+    return octets in (b"\n", b"\r\n") or octets.endswith((b"\n\n", b"\n\r\n"))
+
+
+def _scan(raw: bytes, start: int, end: int) -> Header:
     fields: list[Field] = []
     position = start
     unix_from = _MBOX_FROM.match(raw, start, end)
@@ -60,12 +88,31 @@ def scan_header(raw: bytes, start: int, end: int) -> Header:
         field = _FIELD.match(raw, position, end)
         if field is None:
             blank = _BLANK_LINE.match(raw, position, end)
-            return Header(tuple(fields), blank.end() if blank else position)
+            if blank is not None or not any(name for name, _, _ in fields):
+                return Header(tuple(fields), blank.end() if blank else position)
+            return _with_junk(raw, fields, position, end)
         if len(fields) == MAX_FIELDS:
             return _cut_short(raw, fields, position, end)
         fields.append((field[1].decode("ascii").lower(), position, field.end()))
         position = field.end()
     return Header(tuple(fields), position)
+
+
+def _with_junk(raw: bytes, fields: list[Field], position: int, end: int) -> Header:
+    """A line that is no field stands among `fields`: go on to the empty line, if there is one."""
+    blank = _HEADER_END.search(raw, position, end)
+    if blank is None:
+        return Header(tuple(fields), position)
+    last = blank.start() + 1
+    while position < last and len(fields) < MAX_FIELDS:
+        found = _FIELD.match(raw, position, last) or _LINE.match(raw, position, last)
+        assert found is not None
+        name = found[1].decode("ascii").lower() if found.re is _FIELD else ""
+        fields.append((name, position, found.end()))
+        position = found.end()
+    if position < last:
+        return _cut_short(raw, fields, position, end)
+    return Header(tuple(fields), blank.end())
 
 
 def _cut_short(raw: bytes, fields: list[Field], position: int, end: int) -> Header:
@@ -74,7 +121,7 @@ def _cut_short(raw: bytes, fields: list[Field], position: int, end: int) -> Head
     return Header((*fields, rest), blank.end() if blank else end)
 
 
-def field_value(raw: bytes, field: Field) -> bytes:
+def field_value(raw: Octets, field: Field) -> bytes:
     """What follows the colon, unfolded and trimmed, without CR, LF and NUL; at most `MAX_VALUE` bytes are read."""
     _, start, end = field
     text = raw[start : min(end, start + MAX_VALUE)]

@@ -6,19 +6,24 @@ Stored mail may be anything: bare LF is made CRLF, a last line without its end g
 """
 
 import re
-from itertools import pairwise
+from collections.abc import Iterable
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 def wire_size(*pieces: bytes) -> int:
     """Octets of the mail that these pieces make, as a client counts them: all its lines with CRLF, no dots added."""
-    found = [piece for piece in pieces if piece]
-    if not found:
-        return 0
-    bare = sum(piece.count(b"\n") - piece.count(b"\r\n") for piece in found)
-    bare -= sum(first.endswith(b"\r") and second.startswith(b"\n") for first, second in pairwise(found))
-    return sum(map(len, found)) + bare + (0 if found[-1].endswith(b"\n") else 2)
+    return wire_size_of(pieces)
+
+
+def wire_size_of(pieces: Iterable[bytes]) -> int:
+    """The same of pieces that come one by one."""
+    size, last = 0, b""
+    for piece in filter(None, pieces):
+        size += len(piece) + piece.count(b"\n") - piece.count(b"\r\n")
+        size -= last == b"\r" and piece.startswith(b"\n")
+        last = piece[-1:]
+    return size + 2 if last not in (b"", b"\n") else size
 
 
 class DotStuffer:

@@ -5,7 +5,7 @@ their header may speak for this gateway. Sources: RFC 3464 section 2, RFC 8601 s
 """
 
 from bmgate.errors import NotAllowed
-from bmgate.mail.fields import media_type, scan_header
+from bmgate.mail.fields import MAX_FIELDS, media_type, scan_header
 from bmgate.mail.write import CRLF, plain_field
 
 _OURS = ("authentication-results", "delivered-to", "return-path")  # in lower case
@@ -16,7 +16,8 @@ def stored_report(raw: bytes, domain: str) -> bytes:
     """The report with fields of our own in front, and without those that only we may write; raises NotAllowed."""
     header = scan_header(raw, 0, len(raw))
     types = [media_type(value) for value in header.values(raw, "content-type")]
-    if types != [(b"multipart", b"report")] or not raw.startswith(CRLF + CRLF, header.end - 4):
+    has_junk = any(not name for name, _, _ in header.fields[1:MAX_FIELDS])
+    if types != [(b"multipart", b"report")] or has_junk or not raw.startswith(CRLF + CRLF, header.end - 4):
         raise NotAllowed("from <> only reports are taken: one Content-Type, multipart/report, in a well-formed header")
     fields = (raw[start:end] for name, start, end in header.fields if not _is_ours(name))
     ours = (plain_field("Return-Path", "<>"), plain_field("Authentication-Results", f"{domain}; x-bitmessage=none"))

@@ -16,8 +16,10 @@ from bmgate.mail.dates import read_date
 from bmgate.mail.envelope import address_field, render_envelope
 from bmgate.mail.fields import Field, Header, field_value, scan_header
 from bmgate.mail.headers import decode_header
-from bmgate.mail.lines import wire_size
+from bmgate.mail.lines import wire_size_of
 from bmgate.mail.mimetree import Node, scan_tree
+from bmgate.mail.octets import Octets, windows
+from bmgate.units import DAY
 
 Path = tuple[int, ...]
 
@@ -87,13 +89,13 @@ class MessageIndex(NamedTuple):
     @property
     def sent_day(self) -> int | None:
         """Days since 1970-01-01 as the writer saw them: SENTON and its like ignore time and zone (RFC 3501 6.4.4)."""
-        return None if self.sent_date is None else (self.sent_date + self.sent_offset) // 86400
+        return None if self.sent_date is None else (self.sent_date + self.sent_offset) // DAY
 
     def part(self, path: Path) -> PartRange | None:
         """The part of that path; `()` is the mail itself."""
         return next((part for part in self.parts if part.path == path), None)
 
-    def value(self, header: bytes, name: str) -> bytes | None:
+    def value(self, header: Octets, name: str) -> bytes | None:
         """The first field of that lower-case name, unfolded; `header` is the mail or its header alone."""
         return next((field_value(header, field) for field in self.fields if field[0] == name), None)
 
@@ -110,7 +112,7 @@ class Section:
     names: frozenset[str] = frozenset()
 
 
-def index_message(raw: bytes) -> MessageIndex:
+def index_message(raw: Octets) -> MessageIndex:
     """The structure of any bytes."""
     root = scan_tree(raw)
     header, envelopes = root.header, inner_envelopes(raw, root)
@@ -131,11 +133,11 @@ def index_message(raw: bytes) -> MessageIndex:
         ),
         sent_date=sent.seconds if sent else None,
         sent_offset=sent.offset if sent else 0,
-        wire_octets=wire_size(raw),
+        wire_octets=wire_size_of(windows(raw)),
     )
 
 
-def _addresses_text(raw: bytes, header: Header, name: str) -> str:
+def _addresses_text(raw: Octets, header: Header, name: str) -> str:
     return decode_header(address_field(raw, header, name))
 
 

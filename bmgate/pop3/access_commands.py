@@ -9,7 +9,8 @@ from base64 import b64decode, b64encode
 
 from bmgate.errors import LoginFailed
 from bmgate.pop3.replies import Refusal
-from bmgate.pop3.session import HangUp, Session, State
+from bmgate.pop3.session import Session, State
+from bmgate.tcp.channel import HangUp
 
 MECHANISMS = ("PLAIN", "LOGIN")
 

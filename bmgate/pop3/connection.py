@@ -5,7 +5,6 @@ waited for, then dropped (I7).
 """
 
 import asyncio
-import logging
 
 from twisted.internet.ssl import CertificateOptions
 
@@ -14,13 +13,19 @@ from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.reader import LineReader, LineTooLong
 from bmgate.pop3.replies import refusal
-from bmgate.pop3.session import HangUp, Session
-from bmgate.tcp import Connections, ServerConnection, Stalled
-
-log = logging.getLogger(__name__)
+from bmgate.pop3.session import Session
+from bmgate.tcp.channel import HangUp
+from bmgate.tcp.connection import Farewell, ServerConnection
+from bmgate.tcp.connections import Connections
 
 _AHEAD = 256 * 1024  # octets of answers that wait for those to the commands behind them
 _COMMANDS_AT_ONCE = 50  # answered before others get a turn
+_CODES: dict[str, bytes] = {
+    Farewell.TOO_MANY: b"SYS/TEMP",
+    Farewell.STOPPING: b"SYS/TEMP",
+    Farewell.FAILED: b"SYS/PERM",
+}
+"""Response codes of those that have one (RFC 3206)."""
 
 
 class Pop3Connection(ServerConnection):
@@ -34,8 +39,8 @@ class Pop3Connection(ServerConnection):
         starttls: CertificateOptions | None,
         allow_plaintext: bool,
     ) -> None:
-        super().__init__(limits.stall_seconds)
-        self._limits, self._connections, self._starttls = limits, connections, starttls
+        super().__init__(limits, starttls)
+        self._limits, self._connections = limits, connections
         self._reader = LineReader(limits.line)
         self._stirred = asyncio.Event()
         self._is_answering = False
@@ -43,21 +48,6 @@ class Pop3Connection(ServerConnection):
         self.session = Session(self, services, limits, allow_plaintext)
 
     # -- what Twisted calls
-
-    def connectionMade(self) -> None:  # noqa: N802
-        """Greet, or refuse one too many."""
-        transport = self._transport
-        transport.setTcpNoDelay(True)
-        self._outgoing.begin(transport)
-        self.source = self._limits.source or str(getattr(transport.getPeer(), "host", ""))
-        if not self._connections.has_room(self):
-            self.shut_down("Too many connections", b"SYS/TEMP")
-            return
-        self._connections.members.add(self)
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.login_seconds, self.shut_down, "Too slow to log in")
-        self._task = loop.create_task(self._run())
-        self._task.add_done_callback(self._ended)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Bytes of the client."""
@@ -70,22 +60,9 @@ class Pop3Connection(ServerConnection):
     # -- the channel of the session
 
     @property
-    def can_start_tls(self) -> bool:
-        """Whether STLS may be given."""
-        return self._starttls is not None and not self.is_secure
-
-    @property
     def has_input(self) -> bool:
         """Whether octets wait behind the command that runs."""
         return self._reader.buffered > 0
-
-    async def drain(self) -> None:
-        """Send what was written, at the pace of the client, and wait until there is room for more."""
-        try:
-            await self._outgoing.drain()
-        except Stalled as error:
-            self._transport.abortConnection()
-            raise HangUp from error
 
     async def read_line(self) -> bytes:
         """The next line; raises HangUp."""
@@ -146,38 +123,31 @@ class Pop3Connection(ServerConnection):
         self._is_answering, self._is_changing = True, verb == CHANGING
         is_done = await carry_out(self.session, line)
         if is_done and verb == b"STLS":
-            await self._begin_tls()
+            await self._begin_tls("STLS")
         self._is_answering = self._is_changing = False
         self._last_active = asyncio.get_running_loop().time()
 
-    async def _begin_tls(self) -> None:
-        """Go over to TLS and forget what was known before; whatever came in clear meanwhile ends it (F1, I11)."""
-        await self.drain()
-        if self.has_input or self._starttls is None:
-            raise HangUp("Octets behind STLS")
+    def _forget_clear_text(self) -> None:
         self._reader.clear()
         self.session.forget()
-        self._transport.startTLS(self._starttls)
 
     # -- the end
 
-    def shut_down(self, text: str, code: bytes = b"") -> None:
+    def shut_down(self, text: str) -> None:
         """Close, with a last word where it cannot be taken for part of a mail; a QUIT that runs is answered first."""
         if self._is_changing:
             return
         if text and not self._is_answering:
-            self.write(refusal(text, code))
+            self.write(refusal(text, _CODES.get(text, b"")))
         self._close()
+
+    def _enter(self) -> bool:
+        return self._connections.enter(self)
 
     def _left(self) -> None:
         self._connections.members.discard(self)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """The maildrop is free again; a bug of ours ends the session, with its traceback in the log."""
+        """The maildrop is free again."""
         self.session.release()
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("a session failed", exc_info=error)
-            self._is_changing = False
-            self.shut_down("Internal error", b"SYS/PERM")
-        self._leave()
+        super()._ended(task)

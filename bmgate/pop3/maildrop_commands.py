@@ -1,15 +1,21 @@
 """The commands on the maildrop: STAT, LIST, UIDL, RETR, TOP, DELE, RSET (RFC 1939 sections 5 and 7)."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from bmgate.domain.mailbox import MessageHead
+from bmgate.errors import GatewayError
 from bmgate.mail.lines import DotStuffer
+from bmgate.mail.structure import decode_index
 from bmgate.pop3.replies import Refusal
 from bmgate.pop3.session import Drop, Session, read_number
+from bmgate.tcp.channel import HangUp
+
+log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 2000  # lines made before others get a turn
-_PORTION = 256 * 1024  # octets of a mail stuffed at once
 
 
 async def stat(session: Session, _: bytes) -> None:
@@ -36,10 +42,15 @@ async def retr(session: Session, argument: bytes) -> None:
     """RETR."""
     drop = session.drop
     place = drop.place(argument.strip())
-    message = await drop.messages.take(place, partial(_announced, session, b"RETR"))
-    octets, stored = drop.shown.octets[place], len(message.header) + len(message.body)
+    octets, announced = drop.shown.octets[place], partial(_announced, session, b"RETR")
+    if octets > session.limits.portion_octets:
+        head = await drop.heads.take(place, announced)
+        await _send_large(session, f"{octets} octets", head, _Lines(None))
+        return
+    message = await drop.messages.take(place, announced)
+    stored = len(message.header) + len(message.body)
     stuffer = DotStuffer(has_bare_lf=octets != stored)  # each would have counted twice
-    await _send(session, f"{octets} octets", (message.header, message.body), stuffer)
+    _write(session, f"{octets} octets", (message.header, message.body), stuffer)
 
 
 async def top(session: Session, argument: bytes) -> None:
@@ -48,12 +59,12 @@ async def top(session: Session, argument: bytes) -> None:
     number, count = _two_words(argument)
     place, lines = drop.place(number), read_number(count)
     announced = partial(_announced, session, b"TOP")
-    if lines == 0:
+    if lines == 0 or drop.shown.octets[place] > session.limits.portion_octets:
         head = await drop.heads.take(place, announced)
-        await _send(session, "Top of message", (head.header,), DotStuffer())
+        await _send_large(session, "Top of message", head, _Lines(lines))
         return
     message = await drop.messages.take(place, announced)
-    await _send(session, "Top of message", (message.header, _first_lines(message.body, lines)), DotStuffer())
+    _write(session, "Top of message", (message.header, _Lines(lines).of(message.body)), DotStuffer())
 
 
 async def dele(session: Session, argument: bytes) -> None:
@@ -88,26 +99,60 @@ def _announced(session: Session, verb: bytes) -> list[int]:
     return session.drop.announced(session.channel.peek_lines(session.limits.portion_messages), verb)
 
 
-async def _send(session: Session, text: str, pieces: Iterable[bytes], stuffer: DotStuffer) -> None:
-    """One mail, or its beginning, as a multi-line response at the pace of the client."""
-    channel = session.channel
+def _write(session: Session, text: str, pieces: Iterable[bytes], stuffer: DotStuffer) -> None:
+    """One mail, or its beginning, as a multi-line response."""
     session.ok(text)
     for piece in pieces:
-        for at in range(0, len(piece), _PORTION):
-            channel.write(stuffer.encode(piece[at : at + _PORTION]))
-            if len(piece) > _PORTION:
-                await channel.drain()
+        session.channel.write(stuffer.encode(piece))
+    session.channel.write(stuffer.end())
+
+
+class _Lines:
+    """Lets so many lines of a body through, which comes in portions; all of them without a number."""
+
+    def __init__(self, count: int | None) -> None:
+        self._left = count
+
+    @property
+    def are_over(self) -> bool:
+        """Whether nothing more is let through."""
+        return self._left == 0
+
+    def of(self, portion: bytes) -> bytes:
+        """What is let through of the next octets."""
+        if self._left is None:
+            return portion
+        found = portion.count(b"\n")
+        if found < self._left:
+            self._left -= found
+            return portion
+        rest = portion.split(b"\n", self._left)[-1]
+        self._left = 0
+        return portion[: len(portion) - len(rest)]
+
+
+async def _send_large(session: Session, text: str, head: MessageHead, lines: _Lines) -> None:
+    """The same of a mail whose body is read while it is sent, at the pace of the client (I7)."""
+    channel, stuffer = session.channel, DotStuffer()
+    session.ok(text)
+    channel.write(stuffer.encode(head.header))
+    at, end = 0, decode_index(head.encoded_index).size - len(head.header)
+    while at < end and not lines.are_over:
+        portion = await _read(session, head.uuid, at, end)
+        at += len(portion)
+        channel.write(stuffer.encode(lines.of(portion)))
+        del portion  # while the client takes its time, only the channel has it
+        await channel.drain()
     channel.write(stuffer.end())
 
 
-def _first_lines(body: bytes, count: int) -> bytes:
-    """As many lines of the body, or all of it."""
-    if count >= body.count(b"\n"):
-        return body
-    end = 0
-    for _ in range(count):
-        end = body.index(b"\n", end) + 1
-    return body[:end]
+async def _read(session: Session, uuid: bytes, start: int, end: int) -> bytes:
+    try:
+        return await session.services.maildrops.body(session.drop.shown, uuid, start, end)
+    except GatewayError as error:
+        log.info("a mail cannot be sent to its end: %s", error)
+        session.channel.abort()  # what is said now would be taken for a line of the mail
+        raise HangUp from error
 
 
 def _two_words(argument: bytes) -> tuple[bytes, bytes]:

@@ -39,6 +39,13 @@ class Maildrops(Protocol):
         """Whole messages by ascending UID."""
         ...
 
+    async def body(self, maildrop: Maildrop, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of the body of that content from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when another session has expunged the message.
+        """
+        ...
+
     async def remove(self, maildrop: Maildrop, uids: Collection[int]) -> None:
         """All in one transaction."""
         ...

@@ -1,23 +1,19 @@
 """The POP3 connections of one or more listeners: plain with STLS, or TLS from the first octet (RFC 8314)."""
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.pop3.connection import Pop3Connection
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.ports import Pop3Services
-from bmgate.tcp import CLOSE_SECONDS, Connections, all_set
+from bmgate.tcp.connections import Connections
+from bmgate.tcp.factory import DoorFactory
 
 
-class Pop3Factory(ServerFactory):
-    """Makes the connections of one or more listeners and ends them together.
-
-    `starttls` is what STLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which is for
-    loopback.
+class Pop3Factory(DoorFactory[Pop3Connection]):
+    """`starttls` is what STLS uses on listeners without TLS; `allow_plaintext` admits passwords without it, which is
+    for loopback.
     """
-
-    noisy = False
 
     def __init__(
         self,
@@ -28,15 +24,8 @@ class Pop3Factory(ServerFactory):
     ) -> None:
         self._services, self._limits = services, limits
         self._starttls, self._allow_plaintext = starttls, allow_plaintext
-        self.connections: Connections[Pop3Connection] = Connections(limits.connections, limits.connections_per_source)
+        self.connections = Connections(limits.connections, limits.connections_per_source)
 
     def buildProtocol(self, addr: IAddress | None) -> Pop3Connection:  # noqa: N802
         """A connection for one client."""
         return Pop3Connection(self._services, self._limits, self.connections, self._starttls, self._allow_plaintext)
-
-    async def stop(self) -> None:
-        """Take leave of everyone and wait until they are gone, a second at most."""
-        members = tuple(self.connections.members)
-        for member in members:
-            member.shut_down("Server shutting down", b"SYS/TEMP")
-        await all_set([member.closed for member in members], CLOSE_SECONDS + 1)

@@ -13,6 +13,8 @@ from bmgate.pop3.ports import Pop3Services
 from bmgate.pop3.reading import Portions
 from bmgate.pop3.replies import Refusal
 from bmgate.services.mailboxes.maildrops import Maildrop
+from bmgate.tcp import channel
+from bmgate.tcp.channel import HangUp
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 
@@ -24,37 +26,8 @@ class State(Enum):
     TRANSACTION = "transaction"
 
 
-class HangUp(Exception):
-    """The connection ends now; the text, if there is one, is said before."""
-
-
-class Channel(Protocol):
+class Channel(channel.Channel, Protocol):
     """The connection, as far as commands know it."""
-
-    source: str
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether TLS is on."""
-        ...
-
-    @property
-    def can_start_tls(self) -> bool:
-        """Whether STLS may be given."""
-        ...
-
-    @property
-    def has_input(self) -> bool:
-        """Whether octets are waiting behind the command that runs."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` for the next `drain`."""
-        ...
-
-    async def drain(self) -> None:
-        """Send what was written; returns when there is room for more. Raises HangUp for a client that does not read."""
-        ...
 
     async def read_line(self) -> bytes:
         """The next line, when a command has responses; raises HangUp."""

@@ -43,9 +43,9 @@ class DiskSpace:
     def has_room_for_mail(self) -> bool:
         return self.free_bytes >= self.keep_free // MAIL_PART
 
-    def check_room_for_mail(self) -> None:
-        """Raises StorageFull."""
-        if not self.has_room_for_mail:
+    def check_room_for_mail(self, octets: int = 0) -> None:
+        """Whether mail of so many octets still fits; raises StorageFull."""
+        if self.free_bytes - octets < self.keep_free // MAIL_PART:
             raise StorageFull("this server's disk is full; try again later")
 
     def _tell_changes(self) -> None:

@@ -5,12 +5,13 @@ taking it from each other. Large mail has a thread of its own, so that small mai
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 LARGE = 256 * 1024  # octets, from which on a mail takes the other thread
 
+R = TypeVar("R", bound=Sized)
 T = TypeVar("T")
 
 
@@ -21,7 +22,7 @@ class Parsing:
         self._small = ThreadPoolExecutor(1, thread_name_prefix="parse")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="parse-large")
 
-    async def run(self, work: Callable[[bytes], T], raw: bytes) -> T:
+    async def run(self, work: Callable[[R], T], raw: R) -> T:
         """What `work` makes of the mail; in the order in which they were given, small and large apart."""
         lane = self._small if len(raw) < LARGE else self._large
         return await asyncio.get_running_loop().run_in_executor(lane, work, raw)

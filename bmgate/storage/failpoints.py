@@ -23,6 +23,7 @@ FAILPOINTS: dict[str, str] = {
     "submission.stored": "a mail and its rows are recorded, not committed",
     "submission.committed": "a mail is committed, the client has no answer yet",
     "append.begin": "APPEND is about to store",
+    "append.staged": "a piece of a large mail of APPEND is committed where nobody sees it",
     "append.stored": "APPEND has stored, not committed",
     "append.committed": "APPEND is committed, the client has no answer yet",
     "expunge.begin": "EXPUNGE is about to delete",

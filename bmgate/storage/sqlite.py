@@ -1,7 +1,8 @@
 """SQLite: one connection writes, the others cannot (F3; reliability rules of section 5.5)."""
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -12,9 +13,14 @@ from sqlalchemy.pool import NullPool
 
 from bmgate.errors import ConfigError
 from bmgate.storage.backend import BUSY_SECONDS, storage_failed
+from bmgate.storage.statements import control
 
 PAGE_SIZE = 16_384
 SIDE_FILES = ("-wal", "-shm", "-journal")  # names that SQLite adds to the database's
+
+_WRITER_CACHE = 32_768  # KiB; the indexes of 200,000 objects
+_READER_CACHE = 1_024  # KiB of each; mail passes through once, and the operating system has the file in memory
+_BLOBS_CACHE = 2_048  # KiB, while large blobs are written that nobody reads again soon
 
 _EVERY_CONNECTION = (
     "PRAGMA foreign_keys=ON",
@@ -26,12 +32,25 @@ _WRITER = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=10000",
-    "PRAGMA cache_size=-32768",  # KiB; the indexes of 200,000 objects
+    f"PRAGMA cache_size=-{_WRITER_CACHE}",
 )
-_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", "PRAGMA cache_size=-4096")
+_READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", f"PRAGMA cache_size=-{_READER_CACHE}")
 
 _DAMAGED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _BROKEN = _DAMAGED | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
+
+@contextmanager
+def large_blobs(connection: Connection) -> Iterator[None]:
+    """Write them with a small cache: they would push all else out of it, and fill it to the brim."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    control(connection, f"PRAGMA cache_size=-{_BLOBS_CACHE}")
+    try:
+        yield
+    finally:
+        control(connection, f"PRAGMA cache_size=-{_WRITER_CACHE}")
 
 
 @dataclass(frozen=True)

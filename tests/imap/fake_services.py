@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from itertools import accumulate
+from typing import TypeVar
+
+from stored_mail import PORTION, head_of, stored
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import (
@@ -24,9 +26,12 @@ from bmgate.domain.mailbox import (
     StoredMessage,
     Transfer,
 )
-from bmgate.errors import LoginFailed, MailboxExists, MailboxMissing, NotAllowed
+from bmgate.domain.ports.spool import Spool, Spools
+from bmgate.errors import LoginFailed, MailboxExists, MailboxMissing, MessageMissing, NotAllowed, StorageFull
 from bmgate.imap.ports import ImapServices
-from bmgate.mail.structure import encode_index, index_message
+from bmgate.services.mailboxes.lazy_mail import LazyMail
+
+T = TypeVar("T")
 
 PASSWORD = 'p"a\\ss % {wörd} 1'
 NOW = 1_795_000_000
@@ -88,6 +93,7 @@ class FakeMailboxes:
         self.reads = 0
         self.octets_read: list[int] = []  # by each call of `messages`
         self.recent_from = 1_000_000  # the first UID that can be recent
+        self.body_octets = PORTION
         self.claimed: dict[MailboxId, int] = {}
         self.limit: int | None = None  # octets
         self.turns = 1  # of the loop that every call takes
@@ -196,8 +202,7 @@ class FakeMailboxes:
     async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
         await self._pause()
         self.reads += 1
-        stored = self._stored(account, mailbox, uids)
-        return [MessageHead(one.uid, one.internaldate, one.header, one.encoded_index, one.uuid) for one in stored]
+        return [head_of(one) for one in self._stored(account, mailbox, uids)]
 
     async def messages(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
@@ -210,17 +215,38 @@ class FakeMailboxes:
         self.octets_read.append(sums[max(len(fitting), 1) - 1] if found else 0)
         return fitting or found[:1]
 
+    async def portion(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+    ) -> list[StoredMessage] | list[MessageHead]:
+        found = await self.messages(account, mailbox, uids, budget_octets)
+        is_large = len(found) == 1 and len(found[0].header) + len(found[0].body) > budget_octets
+        if is_large:
+            self.octets_read[-1] = 0
+        return [head_of(one) for one in found] if is_large else found
+
+    async def body(self, account: AccountId, uuid: bytes, start: int, end: int) -> bytes:
+        await self._pause()
+        return self._body(account, uuid, start, end)
+
+    def _body(self, account: AccountId, uuid: bytes, start: int, end: int) -> bytes:
+        for box in self.of(account).values():
+            for raw in box.raws.values():
+                if stored(raw).uuid == uuid:
+                    portion = stored(raw).body[start : min(end, start + self.body_octets)]
+                    self.octets_read.append(len(portion))
+                    return portion
+        raise MessageMissing("this message is not there any more")
+
+    async def look_into(self, account: AccountId, head: MessageHead, look: Callable[[LazyMail], T]) -> T:
+        await self._pause()
+        return look(LazyMail(head, lambda start, end: self._body(account, head.uuid, start, end)))
+
     def _stored(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[StoredMessage]:
         box = self._by_id(account, mailbox)
-        out = []
-        for uid in sorted(set(uids) & box.rows.keys()):
-            raw, index = box.raws[uid], index_message(box.raws[uid])
-            split = index.header_size
-            date = box.rows[uid].internaldate
-            out.append(
-                StoredMessage(uid, date, raw[:split], encode_index(index), raw[split:], sha256(raw).digest()[:16])
-            )
-        return out
+        return [
+            stored(box.raws[uid])._replace(uid=uid, internaldate=box.rows[uid].internaldate)
+            for uid in sorted(set(uids) & box.rows.keys())
+        ]
 
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
         watchers = self._watchers.setdefault(mailbox, set())
@@ -233,11 +259,11 @@ class FakeMailboxes:
             return self._named(account, name).mailbox
         if name in self.of(account):
             raise MailboxExists(f"mailbox {name!r} exists already")
-        if not name or "//" in name or name.startswith(("/", "INBOX/")):
+        if not name or "//" in name or name.startswith("/"):
             raise NotAllowed("no such name")
         return self._make(account, name, MailboxKind.USER)
 
-    async def delete(self, account: AccountId, name: str) -> None:
+    async def delete(self, account: AccountId, name: str) -> MailboxId:
         await self._pause()
         box = self._named(account, name)
         if box.mailbox.kind is not MailboxKind.USER:
@@ -246,6 +272,7 @@ class FakeMailboxes:
         if box.mailbox.subscribed:
             self._former.setdefault(account, set()).add(name)
         self._tell(box)
+        return box.mailbox.id
 
     async def rename(self, account: AccountId, name: str, new_name: str) -> None:
         await self._pause()
@@ -275,7 +302,7 @@ class FakeMailboxes:
         await self._pause()
         box = self._named(account, name)
         dates = [NOW if mail.internaldate is None else mail.internaldate for mail in mails]
-        uids = [box.add(mail.raw, mail.flags, mail.keywords, date) for mail, date in zip(mails, dates, strict=True)]
+        uids = [box.add(mail.raw[:], mail.flags, mail.keywords, date) for mail, date in zip(mails, dates, strict=True)]
         self._tell(box)
         return Transfer(box.mailbox.uidvalidity, [], uids)
 
@@ -350,14 +377,22 @@ def _words(before: tuple[str, ...], change: FlagChange, words: Collection[str]) 
     return kept if change is FlagChange.REMOVE else (*kept, *words)
 
 
+class NoSpools:
+    """No room for large mail."""
+
+    def open(self, account: AccountId, on_room: Callable[[], None]) -> Spool:
+        raise StorageFull("the disk is full")
+
+
 @dataclass
 class FakeServices:
     """Both, with their own types."""
 
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
     mailboxes: FakeMailboxes = field(default_factory=FakeMailboxes)
+    spools: Spools = field(default_factory=NoSpools)
 
     @property
     def ports(self) -> ImapServices:
         """As the door takes them."""
-        return ImapServices(self.accounts, self.mailboxes)
+        return ImapServices(self.accounts, self.mailboxes, self.spools)

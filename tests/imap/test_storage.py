@@ -1,8 +1,10 @@
 """The IMAP door over the real services and a real database."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
+import pytest
 from imap.wire import Wire
 from wires import mail
 
@@ -91,3 +93,40 @@ async def test_programs_say_what_is_subscribed_and_a_new_mailbox_takes_over_from
     assert b'* LSUB () "/" "first"\r\n' in lines
     assert b'* LSUB () "/" "second"\r\n' in lines
     assert not any(b"third" in line or b"below" in line for line in lines)
+
+
+async def test_i7_a_large_mail_comes_whole_although_it_is_moved_meanwhile_and_ends_when_it_is_gone(
+    connect: Connect,
+) -> None:
+    reader, mover = await connect(), await connect()
+    raw = mail(body="line of text\r\n" * 1_000_000)
+    await mover.ok(b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
+    for wire in (reader, mover):
+        await wire.ok(b"SELECT INBOX")
+    (part,) = await reader.ok(b"FETCH 1 BODY.PEEK[1]<300000.70000>")
+    assert raw.partition(b"\r\n\r\n")[2][300_000:370_000] in part
+    await begin(reader)
+    await mover.ok(b"MOVE 1 Trash")
+    (whole, *_, last) = await finish(reader)
+    assert whole == b" 1 FETCH (BODY[] {%d}\r\n%b)\r\n" % (len(raw), raw)
+    assert last.startswith(b"f OK ")
+    for wire in (reader, mover):
+        await wire.ok(b"SELECT Trash")
+    await begin(reader)
+    await mover.ok(b"STORE 1 +FLAGS (\\Deleted)")
+    await mover.ok(b"EXPUNGE")
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await finish(reader)
+    assert await mover.ok(b"SEARCH ALL") == [b"* SEARCH\r\n"]
+
+
+async def begin(wire: Wire) -> None:
+    """Ask for a mail, and read one octet of the answer."""
+    await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
+    assert await wire.reader.readexactly(1) == b"*"
+    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+
+async def finish(wire: Wire) -> list[bytes]:
+    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    return await wire.until(b"f")

@@ -165,6 +165,24 @@ def test_nested_parts_have_their_bodystructure() -> None:
     ) % (len(inner), inner.count(b"\n"))
 
 
+def test_a_line_that_is_no_field_does_not_end_the_header() -> None:
+    raw = b"Subject: one\r\nno field\r\n>From x\r\nTo: a@example.org\r\n folded\r\n\r\nbody\r\n\r\nmore"
+    index = index_message(raw)
+    assert raw[index.header_size :] == b"body\r\n\r\nmore"
+    assert [name for name, _, _ in index.fields] == ["subject", "", "", "to"]
+    assert b"".join(raw[start:end] for _, start, end in index.fields) + b"\r\n" == raw[: index.header_size]
+    assert section_bytes(raw, index, Section((), "HEADER.FIELDS.NOT", frozenset({"to"}))) == (
+        b"Subject: one\r\nno field\r\n>From x\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("body", [b"no field\r\nand no empty line", b"\r\nno field\r\n\r\n", b"no field\n"])
+def test_without_an_empty_line_behind_it_a_line_that_is_no_field_begins_the_body(body: bytes) -> None:
+    raw = b"Subject: one\r\n" + body
+    assert raw[index_message(raw).header_size :] == body.removeprefix(b"\r\n")
+    assert index_message(body.lstrip()).header_size == 0
+
+
 def test_header_fields_are_answered_from_the_header_alone() -> None:
     index = index_message(PLAIN)
     header = PLAIN[: index.header_size]

@@ -12,7 +12,7 @@ from wires import mail
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
-from bmgate.tcp import close, listen
+from bmgate.tcp.listening import close, listen
 
 
 @pytest.fixture

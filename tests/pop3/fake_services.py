@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from stored_mail import PORTION, head_of, stored
+
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import MailboxId, MessageHead, StoredMessage
-from bmgate.errors import LoginFailed
+from bmgate.errors import LoginFailed, MessageMissing
 from bmgate.mail.lines import wire_size
 from bmgate.pop3.ports import Pop3Services
 from bmgate.services.mailboxes.maildrops import Maildrop, MaildropInUse
@@ -39,6 +41,7 @@ class FakeMaildrops:
         self.held: set[AccountId] = set()
         self.read: list[tuple[str, list[int]]] = []  # what was asked for, and of which UIDs
         self.turns = 1  # of the loop that every call takes
+        self.body_octets = PORTION
         self._next = 1
 
     def fill(self, *raws: bytes, account: AccountId = ALICE) -> list[int]:
@@ -65,11 +68,18 @@ class FakeMaildrops:
 
     async def heads(self, maildrop: Maildrop, uids: Collection[int]) -> list[MessageHead]:
         self.read.append(("heads", list(uids)))
-        return [MessageHead(one.uid, 0, one.header, b"") for one in await self._stored(maildrop, uids)]
+        return [head_of(one) for one in await self._stored(maildrop, uids)]
 
     async def messages(self, maildrop: Maildrop, uids: Collection[int]) -> list[StoredMessage]:
         self.read.append(("messages", list(uids)))
         return await self._stored(maildrop, uids)
+
+    async def body(self, maildrop: Maildrop, uuid: bytes, start: int, end: int) -> bytes:
+        for one in await self._stored(maildrop, self.mails[maildrop.account]):
+            if one.uuid == uuid:
+                self.read.append(("body", [one.uid]))
+                return one.body[start : min(end, start + self.body_octets)]
+        raise MessageMissing("this message is not there any more")
 
     async def remove(self, maildrop: Maildrop, uids: Collection[int]) -> None:
         await self._pause()
@@ -79,11 +89,7 @@ class FakeMaildrops:
     async def _stored(self, maildrop: Maildrop, uids: Collection[int]) -> list[StoredMessage]:
         await self._pause()
         mails = self.mails[maildrop.account]
-        out = []
-        for uid in sorted(set(uids) & mails.keys()):
-            header, blank, body = mails[uid].partition(b"\r\n\r\n")
-            out.append(StoredMessage(uid, 0, header + blank, b"", body))
-        return out
+        return [stored(mails[uid])._replace(uid=uid) for uid in sorted(set(uids) & mails.keys())]
 
 
 @dataclass

@@ -210,7 +210,7 @@ async def test_fetching_one_after_the_other_reads_ahead_and_large_mail_comes_alo
     wire = await house.logged_in()
     for number in range(1, 103):
         await wire.lines(b"RETR %d" % number)
-    read = [uids for _, uids in house.services.maildrops.read]
+    read = [uids for what, uids in house.services.maildrops.read if what != "body"]
     assert len(read) <= 12
     assert [101] in read
     assert sum(map(len, read)) == 102

@@ -35,6 +35,13 @@ def test_d1_objects_stop_at_200_megabytes_and_mail_at_50(
     assert (space.has_room_for_objects, space.has_room_for_mail) == (objects, mail)
 
 
+def test_d1_mail_that_would_fill_the_disk_is_refused(clock: FakeClock) -> None:
+    space = DiskSpace(Disk(150 * MEGABYTE).look, clock, 200 * MEGABYTE)
+    space.check_room_for_mail(100 * MEGABYTE)
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail(100 * MEGABYTE + 1)
+
+
 def test_d1_each_change_is_told_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     disk = Disk(300 * MEGABYTE)
     space = DiskSpace(disk.look, clock, 200 * MEGABYTE)

@@ -18,10 +18,11 @@ from bmgate.domain.mailbox import (
     MailboxKind,
     MessageRow,
     NewContent,
+    StoredMessage,
 )
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
-from bmgate.errors import AccountLocked, MailboxExists, MailboxMissing, OverQuota
+from bmgate.errors import AccountLocked, MailboxExists, MailboxMissing, MessageMissing, OverQuota
 from bmgate.storage.database import SealedDatabase
 from bmgate.storage.repositories.contents import CHUNK_SIZE, size_class
 from bmgate.storage.sealing import Damaged
@@ -117,6 +118,91 @@ async def test_i7_a_budget_ends_reading_at_the_last_mail_that_fits(database: Sea
     assert await read([1, 5, 6], 0) == [1]
     assert await read([2, 99], 0) == []
     assert await read([*range(100, 2_000), 5, 6], 20) == [5, 6]
+
+
+async def test_i7_a_mail_larger_than_the_budget_comes_alone_and_as_its_head(
+    database: SealedDatabase, alice: Account
+) -> None:
+    def store_all(store: Store) -> MailboxId:
+        mine = store.account(alice.id)
+        for size in (600, 5_000, 10, 10):
+            content = mine.messages.add_content(NewContent(b"head", b"index", bytes(size)))
+            mine.messages.append(inbox_of(mine).id, content, Flags.NONE, (), NOW)
+        return inbox_of(mine).id
+
+    inbox = await database.transact(store_all)
+
+    async def read(uids: list[int], budget: int) -> list[tuple[int, bool]]:
+        found = await database.read(lambda store: store.account(alice.id).messages.portion(inbox, uids, budget))
+        assert all((message.header, message.encoded_index) == (b"head", b"index") for message in found)
+        return [(message.uid, isinstance(message, StoredMessage)) for message in found]
+
+    assert await read([1, 2, 3, 4], 1_000) == [(1, True)]
+    assert await read([2, 3, 4], 1_000) == [(2, False)]
+    assert await read([3, 4], 1_000) == [(3, True), (4, True)]
+    assert await read([2, 3, 4], 10_000) == [(2, True), (3, True), (4, True)]
+    assert await read([9], 1_000) == []
+
+
+async def test_a_body_is_read_chunk_by_chunk_by_its_owner_as_long_as_it_is_there(
+    database: SealedDatabase, alice: Account, bob: Account
+) -> None:
+    body = os.urandom(2 * CHUNK_SIZE + 100)
+
+    def deliver_twice(store: Store) -> bytes:
+        mine = store.account(alice.id)
+        content = mine.messages.add_content(NewContent(b"head", b"index", body))
+        for _ in range(2):
+            mine.messages.append(inbox_of(mine).id, content, Flags.NONE, (), NOW)
+        return mine.messages.heads(inbox_of(mine).id, [1])[0].uuid
+
+    uuid = await database.transact(deliver_twice)
+
+    async def read(account: Account, start: int, end: int) -> bytes:
+        return await database.read(lambda store: store.account(account.id).messages.body(uuid, start, end))
+
+    assert await read(alice, 0, len(body)) == body[:CHUNK_SIZE]
+    assert await read(alice, CHUNK_SIZE - 1, len(body)) == body[CHUNK_SIZE - 1 : CHUNK_SIZE]
+    assert await read(alice, CHUNK_SIZE + 5, CHUNK_SIZE + 9) == body[CHUNK_SIZE + 5 : CHUNK_SIZE + 9]
+    assert await read(alice, 2 * CHUNK_SIZE, len(body)) == body[2 * CHUNK_SIZE :]
+    with pytest.raises(MessageMissing):
+        await read(bob, 0, 10)
+    for start in (len(body), 3 * CHUNK_SIZE):  # where the index said more than there is
+        with pytest.raises(Damaged):
+            await read(alice, start, start + 1)
+    await database.transact(
+        lambda store: store.account(alice.id).messages.expunge(inbox_of(store.account(alice.id)).id, [1])
+    )
+    assert await read(alice, 0, 1) == body[:1]
+    await database.transact(
+        lambda store: store.account(alice.id).messages.expunge(inbox_of(store.account(alice.id)).id, [2])
+    )
+    with pytest.raises(MessageMissing):
+        await read(alice, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "splice",
+    [
+        "UPDATE content_blob SET data = (SELECT data FROM content_blob WHERE n = 1) WHERE kind = 1 AND n = 0",
+        "UPDATE content_blob SET last = (n = 0) WHERE kind = 1",
+        "UPDATE content_blob SET data = (SELECT data FROM content_blob WHERE kind = 0) WHERE kind = 1 AND n = 0",
+        "DELETE FROM content_blob WHERE kind = 1 AND n = 0",
+    ],
+)
+async def test_a_chunk_that_somebody_moved_does_not_open_alone(
+    database: SealedDatabase, alice: Account, splice: str
+) -> None:
+    def deliver_one(store: Store) -> bytes:
+        mine = store.account(alice.id)
+        content = mine.messages.add_content(NewContent(b"head", b"index", bytes(CHUNK_SIZE + 1)))
+        mine.messages.append(inbox_of(mine).id, content, Flags.NONE, (), NOW)
+        return mine.messages.heads(inbox_of(mine).id, [1])[0].uuid
+
+    uuid = await database.transact(deliver_one)
+    await database.transact(lambda store: sql(store, splice))
+    with pytest.raises(Damaged):
+        await database.read(lambda store: store.account(alice.id).messages.body(uuid, 0, 9))
 
 
 async def test_mail_comes_back_byte_by_byte(database: SealedDatabase, alice: Account) -> None:

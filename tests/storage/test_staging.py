@@ -10,6 +10,9 @@ from bmgate.domain.mailbox import ContentId, Flags, MailboxKind, MessageRow, New
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import MessageMissing, OverQuota
+from bmgate.storage.repositories.contents import CHUNK_SIZE
+from bmgate.storage.sealing import Damaged
+from bmgate.storage.store import SealedStore
 
 CONTENT = NewContent(b"header", b"index", b"body")
 
@@ -100,3 +103,74 @@ def test_the_duplicate_filter_moves_with_the_secrets(units: Units) -> None:
     assert units.run(arrive) == (True, False, secrets)
     units.reopen()
     assert units.run(lambda store: store.account(there.id).secrets) == secrets
+
+
+def pieces_of(body: bytes) -> list[tuple[int, bytes, bool]]:
+    """Where each piece of a body begins, its octets, and whether it is the last."""
+    starts = range(0, max(len(body), 1), CHUNK_SIZE)
+    return [(start, body[start : start + CHUNK_SIZE], start == starts[-1]) for start in starts]
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE, 2 * CHUNK_SIZE + 1])
+def test_a_content_that_comes_in_pieces_is_read_like_any_other(units: Units, size: int) -> None:
+    account, body = add_account(units, "anna"), bytes(size)
+    content = units.run(lambda store: store.account(account.id).messages.begin_content(size + 6))
+
+    def add(store: Store) -> None:
+        for start, data, last in pieces_of(body):
+            store.account(account.id).messages.add_body(content, start, data, last=last)
+
+    units.run(add)
+    units.run(lambda store: store.account(account.id).messages.finish_content(content, b"header", b"index", b"m", b"v"))
+    stored = units.run(lambda store: store.account(account.id).messages.by_content(content))
+    assert stored is not None
+    assert (stored.header, stored.encoded_index, stored.body) == (b"header", b"index", body)
+
+
+def test_a_content_without_its_end_does_not_open(units: Units) -> None:
+    account = add_account(units, "anna")
+
+    def begin(store: Store) -> ContentId:
+        messages = store.account(account.id).messages
+        content = messages.begin_content(CHUNK_SIZE * 2)
+        messages.add_body(content, 0, bytes(CHUNK_SIZE), last=False)
+        messages.finish_content(content, b"header", b"index", b"", b"")
+        return content
+
+    content = units.run(begin)
+    with pytest.raises(Damaged):
+        units.run(lambda store: store.account(account.id).messages.by_content(content))
+
+
+def test_i16_nobody_adds_to_contents_of_others(units: Units) -> None:
+    anna, bert = add_account(units, "anna"), add_account(units, "bert")
+    content = units.run(lambda store: store.account(bert.id).messages.begin_content(10))
+    with pytest.raises(MessageMissing):
+        units.run(lambda store: store.account(anna.id).messages.add_body(content, 0, b"x", last=True))
+    with pytest.raises(MessageMissing):
+        units.run(lambda store: store.account(anna.id).messages.finish_content(content, b"", b"", b"", b""))
+    units.run(lambda store: store.account(anna.id).messages.drop_contents([content]))
+    assert units.run(lambda store: store.account(bert.id).messages.has_staged())
+    units.run(lambda store: store.account(bert.id).messages.drop_contents([content]))
+    assert not units.run(lambda store: store.account(bert.id).messages.has_staged())
+
+
+def test_the_quota_is_asked_before_the_first_piece(units: Units) -> None:
+    account = add_account(units, "anna", 100)
+    with pytest.raises(OverQuota):
+        units.run(lambda store: store.account(account.id).messages.begin_content(1000))
+    units.run(lambda store: store.account(account.id).messages.begin_content(64))
+    assert units.run(lambda store: store.account(account.id).messages.used_octets()) == 64
+
+
+def test_large_pieces_leave_the_cache_of_the_writer_as_it_was(units: Units) -> None:
+    account = add_account(units, "anna")
+
+    def cache_size(store: Store) -> int:
+        assert isinstance(store, SealedStore)
+        return int(store.scope.connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
+
+    before = units.run(cache_size)
+    content = units.run(lambda store: store.account(account.id).messages.begin_content(10))
+    units.run(lambda store: store.account(account.id).messages.add_body(content, 0, b"x" * 10, last=True))
+    assert units.run(cache_size) == before

@@ -5,7 +5,8 @@ mailbox are told after that. Mail is indexed once, when it is stored; nothing he
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TypeVar
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import (
@@ -21,65 +22,41 @@ from bmgate.domain.mailbox import (
     MailboxStatus,
     MessageHead,
     MessageRow,
-    NewContent,
     NewMail,
-    SentCopy,
     StoredMessage,
     Transfer,
 )
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Failpoints, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import LimitReached, MailboxExists, NotAllowed
-from bmgate.mail.headers import message_ids_in
-from bmgate.mail.structure import MessageIndex, encode_index, index_message
+from bmgate.errors import NotAllowed
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes.incoming_mail import IncomingMails, add_mail
+from bmgate.services.mailboxes.indexed import to_minute
+from bmgate.services.mailboxes.keywords import refuse_many_of_mailbox, refuse_many_of_message
+from bmgate.services.mailboxes.large_mail import LargeMails, drop_unshown
+from bmgate.services.mailboxes.lazy_mail import LazyMail
 from bmgate.services.mailboxes.mailbox_names import (
+    MAX_MAILBOXES,
+    Tree,
     check_name,
     make_with_parents,
     move_inbox,
     refuse_special,
+    refuse_taken,
     rename_tree,
     resolve,
+    resolve_doomed,
     resolve_with_mail,
+    spelled_here,
+    tree_of,
 )
 from bmgate.services.mailboxes.mailbox_rules import Effects, Made, MailboxRules, RuleBook
-from bmgate.services.mailboxes.sent_status import sent_keywords
-from bmgate.services.mailboxes.status_flags import WITH_STATUS, set_flags_of_client, words_of_client
+from bmgate.services.mailboxes.status_flags import WITH_STATUS, set_flags_of_client
 from bmgate.services.parsing import Parsing
 
-MAX_MAILBOXES = 1_000
-REPLACEABLE_SECONDS = 86_400  # how long our copy in Sent waits for the client's (M7)
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """Mail with its index, ready to be stored."""
-
-    raw: bytes
-    index: MessageIndex
-
-    @property
-    def message_id(self) -> str:
-        """With its angle brackets; empty when the mail has none."""
-        value = self.index.value(self.raw, "message-id")
-        return next(iter(message_ids_in(value)), "") if value else ""
-
-    def content(self, message_id_tag: bytes = b"", vector_tag: bytes = b"") -> NewContent:
-        """As the two blobs of storage."""
-        split = self.index.header_size
-        return NewContent(self.raw[:split], encode_index(self.index), self.raw[split:], message_id_tag, vector_tag)
-
-
-def to_minute(now: int) -> int:
-    """When mail of our own making is said to have come: the exact second is nobody's business."""
-    return now // 60 * 60
-
-
-def indexed(raw: bytes) -> Indexed:
-    """Index `raw` (RFC 5322, any line ends); about a millisecond for 4 kB, so large mail goes through a thread."""
-    return Indexed(raw, index_message(raw))
+T = TypeVar("T")
 
 
 class Mailboxes:
@@ -96,9 +73,10 @@ class Mailboxes:
         check_room: Callable[[], None] = room_for_all,
         parsing: Parsing | None = None,
     ) -> None:
+        parsing = parsing or Parsing()
         self._database, self._events, self._clock, self._failpoints = database, events, clock, failpoints
         self._limit, self._rules, self._check_room = limit, RuleBook(rules), check_room
-        self._parsing = parsing or Parsing()
+        self._incoming = IncomingMails(LargeMails(database, failpoints, parsing), parsing)
         self._told: dict[MailboxId, int] = {}  # the first UID that no session was told of, since the start
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -189,6 +167,30 @@ class Mailboxes:
             lambda store: store.account(account).messages.messages(mailbox, uids, budget_octets)
         )
 
+    async def portion(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+    ) -> list[StoredMessage] | list[MessageHead]:
+        """The first messages that fit together; one that is larger than the budget comes alone, as its head (I7)."""
+        return await self._database.read(
+            lambda store: store.account(account).messages.portion(mailbox, uids, budget_octets)
+        )
+
+    async def body(self, account: AccountId, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of a large body from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when the last message that showed this content was expunged meanwhile.
+        """
+        return await self._database.read(lambda store: store.account(account).messages.body(uuid, start, end))
+
+    async def look_into(self, account: AccountId, head: MessageHead, look: Callable[[LazyMail], T]) -> T:
+        """What `look` finds in a large mail, off the loop; it reads what it needs. Raises MessageMissing."""
+
+        def read(store: Store) -> T:
+            messages = store.account(account).messages
+            return look(LazyMail(head, lambda start, end: messages.body(head.uuid, start, end)))
+
+        return await self._database.read(read)
+
     def watch(self, mailbox: MailboxId, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each change of an opened mailbox, until the returned function is called."""
         return self._events.watch(mailbox, callback)
@@ -200,8 +202,8 @@ class Mailboxes:
 
         Raises MailboxExists, NotAllowed for an impossible name, LimitReached at 1,000 mailboxes.
         """
-        wanted = name.rstrip(DELIMITER)
-        if wanted.lower() in SYNONYMS:
+        wanted = spelled_here(name.rstrip(DELIMITER))
+        if name.rstrip(DELIMITER).lower() in SYNONYMS:
             return await self._database.read(lambda store: resolve(store.account(account).mailboxes, wanted))
         check_name(wanted)
         now, rules = self._clock.now(), self._rules.of(wanted)
@@ -209,24 +211,20 @@ class Mailboxes:
 
         def make(store: Store) -> Made:
             mine = store.account(account)
-            mailboxes = mine.mailboxes
-            if mailboxes.find(wanted) is not None:
-                raise MailboxExists(f"mailbox {wanted!r} exists already")
-            if len(mailboxes.all()) >= self._limit:
-                raise LimitReached(f"an account has at most {self._limit} mailboxes")
+            refuse_taken(mine.mailboxes, wanted)
             own = rules.creating(mine, wanted, now)
-            return own or Made(make_with_parents(mailboxes, wanted, now, subscribed=False))
+            return own or Made(make_with_parents(mine.mailboxes, wanted, now, False, self._limit))
 
         made = await self._database.transact(make)
         _carry_out(made.effects)
         return made.mailbox
 
-    async def delete(self, account: AccountId, name: str) -> None:
-        """Delete a mailbox of the user's own with its messages; mailboxes below it stay."""
+    async def delete(self, account: AccountId, name: str) -> MailboxId:
+        """Delete a mailbox of the user's own with its messages; mailboxes below it stay. Returns which it was."""
 
         def remove(store: Store) -> tuple[MailboxId, Effects]:
             mine = store.account(account)
-            mailbox = resolve(mine.mailboxes, name)
+            mailbox = resolve_doomed(mine.mailboxes, name)
             refuse_special(mailbox, "deleted")
             effects = self._rules.of(mailbox.name).deleting(mine, mailbox)
             mine.mailboxes.delete(mailbox.id)
@@ -236,37 +234,43 @@ class Mailboxes:
         _carry_out(effects)
         self._told.pop(gone, None)
         self._events.changed([gone])
+        return gone
 
     async def rename(self, account: AccountId, name: str, new_name: str) -> None:
         """Rename a mailbox and those below it; INBOX keeps its place and its mail moves (RFC 9051 6.3.6)."""
-        wanted = new_name.rstrip(DELIMITER)
+        wanted = spelled_here(new_name.rstrip(DELIMITER))
         check_name(wanted)
         now = self._clock.now()
 
         def move(store: Store) -> tuple[list[MailboxId], Effects]:
             mine = store.account(account)
-            mailbox = resolve(mine.mailboxes, name)
-            if wanted.lower() in SYNONYMS or mine.mailboxes.find(wanted) is not None:
-                raise MailboxExists(f"mailbox {wanted!r} exists already")
-            effects = self._renaming(mine, mailbox, wanted)
-            if mailbox.kind is MailboxKind.INBOX:
-                return move_inbox(
-                    mine, mailbox, make_with_parents(mine.mailboxes, wanted, now, False), to_minute(now)
-                ), effects
-            refuse_special(mailbox, "renamed")
-            if wanted.startswith(mailbox.name + DELIMITER):
+            tree = tree_of(mine.mailboxes, name)
+            refuse_taken(mine.mailboxes, wanted)
+            effects = self._renaming(mine, tree, wanted)
+            if tree.top is not None and tree.top.kind is MailboxKind.INBOX:
+                target = make_with_parents(mine.mailboxes, wanted, now, False, self._limit)
+                return move_inbox(mine, tree.top, target, to_minute(now)), effects
+            if tree.top is not None:
+                refuse_special(tree.top, "renamed")
+            if wanted.startswith(tree.name + DELIMITER):
                 raise NotAllowed("a mailbox cannot be moved below itself")
-            rename_tree(mine.mailboxes, mailbox, wanted, now)
+            rename_tree(mine.mailboxes, tree, wanted, now, self._limit)
             return [], effects
 
         changed, effects = await self._database.transact(move)
         _carry_out(effects)
         self._events.changed(changed)
 
-    def _renaming(self, mine: AccountStore, mailbox: Mailbox, wanted: str) -> Effects:
-        """Ask the rules of the old name and of the new one, once where they are the same."""
-        asked = {id(rules): rules for rules in (self._rules.of(mailbox.name), self._rules.of(wanted))}
-        return tuple(effect for rules in asked.values() for effect in rules.renaming(mine, mailbox, wanted))
+    def _renaming(self, mine: AccountStore, tree: Tree, wanted: str) -> Effects:
+        """Ask the rules of the old name and of the new one, once where they are the same; for those below only where
+        there is nothing above them.
+        """
+        effects: Effects = ()
+        for mailbox, new_name in tree.renamed(wanted)[: 1 if tree.top else None]:
+            asked = {id(rules): rules for rules in (self._rules.of(mailbox.name), self._rules.of(new_name))}
+            for rules in asked.values():
+                effects += rules.renaming(mine, mailbox, new_name)
+        return effects
 
     async def set_subscribed(self, account: AccountId, name: str, subscribed: bool) -> None:
         """SUBSCRIBE and UNSUBSCRIBE; raises MailboxMissing."""
@@ -300,18 +304,24 @@ class Mailboxes:
         """Store several mails, all or none."""
         self._check_room()
         now = self._clock.now()
-        new = [(mail, await self._parsing.run(indexed, mail.raw)) for mail in mails]
+        new = await self._incoming.prepared(account, name, mails)
 
         def store_mails(store: Store) -> tuple[MailboxId, Transfer, Effects]:
             self._failpoints.pass_("append.begin")
             mine = store.account(account)
             mailbox = resolve(mine.mailboxes, name)
             effects = self._rules.of(mailbox.name).appending(mine, mailbox, mails)
-            uids = [_append(mine, mailbox, mail, index, now) for mail, index in new]
+            refuse_many_of_mailbox(mine.messages, mailbox.id, [word for mail in mails for word in mail.keywords])
+            uids = [add_mail(mine, mailbox, mail, each, now) for mail, each in zip(mails, new, strict=True)]
+            drop_unshown(mine, new)
             self._failpoints.pass_("append.stored")
             return mailbox.id, Transfer(mailbox.uidvalidity, [], uids), effects
 
-        mailbox, transfer, effects = await self._database.transact(store_mails)
+        try:
+            mailbox, transfer, effects = await self._database.transact(store_mails)
+        except BaseException:
+            await self._incoming.drop(account, new)
+            raise
         self._failpoints.pass_("append.committed")
         _carry_out(effects)
         self._events.changed([mailbox])
@@ -333,10 +343,14 @@ class Mailboxes:
             mine = store.account(account)
             it = mine.mailboxes.get(mailbox)
             effects = self._rules.of(it.name).flagging(mine, it, uids, change, flags)
+            if change is not FlagChange.REMOVE:
+                refuse_many_of_mailbox(mine.messages, mailbox, keywords)
             if it.kind in WITH_STATUS:
                 rows = set_flags_of_client(mine.messages, mailbox, uids, change, flags, keywords, unchanged_since)
             else:
                 rows = mine.messages.set_flags(mailbox, uids, change, flags, keywords, unchanged_since)
+            if change is not FlagChange.REMOVE and keywords:
+                refuse_many_of_message(rows)
             return rows, effects
 
         rows, effects = await self._database.transact(store_flags)
@@ -389,6 +403,7 @@ class Mailboxes:
             effects = self._rules.of(there.name).arriving(mine, there, here, uids, move)
             if move:
                 effects += self._rules.of(here.name).leaving(mine, here, uids, there)
+            refuse_many_of_mailbox(mine.messages, there.id, mine.messages.keywords(mailbox, uids))
             pairs = mine.messages.copy(mailbox, uids, there.id, now)
             if move:
                 mine.messages.expunge(mailbox, [source for source, _ in pairs])
@@ -404,26 +419,3 @@ class Mailboxes:
 def _carry_out(effects: Effects) -> None:
     for effect in effects:
         effect()
-
-
-def _append(mine: AccountStore, mailbox: Mailbox, mail: NewMail, new: Indexed, now: int) -> int:
-    """The UID of the mail; in Sent, the client's copy of a submission takes the place of ours, and keeps it (M7)."""
-    message_id, messages, keywords = new.message_id, mine.messages, mail.keywords
-    ours: list[SentCopy] = []
-    is_sent = mailbox.kind is MailboxKind.SENT and message_id != ""
-    if is_sent:
-        copies = messages.sent_copies(mailbox.id, message_id)
-        theirs = [copy.uid for copy in copies if copy.is_of_submission and copy.is_of_client]
-        if theirs:
-            return theirs[0]
-        ours = [copy for copy in copies if copy.is_of_submission and copy.internaldate > now - REPLACEABLE_SECONDS]
-        keywords = words_of_client(keywords)
-        keywords += tuple(word for copy in ours for word in copy.keywords if word not in keywords)
-    tag = messages.message_id_tag(message_id) if message_id else b""
-    content = messages.add_content(new.content(tag, messages.client_copy_tag(message_id) if is_sent else b""))
-    if is_sent:
-        rows = mine.outbox.replace_sent_content(message_id, content)
-        keywords += () if ours or not rows else tuple(sorted(sent_keywords(rows)))
-    messages.expunge(mailbox.id, [copy.uid for copy in ours])
-    date = now if mail.internaldate is None else mail.internaldate
-    return messages.append(mailbox.id, content, mail.flags, keywords, date, to_minute(now)).uid

@@ -74,6 +74,13 @@ class Maildrops:
             lambda store: store.account(maildrop.account).messages.messages(maildrop.mailbox, uids)
         )
 
+    async def body(self, maildrop: Maildrop, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of a large body from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when another session has expunged the message.
+        """
+        return await self._database.read(lambda store: store.account(maildrop.account).messages.body(uuid, start, end))
+
     async def remove(self, maildrop: Maildrop, uids: Collection[int]) -> None:
         """Take messages out of INBOX, all in one transaction; what is gone already is no error."""
 

@@ -10,8 +10,8 @@ from bmgate.domain.ports.world import Clock
 from bmgate.errors import Unavailable
 from bmgate.services.events import MailboxEvents
 from bmgate.services.policies import Policies
+from bmgate.units import DAY
 
-DAY_SECONDS = 86_400.0
 PORTION = 1_000  # messages removed in one transaction
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Retention:
                 await self.remove_old()
             except Unavailable as error:
                 log.warning("old chan posts stay for another day: %s", error)
-            await self._clock.sleep(DAY_SECONDS)
+            await self._clock.sleep(DAY)
 
     async def remove_old(self) -> int:
         """Remove what is too old in all chans; how many messages."""

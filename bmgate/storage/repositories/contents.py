@@ -6,18 +6,20 @@ can be moved, reordered or cut off unnoticed.
 """
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 
 from bmgate.domain.mailbox import ContentId, NewContent
-from bmgate.errors import OverQuota
+from bmgate.errors import MessageMissing, OverQuota
 from bmgate.storage.repositories.scope import AccountScope, portions
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
 from bmgate.storage.schema import content_blob as blobs
 from bmgate.storage.schema import message as messages
 from bmgate.storage.sealing import KEY_SIZE, seal
+from bmgate.storage.sqlite import large_blobs
 from bmgate.storage.statements import Prepared
 
 SCHEME = 1
@@ -37,6 +39,16 @@ _CHARGE = Prepared(
     .where(accounts.c.id == bindparam("row"), or_(accounts.c.quota_bytes.is_(None), accounts.c.quota_bytes >= _GROWN))
     .values(used_bytes=_GROWN)
 )
+_KEY = Prepared(
+    select(contents.c.uuid, contents.c.sealed_key).where(
+        contents.c.id == bindparam("row"), contents.c.account == bindparam("owner")
+    )
+)
+_FIND_BY = Prepared(
+    update(contents)
+    .where(contents.c.id == bindparam("row"))
+    .values(message_id_tag=bindparam("message_id"), vector_tag=bindparam("vector"))
+)
 _CHARGE_ANYWAY = Prepared(update(accounts).where(accounts.c.id == bindparam("row")).values(used_bytes=_GROWN))
 
 
@@ -49,9 +61,49 @@ def size_class(size: int) -> int:
     return (size + mask) & ~mask
 
 
+class _Key(NamedTuple):
+    """What the chunks of one content are sealed with, and bound to."""
+
+    content: ContentId
+    uuid: bytes
+    key: bytes
+
+
 def add_content(scope: AccountScope, new: NewContent) -> ContentId:
     """Seal and store; raises OverQuota."""
     _charge(scope, size_class(new.size), beyond_quota=new.beyond_quota)
+    key = _begin(scope, size_class(new.size), new.message_id_tag, new.vector_tag)
+    chunks = [*_header_chunks(new.header, new.index), *((BODY, *chunk) for chunk in _split(new.body))]
+    _add_chunks(scope, key, chunks)
+    return key.content
+
+
+def begin_content(scope: AccountScope, size: int) -> ContentId:
+    """A content without its bytes, which come in later transactions; raises OverQuota."""
+    _charge(scope, size_class(size), beyond_quota=False)
+    return _begin(scope, size_class(size)).content
+
+
+def add_body(scope: AccountScope, content: ContentId, start: int, data: bytes, *, last: bool) -> None:
+    """Whole chunks of the body from the offset `start` on, and perhaps its last octets; raises MessageMissing."""
+    first, cut = divmod(start, CHUNK_SIZE)
+    assert not cut
+    assert last or len(data) % CHUNK_SIZE == 0
+    key = _begun(scope, content)
+    with large_blobs(scope.connection):
+        _add_chunks(scope, key, ((BODY, first + n, last and is_end, piece) for n, is_end, piece in _split(data)))
+
+
+def finish_content(
+    scope: AccountScope, content: ContentId, header: bytes, index: bytes, message_id_tag: bytes, vector_tag: bytes
+) -> None:
+    """What makes a content of a body: its header, and the tags it is found by; raises MessageMissing."""
+    key = _begun(scope, content)
+    _add_chunks(scope, key, [*_header_chunks(header, index)])
+    _FIND_BY.run(scope.connection, {"row": content, "message_id": message_id_tag or None, "vector": vector_tag or None})
+
+
+def _begin(scope: AccountScope, size: int, message_id_tag: bytes = b"", vector_tag: bytes = b"") -> _Key:
     entropy = scope.vault.entropy
     uuid, key = entropy(UUID_SIZE), entropy(KEY_SIZE)
     values = {
@@ -59,26 +111,34 @@ def add_content(scope: AccountScope, new: NewContent) -> ContentId:
         "uuid": uuid,
         "scheme": SCHEME,
         "sealed_key": scope.keys.seal(key, CONTENT_KEY, uuid),
-        "size_class": size_class(new.size),
-        "message_id_tag": new.message_id_tag or None,
-        "vector_tag": new.vector_tag or None,
+        "size_class": size,
+        "message_id_tag": message_id_tag or None,
+        "vector_tag": vector_tag or None,
     }
-    content = ContentId(_ADD.new_id(scope.connection, values))
-    front = scope.account.uuid + uuid
-    header = _HEADER_SIZE.pack(len(new.header)) + new.header + new.index
+    return _Key(ContentId(_ADD.new_id(scope.connection, values)), uuid, key)
+
+
+def _begun(scope: AccountScope, content: ContentId) -> _Key:
+    row = _KEY.first(scope.connection, {"row": content, "owner": scope.account.id})
+    if row is None:
+        raise MessageMissing("this mail is not there any more")
+    return _Key(content, row.uuid, scope.keys.open(row.sealed_key, CONTENT_KEY, row.uuid))
+
+
+def _add_chunks(scope: AccountScope, key: _Key, chunks: Iterable[tuple[int, int, bool, bytes]]) -> None:
+    """`chunks` are kind, number, whether it is the last, and bytes."""
+    entropy, front = scope.vault.entropy, scope.account.uuid + key.uuid
     rows = [
         {
-            "content": content,
+            "content": key.content,
             "kind": kind,
             "n": n,
             "last": last,
-            "data": seal(key, data, front + PLACE.pack(kind, SCHEME, n, last), entropy),
+            "data": seal(key.key, data, front + PLACE.pack(kind, SCHEME, n, last), entropy),
         }
-        for kind, blob in ((HEADER, header), (BODY, new.body))
-        for n, last, data in _split(blob)
+        for kind, n, last, data in chunks
     ]
     _ADD_CHUNK.run_all(scope.connection, rows)
-    return content
 
 
 def delete_unshown(scope: AccountScope, candidates: Collection[int]) -> None:
@@ -100,6 +160,10 @@ def _charge(scope: AccountScope, size: int, *, beyond_quota: bool) -> None:
     charge = _CHARGE_ANYWAY if beyond_quota else _CHARGE
     if charge.run(scope.connection, {"row": scope.account.id, "size": size}) != 1:
         raise OverQuota(f"no room for another {size} bytes: the quota is {scope.account.quota_bytes}")
+
+
+def _header_chunks(header: bytes, index: bytes) -> Iterator[tuple[int, int, bool, bytes]]:
+    return ((HEADER, *chunk) for chunk in _split(_HEADER_SIZE.pack(len(header)) + header + index))
 
 
 def _split(blob: bytes) -> Iterator[tuple[int, bool, bytes]]:

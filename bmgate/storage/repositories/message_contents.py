@@ -1,4 +1,4 @@
-"""Reading mail out of a mailbox: headers, or whole messages as many as a budget allows.
+"""Reading mail out of a mailbox: headers, whole messages as many as a budget allows, or a large body piece by piece.
 
 Which messages there are, and what they show, is asked of the database each time; contents never change.
 """
@@ -9,12 +9,14 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, literal, select
 
 from bmgate.domain.mailbox import ContentId, MailboxId, MessageHead, StoredMessage
-from bmgate.storage.repositories.contents import split_header
+from bmgate.errors import MessageMissing
+from bmgate.storage.repositories.contents import CHUNK_SIZE, split_header
 from bmgate.storage.repositories.message_rows import counters
 from bmgate.storage.repositories.opening import Among, ContentOpener, content_opener
 from bmgate.storage.repositories.scope import MAX_PARAMETERS, AccountScope
 from bmgate.storage.schema import content as contents
 from bmgate.storage.schema import message as messages
+from bmgate.storage.sealing import Damaged
 from bmgate.storage.statements import Prepared
 
 
@@ -47,10 +49,7 @@ _ALONE = Prepared(
 def read_heads(scope: AccountScope, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
     """Raises MailboxMissing, AccountLocked."""
     counters(scope, mailbox)
-    opener = content_opener(scope)
-    shown = _shown(scope, mailbox, uids, None)
-    opened = opener.heads({content: uuid for _, _, content, uuid, _ in shown})
-    return [MessageHead(uid, date, *split_header(opened[uuid].blob), uuid) for uid, date, _, uuid, _ in shown]
+    return _heads(content_opener(scope), _shown(scope, mailbox, uids, None))
 
 
 def read_messages(
@@ -61,11 +60,46 @@ def read_messages(
     return _whole(content_opener(scope), _shown(scope, mailbox, uids, budget_octets))
 
 
+def read_portion(
+    scope: AccountScope, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+) -> list[StoredMessage] | list[MessageHead]:
+    """The first whose sizes fit; one that is larger than the budget comes alone, as its head (I7).
+
+    Raises MailboxMissing, AccountLocked.
+    """
+    counters(scope, mailbox)
+    opener = content_opener(scope)
+    shown = _shown(scope, mailbox, uids, budget_octets)
+    if len(shown) == 1 and shown[0].size_class > budget_octets:
+        return _heads(opener, shown)
+    return _whole(opener, shown)
+
+
+def read_body(scope: AccountScope, uuid: bytes, start: int, end: int) -> bytes:
+    """Octets of a body from `start` on, as far as one chunk has them and not beyond `end`.
+
+    Raises MessageMissing when no message shows this content any more, AccountLocked.
+    """
+    n, offset = divmod(start, CHUNK_SIZE)
+    chunk = content_opener(scope).body_chunk(uuid, n)
+    if chunk is None:
+        raise MessageMissing("this message is not there any more")
+    portion = chunk[offset : offset + end - start]
+    if not portion:
+        raise Damaged("a stored mail is shorter than its index says")
+    return portion
+
+
 def read_content(scope: AccountScope, content: ContentId) -> StoredMessage | None:
     """A mail by its content, with UID 0; None when it is gone. Raises AccountLocked."""
     opener = content_opener(scope)
     shown = _ALONE.all(scope.connection, {"content": content, "account": scope.account.id})
     return next(iter(_whole(opener, [Shown(*row) for row in shown])), None)
+
+
+def _heads(opener: ContentOpener, shown: list[Shown]) -> list[MessageHead]:
+    opened = opener.heads({content: uuid for _, _, content, uuid, _ in shown})
+    return [MessageHead(uid, date, *split_header(opened[uuid].blob), uuid) for uid, date, _, uuid, _ in shown]
 
 
 def _whole(opener: ContentOpener, shown: list[Shown]) -> list[StoredMessage]:

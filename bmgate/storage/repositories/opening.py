@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, select, type_coerce
+from sqlalchemy import Integer, Select, and_, bindparam, select, type_coerce
 
 from bmgate.errors import AccountLocked
 from bmgate.storage.opened import OpenedHead
@@ -58,6 +58,12 @@ _HEADERS = Among(
     blobs.c.content,
 )
 _BODIES = Among(select(*_CHUNK).where(blobs.c.kind >= BODY).order_by(*_ORDER), blobs.c.content)
+_IS_WANTED = and_(blobs.c.content == contents.c.id, blobs.c.kind == BODY, blobs.c.n == bindparam("n"))
+_BODY_CHUNK = Prepared(
+    select(contents.c.scheme, contents.c.sealed_key, type_coerce(blobs.c.last, Integer).label("last"), blobs.c.data)
+    .select_from(contents.outerjoin(blobs, _IS_WANTED))
+    .where(contents.c.uuid == bindparam("uuid"), contents.c.account == bindparam("account"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,17 @@ class ContentOpener:
             found |= self._blobs(BODY, keys, rows)
         _require_all(found, keys)
         return found
+
+    def body_chunk(self, uuid: bytes, n: int) -> bytes | None:
+        """One chunk of a body, opened alone; None when the content is gone. Raises Damaged."""
+        account = self.scope.account
+        row = _BODY_CHUNK.first(self.scope.connection, {"uuid": uuid, "account": account.id, "n": n})
+        if row is None:
+            return None
+        if row.data is None:
+            raise Damaged("a stored mail is not complete")
+        key = self._key(row.scheme, row.sealed_key, uuid)
+        return open_sealed(key, row.data, account.uuid + uuid + PLACE.pack(BODY, SCHEME, n, row.last))
 
     def _key(self, scheme: int, sealed: bytes, uuid: bytes) -> bytes:
         if scheme != SCHEME:

@@ -9,6 +9,7 @@ from storage_fixtures import NOW, add_account, make_database, make_passwords, ma
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import Flags
+from bmgate.errors import MessageMissing
 from bmgate.mail.structure import index_message
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes import maildrops as module
@@ -113,5 +114,19 @@ async def test_sizes_of_the_least_recent_maildrop_are_forgotten(place: Place, mo
 def _index_wire_octets(monkeypatch: pytest.MonkeyPatch, octets: int | None) -> None:
     """What is delivered from now on is indexed with this size; None as by version 1 of the index."""
     monkeypatch.setattr(
-        "bmgate.services.mailboxes.mailboxes.index_message", lambda raw: index_message(raw)._replace(wire_octets=octets)
+        "bmgate.services.mailboxes.indexed.index_message", lambda raw: index_message(raw)._replace(wire_octets=octets)
     )
+
+
+async def test_a_body_is_read_until_the_mail_is_expunged(place: Place) -> None:
+    body = bytes(range(256)) * 3000
+    await place.deliver(body)
+    drop = await place.maildrops.open(place.account)
+    (head,) = await place.maildrops.heads(drop, drop.uids)
+    got = b""
+    while len(got) < len(body):
+        got += await place.maildrops.body(drop, head.uuid, len(got), len(body))
+    assert got == body
+    await place.maildrops.remove(drop, drop.uids)
+    with pytest.raises(MessageMissing):
+        await place.maildrops.body(drop, head.uuid, 0, len(body))

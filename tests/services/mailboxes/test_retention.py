@@ -9,7 +9,7 @@ from stations import Station, User
 from bmgate.domain.mailbox import FlagChange, Flags, MailboxId, MessageRow
 from bmgate.domain.ports.database import Store
 from bmgate.services.chans.options import ChanOptions
-from bmgate.services.mailboxes.mailboxes import indexed
+from bmgate.services.mailboxes.indexed import indexed
 from bmgate.services.mailboxes.retention import Retention
 
 DAY = 86_400
