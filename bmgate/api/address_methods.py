@@ -6,18 +6,22 @@ from dataclasses import replace
 from bmgate.api.faults import Code, Fault
 from bmgate.api.ports import ApiServices
 from bmgate.api.table import Method, Table
-from bmgate.api.values import Wire, address, b64, flag, label, multiple, number, passphrase, text
+from bmgate.api.values import Wire, address, b64, flag, label, multiple, number, passphrase, passphrase_bytes, text
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import deterministic_keys
 from bmgate.bm.network import STREAM
 from bmgate.domain.account import AccountId
 from bmgate.domain.chan import Membership
 from bmgate.domain.identity import Identity
-from bmgate.errors import BadAddress, Conflict, LimitReached, NotAllowed
+from bmgate.errors import BadAddress, Conflict, LimitReached, Missing, NotAllowed
+from bmgate.mail.text import clean_line
+from bmgate.services.chans.chans import Joining
 from bmgate.services.identities import AddressRequest
+from bmgate.services.mailboxes.mailbox_names import fitting
 
 MAX_ADDRESSES = 999
 CHAN = "[chan] "
+NOT_FOUND = "Could not find this address in your keys.dat file."
 _VERSIONS = (3, 4)
 
 
@@ -89,7 +93,7 @@ class AddressMethods:
         return own + chans
 
     async def _deterministic(self, _account: AccountId, phrase: Wire, version: Wire, stream: Wire) -> Wire:
-        secret = passphrase(phrase).encode()
+        secret = passphrase_bytes(phrase)
         wanted = _version(version, "The address version number currently must be 3 or 4.")
         _check_stream(stream, " The stream number must be 1. Others aren't supported.")
         keys = await asyncio.to_thread(lambda: next(deterministic_keys(secret)))
@@ -135,9 +139,8 @@ class AddressMethods:
 
     async def _make(self, account: AccountId, request: AddressRequest, total: Wire, small: Wire) -> list[Identity]:
         """One request of an account at a time: short addresses are hours of work."""
-        times = max(1, multiple(total))  # 0 is the usual work
-        multiple(small)  # what it would raise cannot be chosen here
-        request = replace(request, difficulty=times)
+        usual = (max(1, multiple(each)) for each in (total, small))  # 0 is the usual work
+        request = replace(request, difficulty=next(usual), small_difficulty=next(usual))
         if account in self._searching:
             raise LimitReached("addresses are being made for this account already")
         self._searching.add(account)
@@ -160,7 +163,7 @@ class AddressMethods:
     async def _delete(self, account: AccountId, written: Wire) -> Wire:
         wanted = address(written)
         if await self._chan(account, wanted) is not None:
-            await self._chans.leave(account, str(wanted))
+            await self._give_up(account, wanted)
             return "success"
         await self._require_own(account, wanted)
         await self._identities.delete(account, str(wanted))
@@ -170,15 +173,15 @@ class AddressMethods:
 
     async def _create_chan(self, account: AccountId, phrase: Wire) -> Wire:
         try:
-            chan = await self._chans.join(account, passphrase(phrase))
+            chan, _ = await self._chans.put(_joining(account, phrase))
         except Conflict as error:
             raise Fault("Chan address is already present.", Code.CHAN_PRESENT) from error
         return str(chan.membership.address)
 
     async def _join_chan(self, account: AccountId, phrase: Wire, written: Wire) -> Wire:
-        secret, wanted = passphrase(phrase), address(written)
+        joining = _joining(account, phrase, address(written))
         try:
-            await self._chans.join(account, secret, wanted)
+            await self._chans.put(joining)
         except Conflict as error:
             raise Fault("Chan address is already present.", Code.CHAN_PRESENT) from error
         except NotAllowed as error:
@@ -190,8 +193,15 @@ class AddressMethods:
         if await self._chan(account, wanted) is None:
             await self._require_own(account, wanted)
             raise Fault("Specified address is not a chan address. Use deleteAddress API call instead.", Code.NOT_A_CHAN)
-        await self._chans.leave(account, str(wanted))
+        await self._give_up(account, wanted)
         return "success"
+
+    async def _give_up(self, account: AccountId, chan: Address) -> None:
+        """Somebody else may have left it since it was looked up."""
+        try:
+            await self._chans.leave(account, str(chan))
+        except Missing as error:
+            raise Fault(NOT_FOUND, Code.NOT_OURS) from error
 
     async def _chan(self, account: AccountId, wanted: Address) -> Membership | None:
         chans = await self._chans.all(account)
@@ -199,7 +209,17 @@ class AddressMethods:
 
     async def _require_own(self, account: AccountId, wanted: Address) -> None:
         if all(identity.address != wanted for identity in await self._identities.all(account)):
-            raise Fault("Could not find this address in your keys.dat file.", Code.NOT_OURS)
+            raise Fault(NOT_FOUND, Code.NOT_OURS)
+
+
+def _joining(account: AccountId, phrase: Wire, chan: Address | None = None) -> Joining:
+    """By a passphrase of any bytes; where they are no text, the label shows most of them."""
+    data = passphrase_bytes(phrase)
+    try:
+        return Joining(account, data.decode(), chan)
+    except UnicodeDecodeError:
+        shown = fitting(clean_line(data.decode(errors="replace")))
+        return Joining(account, data.decode(errors="surrogateescape"), chan, shown)
 
 
 def _listed(own: Address, name: str, enabled: bool, *, is_chan: bool) -> dict[str, Wire]:

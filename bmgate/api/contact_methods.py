@@ -8,6 +8,8 @@ from bmgate.api.table import Method, Table
 from bmgate.api.values import Wire, address, b64, label
 from bmgate.domain.account import AccountId
 from bmgate.errors import Conflict, Missing
+from bmgate.services.contacts.contacts import NewContact
+from bmgate.services.mailboxes.mailbox_names import fitting
 
 
 class ContactMethods:
@@ -43,7 +45,7 @@ class ContactMethods:
 
     async def _subscribe(self, account: AccountId, written: Wire, name: Wire = "") -> Wire:
         try:
-            await self._subscriptions.subscribe(account, address(written), label(name))
+            await self._subscriptions.subscribe(account, address(written), fitting(label(name)))
         except Conflict as error:
             raise Fault("You are already subscribed to that address.", Code.ALREADY_THERE) from error
         return "Added subscription."
@@ -67,7 +69,7 @@ class ContactMethods:
     async def _add(self, account: AccountId, written: Wire, name: Wire) -> Wire:
         wanted = address(written)
         try:
-            await self._contacts.add(account, str(wanted), label(name))
+            await self._contacts.put(account, NewContact(str(wanted), label(name), may_be_own=True))
         except Conflict as error:
             raise Fault("You already have this address in your address book.", Code.ALREADY_THERE) from error
         return f"Added address {wanted} to address book"

@@ -30,6 +30,8 @@ class Answer:
 
 
 XML, JSON = "text/xml", "application/json-rpc"
+INTROSPECTION = frozenset({"system.listMethods", "system.methodHelp", "system.methodSignature"})
+"""What the XML-RPC library of PyBitmessage answers by itself, as it is, in every variant."""
 
 
 async def answer(variant: Variant, body: bytes, perform: Perform) -> Answer:
@@ -47,7 +49,8 @@ async def answer(variant: Variant, body: bytes, perform: Perform) -> Answer:
             xml_rpc.encode_result(fault.line) if variant == "legacy" else xml_rpc.encode_fault(fault.code, str(fault))
         )
         return Answer(told, XML)
-    return Answer(await asyncio.to_thread(_encode_xml, value, variant == "legacy"), XML)
+    as_legacy = variant == "legacy" and call.method not in INTROSPECTION
+    return Answer(await asyncio.to_thread(_encode_xml, value, as_legacy), XML)
 
 
 def legacy_value(value: Wire) -> Wire:

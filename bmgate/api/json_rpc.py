@@ -36,7 +36,7 @@ class Requests:
 
 
 def read_requests(body: bytes) -> Requests:
-    """Raises BadCall for what is no JSON, or an empty or too large batch."""
+    """Raises BadCall for what is no JSON; an empty or too large batch is one request that is no call."""
     try:
         document = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -44,7 +44,7 @@ def read_requests(body: bytes) -> Requests:
     if not isinstance(document, list):
         return Requests((_request(document),), is_batch=False)
     if not 1 <= len(document) <= MAX_BATCH:
-        raise BadCall(f"a batch has 1 to {MAX_BATCH} calls")
+        return Requests((Request(f"a batch has 1 to {MAX_BATCH} calls"),), is_batch=False)
     return Requests(tuple(map(_request, document)), is_batch=True)
 
 

@@ -19,7 +19,8 @@ class NodeMethods:
     """What the node does, told in few figures."""
 
     def __init__(self, services: ApiServices) -> None:
-        self._node, self._msgs, self._version = services.node, services.msgs, services.version
+        self._node, self._processed, self._version = services.node, services.processed, services.version
+        self._is_operator = services.is_operator
 
     def table(self) -> Table:
         """Each under its name."""
@@ -28,7 +29,7 @@ class NodeMethods:
             "add": Method(self._add, 2, 2, "adds two numbers"),
             "statusBar": Method(self._done_nothing, 1, 1, "there is no status bar: text"),
             "clientStatus": Method(self._status, 0, 0, "connections and software"),
-            "listConnections": Method(self._connections, 0, 0, "the nodes this one is connected with"),
+            "listConnections": Method(self._connections, 0, 0, "the connections; with whom is told to the operator"),
             "deleteAndVacuum": Method(self._nothing_to_do, 0, 0, "not needed; does nothing"),
             "shutdown": Method(self._nothing_to_do, 0, 0, "not by an account; does nothing"),
         }
@@ -55,7 +56,7 @@ class NodeMethods:
         return "done"
 
     async def _status(self, _account: AccountId) -> Wire:
-        node = self._node()
+        node, processed = self._node(), self._processed()
         peers = [peer for peer in node.peers() if peer.established] if node is not None else []
         network = "notConnected"
         if peers:
@@ -64,22 +65,28 @@ class NodeMethods:
             network = "connectedAndReceivingIncomingConnections"
         return {
             "networkConnections": len(peers),
-            "numberOfMessagesProcessed": self._msgs(),
-            "numberOfBroadcastsProcessed": 0,  # these two are not counted here
-            "numberOfPubkeysProcessed": 0,
+            "numberOfMessagesProcessed": processed.msgs,
+            "numberOfBroadcastsProcessed": processed.broadcasts,
+            "numberOfPubkeysProcessed": processed.pubkeys,
             "pendingDownload": node.state.pending_downloads if node is not None else 0,
             "networkStatus": network,
             "softwareName": SOFTWARE,
             "softwareVersion": self._version,
         }
 
-    async def _connections(self, _account: AccountId) -> Wire:
+    async def _connections(self, account: AccountId) -> Wire:
+        """One entry for each connection; with whom is told to the operator alone."""
         node = self._node()
         peers = node.peers() if node is not None else ()
+        told = _connection if await self._is_operator(account) else _nameless
         return {
-            "inbound": [_connection(peer) for peer in peers if peer.inbound],
-            "outbound": [_connection(peer) for peer in peers if not peer.inbound],
+            "inbound": [told(peer) for peer in peers if peer.inbound],
+            "outbound": [told(peer) for peer in peers if not peer.inbound],
         }
+
+
+def _nameless(peer: PeerView) -> dict[str, Wire]:
+    return {"host": "", "port": 0, "fullyEstablished": peer.established, "userAgent": ""}
 
 
 def _connection(peer: PeerView) -> dict[str, Wire]:

@@ -1,12 +1,14 @@
 """What the API asks of the services."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bmgate.domain.account import AccountId
 from bmgate.services.chans.chans import Chans
 from bmgate.services.chans.subscriptions import Subscriptions
 from bmgate.services.contacts.contacts import Contacts
 from bmgate.services.identities import Identities
+from bmgate.services.inbound.receiving import Processed
 from bmgate.services.status import NodeView
 from bmgate.services.texts.dissemination import Dissemination
 from bmgate.services.texts.received import ReceivedTexts
@@ -16,7 +18,10 @@ from bmgate.services.texts.sent import SentTexts
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """All that calls need of the house. `node` is None while none runs; `msgs` counts those that keys were tried on."""
+    """All that calls need of the house. `node` is None while none runs; `processed` counts objects of all readers.
+
+    `is_operator` tells whose account is the operator's, who may see more of the node than others.
+    """
 
     identities: Identities
     chans: Chans
@@ -27,5 +32,6 @@ class ApiServices:
     sent: SentTexts
     dissemination: Dissemination
     node: Callable[[], NodeView | None]
-    msgs: Callable[[], int]
+    processed: Callable[[], Processed]
+    is_operator: Callable[[AccountId], Awaitable[bool]]
     version: str

@@ -11,8 +11,8 @@ from bmgate.domain.account import AccountId
 from bmgate.mail.wishes import clamp_ttl
 from bmgate.services.objects.keys import Demand
 from bmgate.services.texts.sending import Text
+from bmgate.units import DAY
 
-DAY = 24 * 3600
 TTL = 4 * DAY
 MAX_TEXT = 2**18 - 500  # bytes of subject and message
 HASH_DIGITS = 32  # so PyBitmessage says, of digits where it means bytes

@@ -1,16 +1,19 @@
 """The door for scripts and tools: HTTP on a loopback address, paths `/` and `/RPC2`, Basic authentication (RFC 7617).
 
 uvicorn reads requests in our loop; it opens no sockets and takes no signals. One request is answered on a connection,
-then it is closed. A page in a browser is turned away: its requests have an `Origin`.
+then it is closed. A page in a browser is turned away: its requests have an `Origin`, or the name of its own server as
+`Host`, which it made lead here (W6).
 """
 
 import asyncio
 import base64
 import binascii
 import contextlib
+import ipaddress
 import logging
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import h11
@@ -61,8 +64,11 @@ class Accounts(Protocol):
 class Api:
     """Answers requests: who is it, what is asked for, what came of it."""
 
-    def __init__(self, accounts: Accounts, services: ApiServices, variant: Variant, clock: Clock) -> None:
-        self._accounts, self._variant, self._clock = accounts, variant, clock
+    def __init__(
+        self, accounts: Accounts, services: ApiServices, variant: Variant, clock: Clock, host: str = ""
+    ) -> None:
+        """`host` is where it listens: requests to that name, or to loopback, are meant for us."""
+        self._accounts, self._variant, self._clock, self._host = accounts, variant, clock, host
         families = (AddressMethods, MessageMethods, SendingMethods, ContactMethods, NodeMethods)
         self.methods = Methods([family(services).table() for family in families])
 
@@ -78,7 +84,15 @@ class Api:
             return PlainTextResponse("the request did not come to its end\n", 408)
 
     async def _answer_in_time(self, request: Request) -> Response:
-        """Every body is taken in before a refusal is told, or the end of the connection would overtake that."""
+        """A body is taken in before a refusal is told, or the end of the connection would overtake that.
+
+        But for one that says itself that it is no body of a call.
+        """
+        if int(request.headers.get("content-length", "0")) > MAX_IGNORED:
+            return _too_long()
+        if not is_meant_here(request.headers.get("host", ""), self._host):
+            await _read_body(request, 0)
+            return PlainTextResponse("this is no server of that name\n", 421)
         credentials = read_basic(request.headers.get("authorization", ""))
         if "origin" in request.headers or credentials is None:
             await _read_body(request, 0)
@@ -91,7 +105,7 @@ class Api:
             return _unauthorized() if is_wrong else PlainTextResponse(f"{error}\n", 503)
         body = await _read_body(request, MAX_BODY)
         if body is None:
-            return PlainTextResponse(f"a request has at most {MAX_BODY} octets\n", 413)
+            return _too_long()
         answered = await self._while_connected(request, account, body)
         if answered is None:
             return Response(status_code=499)  # to nobody
@@ -145,6 +159,22 @@ def read_basic(header: str) -> tuple[str, str] | None:
         return None
     name, colon, password = decoded.partition(":")
     return (name, password) if colon else None
+
+
+def is_meant_here(host: str, listening: str) -> bool:
+    """Whether a Host field, which HTTP/1.0 may lack, names this machine as one reaches it from itself."""
+    name = host.strip().lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if name in ("", "localhost", listening.lower()):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _too_long() -> Response:
+    return PlainTextResponse(f"a request has at most {MAX_BODY} octets\n", 413)
 
 
 def _unauthorized() -> Response:
@@ -201,7 +231,7 @@ class ApiServer:
     def __init__(
         self, accounts: Accounts, services: ApiServices, variant: Variant, connections: int, clock: Clock
     ) -> None:
-        self._api = Api(accounts, services, variant, clock)
+        self._api_at = partial(Api, accounts, services, variant, clock)
         self._connections = connections
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -212,7 +242,7 @@ class ApiServer:
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         self._server = _Server(
             uvicorn.Config(
-                self._api.application,
+                self._api_at(host).application,
                 http=_Connection,
                 ws="none",
                 loop="none",

@@ -79,17 +79,19 @@ def words(value: Wire) -> str:
 
 
 def passphrase(value: Wire) -> str:
-    """A b64 passphrase."""
-    if not text(value):
-        raise Fault("The specified passphrase is blank.", Code.BLANK_PASSPHRASE)
-    data = unbase64(value)
+    """A b64 passphrase, which is text."""
     try:
-        decoded = data.decode("utf-8")
+        return passphrase_bytes(value).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Fault("Decode error - the passphrase is not valid UTF-8 data.", Code.DECODING) from error
-    if not decoded:
+
+
+def passphrase_bytes(value: Wire) -> bytes:
+    """A b64 passphrase, which may be any bytes."""
+    data = unbase64(value) if text(value) else b""
+    if not data:
         raise Fault("The specified passphrase is blank.", Code.BLANK_PASSPHRASE)
-    return decoded
+    return data
 
 
 def address(value: Wire) -> Address:

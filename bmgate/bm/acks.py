@@ -10,8 +10,8 @@ from bmgate.bm.keys import Entropy, public_point
 from bmgate.bm.objects import TYPE_OFFSET, BitmessageObject, ObjectType, encode_header, read_object
 from bmgate.bm.packets import HEADER, Packet, PacketReader, encode_packet
 from bmgate.errors import BadObject, BadPacket
+from bmgate.units import DAY
 
-DAY = 86_400
 TTL_BUCKETS = (DAY, 7 * DAY, 28 * DAY)  # seconds; coarse, so that an ack does not tell which msg it belongs to
 MAX_ACK = 2048  # bytes of the embedded object
 

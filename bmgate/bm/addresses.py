@@ -5,6 +5,7 @@ An address is (version, stream, ripe); its text is canonical, so that the mallea
 Source: protocol specification v3, "Addresses"; the words for what is wrong are PyBitmessage's.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ MAX_STREAM = 2**63 - 1
 MAX_VERSION = 4  # of an address, and so of who signs a msg or a broadcast
 
 _CHECKSUM_SIZE = 4
+_MEANT = re.compile(r"[1-9A-HJ-NP-Za-km-z]{30,}")
 _MAX_TEXT = 100  # characters; the longest canonical address has 50
 _REMEMBERED_TEXTS = 4096  # a mail asks for the same few again and again, at 15 us each
 _SHORTEST_RIPE = {2: 18, 3: 18, 4: 4}  # address version -> bytes that must be left after stripping
@@ -70,6 +72,11 @@ def _stripped_ripe(address: Address) -> bytes:
         return address.ripe.lstrip(b"\0")
     zeros = len(address.ripe) - len(address.ripe.lstrip(b"\0"))
     return address.ripe[min(zeros, 2) :]
+
+
+def looks_like_address(text: str) -> bool:
+    """Whether a text is meant as one, well written or not: rather than a name."""
+    return text[: len(PREFIX)].upper() == PREFIX or _MEANT.fullmatch(text) is not None
 
 
 def parse_address(text: str) -> Address:

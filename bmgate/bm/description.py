@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+MAX_MOMENT = 253_402_300_800  # the year 10000, where datetime ends
 
 Value = str | int | tuple["Field", ...]
 
@@ -45,6 +48,13 @@ class Description:
 def printable(text: str) -> str:
     """Characters that draw nothing of their own, bidirectional controls among them, are spelled out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds for people; as a number where no calendar reaches, for strangers write what they like."""
+    if not 0 <= seconds < MAX_MOMENT:
+        return f"{seconds} s after 1970"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _as_dict(group: tuple[Field, ...]) -> dict[str, object]:

@@ -5,7 +5,6 @@ Pure description: nothing is stored, judged or sent. Private keys that were give
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from enum import IntFlag
 
 from bmgate.bm.acceptance import judge
@@ -13,7 +12,7 @@ from bmgate.bm.acks import ack_data_of, read_ack
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.commands import ObjectCommand, read_command
 from bmgate.bm.crypto import decrypt, read_ciphertext
-from bmgate.bm.description import Description, Field, Value
+from bmgate.bm.description import Description, Field, Value, moment
 from bmgate.bm.encodings import DecodedMessage, decode_message
 from bmgate.bm.keys import PublicKeys, decode_wif, public_point
 from bmgate.bm.network import MAINNET, NETWORKS, NetworkParameters
@@ -28,7 +27,6 @@ from bmgate.pow.target import SHORTEST_TTL_SECONDS, expected_trials
 
 DUMMY_SIZE = 32  # bytes after the header of an ack that is no more than a number
 MAX_ITEMS = 100  # of a list that are spelled out
-MAX_MOMENT = 253_402_300_800  # the year 10000, where datetime ends
 
 
 def inspect_bytes(data: bytes, keys: tuple[bytes, ...], now: int) -> Description:
@@ -125,7 +123,7 @@ def _object(obj: BitmessageObject, keys: tuple[bytes, ...], now: int) -> Iterato
     yield Field("bytes", len(obj.encoded))
     yield Field("nonce", obj.nonce)
     yield Field("inventory vector", obj.vector.hex())
-    yield Field("expires", f"{_moment(obj.expires_time)}, {_distance(obj.expires_time - now)}")
+    yield Field("expires", f"{moment(obj.expires_time)}, {_distance(obj.expires_time - now)}")
     yield Field("received now", tuple(_work(obj, now)))
     try:
         yield from _content(obj, keys)
@@ -231,7 +229,7 @@ def _ack(packet: bytes) -> Iterator[Field]:
     yield Field("network", network.name)
     yield Field("type", _type_name(obj.object_type))
     yield Field("inventory vector", obj.vector.hex())
-    yield Field("expires", _moment(obj.expires_time))
+    yield Field("expires", moment(obj.expires_time))
     yield Field("ack data", ack_data_of(obj.encoded).hex())
 
 
@@ -268,12 +266,6 @@ def _outcome(check: Callable[[], object]) -> str:
 def _type_name(object_type: int) -> str:
     names = {member.value: member.name.lower() for member in ObjectType}
     return f"{names.get(object_type, 'unknown')} ({object_type:#x})"
-
-
-def _moment(seconds: int) -> str:
-    if seconds >= MAX_MOMENT:
-        return f"{seconds} s after 1970"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _distance(seconds: int) -> str:

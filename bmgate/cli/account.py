@@ -4,10 +4,12 @@ from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli import completing
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
-from bmgate.cli.options import json_option, password_option, place_options, read_secret
-from bmgate.cli.output import print_json, print_table, size
+from bmgate.cli.options import if_present_option, json_option, password_option, place, place_options, read_secret
+from bmgate.cli.output import is_gone, print_json, print_options, print_table, size
+from bmgate.errors import ConfigError
 
 _COLUMNS = {"name": str, "password": str, "address": bool, "label": str, "quota_bytes": int}
 _QUOTAS = {"auto": 0, "none": -1}
@@ -109,7 +111,7 @@ def list_accounts(deleted: bool, as_json: bool) -> None:
 
 
 @account.command()
-@click.argument("name", default="")
+@click.argument("name", default="", shell_complete=completing.accounts)
 @password_option
 @json_option
 @place_options
@@ -122,7 +124,27 @@ def passwd(name: str, password_stdin: bool, as_json: bool) -> None:
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.accounts)
+@click.argument("new_name")
+@click.option("--keep-alias", is_flag=True, help="Keep NAME as an alias of the account's default address.")
+@json_option
+@place_options
+def rename(name: str, new_name: str, keep_alias: bool, as_json: bool) -> None:
+    """Let account NAME log in as NEW_NAME from now on; programs that are logged in stay so.
+
+    Without --keep-alias NAME is given up: no login, no mail, and for a year nobody else gets it.
+    """
+    result = call("account.rename", name=name, new_name=new_name, keep_alias=keep_alias)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"The account is {result['name']} now; mail programs log in as {result['login']}.")
+    if _operator() == name.strip().lower() != result["name"] and not keep_alias:
+        click.echo(f"bmgate: write it into gateway.ini: [gateway] operator = {result['name']}", err=True)
+
+
+@account.command()
+@click.argument("name", shell_complete=completing.accounts)
 @json_option
 @place_options
 def disable(name: str, as_json: bool) -> None:
@@ -131,7 +153,7 @@ def disable(name: str, as_json: bool) -> None:
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.accounts)
 @json_option
 @place_options
 def enable(name: str, as_json: bool) -> None:
@@ -140,19 +162,22 @@ def enable(name: str, as_json: bool) -> None:
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.accounts)
+@if_present_option
 @json_option
 @place_options
-def delete(name: str, as_json: bool) -> None:
+def delete(name: str, if_present: bool, as_json: bool) -> None:
     """Delete an account: nobody logs in, its addresses receive no more.
 
     For a while it can be brought back with all its mail ([accounts] keep_deleted, 30 days); then it is gone.
     """
-    _told(call("account.delete", name=name), as_json)
+    result = call("account.delete", name=name, if_present=if_present)
+    if not is_gone(result, name, as_json):
+        _told(result, as_json)
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.accounts)
 @json_option
 @place_options
 def undelete(name: str, as_json: bool) -> None:
@@ -161,7 +186,7 @@ def undelete(name: str, as_json: bool) -> None:
 
 
 @account.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.accounts)
 @click.argument("room", callback=_read_room)
 @json_option
 @place_options
@@ -190,21 +215,23 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in result["options"]]
-    print_table(("OPTION", "VALUE", ""), rows)
+    print_options(result["options"])
 
 
 @account.command("set")
-@click.argument("name")
-@click.argument("option")
-@click.argument("value", default="")
+@click.argument("name", shell_complete=completing.accounts)
+@click.argument("option", default="", shell_complete=completing.options("account"))
+@click.argument("value", default="", shell_complete=completing.values)
 @json_option
 @place_options
 def set_option(name: str, option: str, value: str, as_json: bool) -> None:
     """Set OPTION of account NAME to VALUE; without VALUE the gateway's default counts again.
 
-    What an address sets for itself (bmgate address set) goes before it. The options: bmgate account show
+    Without OPTION what is in force is listed. What an address sets for itself (bmgate address set) goes before it.
     """
+    if not option:
+        print_options(call("account.show", name=name)["options"], as_json)
+        return
     result = call("account.set", name=name, option=option, value=value)
     if as_json:
         print_json(result)
@@ -212,6 +239,14 @@ def set_option(name: str, option: str, value: str, as_json: bool) -> None:
     chosen = option.strip().lower().replace("-", "_")
     values = {each["name"]: each["value"] for each in result["options"]}
     click.echo(f"{result['name']}: {chosen} = {values[chosen]}")
+
+
+def _operator() -> str:
+    """The account that the settings name, empty where they cannot be read: what was asked for is done by then."""
+    try:
+        return place().config().gateway.operator.strip().lower()
+    except ConfigError:
+        return ""
 
 
 def _check_alone(others: object) -> None:

@@ -6,10 +6,11 @@ from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli import completing
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call, call_telling
-from bmgate.cli.options import account_option, json_option, place_options, read_secret
-from bmgate.cli.output import duration, moment, print_facts, print_json, print_table, qr_code
+from bmgate.cli.options import account_option, if_present_option, json_option, place_options, read_secret
+from bmgate.cli.output import duration, is_gone, moment, print_facts, print_json, print_options, print_table, qr_code
 
 _COLUMNS = {
     "account": str,
@@ -75,7 +76,7 @@ def new(
     there. --if-missing goes by the alias, else the label, else the passphrase.
     """
     if source is not None:
-        if label or alias or ask_passphrase or passphrase_stdin or price:
+        if label or alias or ask_passphrase or passphrase_stdin or price or shorter or number != 1 or version != 4:
             raise click.UsageError("--from FILE says it all: no other wishes beside it")
         results = run_batch("address.new_all", source, _COLUMNS, account=account, if_missing=if_missing)
         print_batch(results, as_json, lambda value: f"{value['address']} {value['label']}".rstrip())
@@ -162,8 +163,8 @@ def qr(address: str, png: Path | None, svg: Path | None, no_label: bool, account
 
 @address.command("set")
 @_address
-@click.argument("option", default="")
-@click.argument("value", default="")
+@click.argument("option", default="", shell_complete=completing.options("identity"))
+@click.argument("value", default="", shell_complete=completing.values)
 @account_option
 @json_option
 @place_options
@@ -178,8 +179,10 @@ def set_option(address: str, option: str, value: str, account: str, as_json: boo
     ack: whose messages are confirmed: all, contacts or never. What else there is, the list tells.
     """
     if not option:
-        _show_options(call("address.options", account=account, address=address), as_json)
+        print_options(call("address.options", account=account, address=address), as_json)
         return
+    from bmgate.services.behavior import SHOWN
+
     result = call("address.set", account=account, address=address, option=option, value=value)
     if as_json:
         print_json(result)
@@ -187,7 +190,7 @@ def set_option(address: str, option: str, value: str, account: str, as_json: boo
     chosen = option.strip().lower().replace("-", "_")
     options = {each["name"]: each["value"] for each in result["options"]}
     click.echo(f"{result['address']}: {chosen} = {options[chosen]}")
-    if result["pubkey_outdated"]:
+    if result["pubkey_outdated"] and chosen in ("difficulty", *SHOWN):
         click.echo("Its pubkey says otherwise yet; the gateway publishes another one, at most four a day.")
 
 
@@ -234,16 +237,19 @@ def enable(address: str, account: str, as_json: bool) -> None:
 
 @address.command()
 @_address
+@if_present_option
 @account_option
 @json_option
 @place_options
-def delete(address: str, account: str, as_json: bool) -> None:
+def delete(address: str, if_present: bool, account: str, as_json: bool) -> None:
     """Delete ADDRESS: from now on it receives nothing. Mail that came to it stays.
 
     For a while it can be brought back ([accounts] keep_deleted, 30 days); then its keys are gone for good. Its aliases
     are nobody else's for a year.
     """
-    _told(call("address.delete", account=account, address=address), as_json)
+    result = call("address.delete", account=account, address=address, if_present=if_present)
+    if not is_gone(result, address, as_json):
+        _told(result, as_json)
 
 
 @address.command()
@@ -272,14 +278,6 @@ def _show_search(progress: dict[str, Any]) -> None:
     elif sys.stderr.isatty():
         left = f"about {duration(search['seconds'])} more"
         click.echo(f"\r{search['tried']} of about {search['expected']} draws, {left}   ", err=True, nl=False)
-
-
-def _show_options(options: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print_json(options)
-        return
-    rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in options]
-    print_table(("OPTION", "VALUE", ""), rows)
 
 
 def _told(result: dict[str, Any], as_json: bool) -> None:

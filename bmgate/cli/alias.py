@@ -6,8 +6,8 @@ import click
 
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
-from bmgate.cli.options import account_option, json_option, place_options
-from bmgate.cli.output import print_json, print_table
+from bmgate.cli.options import account_option, if_present_option, json_option, place_options
+from bmgate.cli.output import is_gone, print_json, print_table
 
 _COLUMNS = {"account": str, "name": str, "address": str}
 
@@ -47,12 +47,15 @@ def add(name: str, address: str, source: BinaryIO | None, if_missing: bool, acco
 
 @alias.command()
 @click.argument("name")
+@if_present_option
 @account_option
 @json_option
 @place_options
-def remove(name: str, account: str, as_json: bool) -> None:
+def remove(name: str, if_present: bool, account: str, as_json: bool) -> None:
     """Give NAME up. For a year nobody else gets it, so that mail for it reaches no stranger."""
-    result = call("alias.remove", account=account, name=name)
+    result = call("alias.remove", account=account, name=name, if_present=if_present)
+    if is_gone(result, name, as_json):
+        return
     if as_json:
         print_json(result)
     else:

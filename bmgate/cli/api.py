@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from bmgate import __version__
 from bmgate.api.ports import ApiServices
@@ -30,6 +31,7 @@ def services_of(gateway: Gateway, node: Callable[[], NodeView | None]) -> ApiSer
             database, gateway.solver, gateway.node, clock, gateway.network, gateway.config.pow.max_work
         ),
         node=node,
-        msgs=lambda: gateway.receiving.trials.msgs,
+        processed=lambda: gateway.receiving.processed,
+        is_operator=partial(gateway.accounts.is_called, name=gateway.config.gateway.operator),
         version=__version__,
     )

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import click
-
-from bmgate.cli.options import Place, is_utf8, place
+from bmgate.cli.options import Place, check_text, place
 from bmgate.control.client import ControlClient
 from bmgate.control.protocol import Progress
 from bmgate.errors import Unavailable
@@ -44,10 +42,10 @@ def follow(method: str, progress: Progress, **params: Any) -> Any:
 
 
 def _check_texts(params: dict[str, Any]) -> None:
-    """Raises UsageError for what no line of the protocol can carry; never repeats it: it may be a password."""
+    """Raises BadText for what no line of the protocol can carry."""
     for name, value in params.items():
-        if isinstance(value, str) and not is_utf8(value):
-            raise click.UsageError(f"{name} is not UTF-8")
+        if isinstance(value, str):
+            check_text(name, value)
 
 
 async def _call_here(where: Place, method: str, params: dict[str, Any], progress: Progress) -> Any:

@@ -4,10 +4,11 @@ from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli import completing
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
-from bmgate.cli.options import account_option, json_option, place_options, read_secret
-from bmgate.cli.output import moment, print_facts, print_json, print_table
+from bmgate.cli.options import account_option, ask, if_present_option, json_option, place_options, read_secret
+from bmgate.cli.output import is_gone, moment, print_facts, print_json, print_options, print_table
 
 _COLUMNS = {"account": str, "passphrase": str, "address": str, "label": str}
 _passphrase_option = click.option(
@@ -29,7 +30,7 @@ def chan() -> None:
 @chan.command()
 @click.argument("name", default="")
 @click.option(
-    "--address", default="", metavar="BM-...", help="The passphrase must be that of this chan; also joins v3."
+    "--address", default="", metavar="BM-...", help="The passphrase must be that of this chan (or link); also joins v3."
 )
 @_label_option
 @_passphrase_option
@@ -77,33 +78,50 @@ def join(
 
 @chan.command()
 @_label_option
+@if_missing_option
 @account_option
 @json_option
 @place_options
-def create(label: str, account: str, as_json: bool) -> None:
+def create(label: str, if_missing: bool, account: str, as_json: bool) -> None:
     """Make a chan that nobody can guess, and tell its passphrase.
 
     The passphrase is shown this once: give it to those who shall take part. For a public chan of a chosen name, see
-    bmgate chan join.
+    bmgate chan join. --if-missing goes by the label.
     """
-    _show(call("chan.create", account=account, label=label), as_json)
+    if if_missing and not label:
+        raise click.UsageError("--if-missing goes by the label: give one with --label")
+    _show(call("chan.create", account=account, label=label, if_missing=if_missing), as_json)
 
 
 @chan.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.labels("chan.list"))
+@if_present_option
 @account_option
 @json_option
 @place_options
-def leave(name: str, account: str, as_json: bool) -> None:
+def leave(name: str, if_present: bool, account: str, as_json: bool) -> None:
     """Leave a chan: its mailbox goes with all mail, its keys are removed.
 
     NAME is the label or the address. Nobody is told; joining again brings back what is still in the network.
     """
-    result = call("chan.leave", account=account, chan=name)
+    result = call("chan.leave", account=account, chan=name, if_present=if_present)
+    if is_gone(result, name, as_json):
+        return
     if as_json:
         print_json(result)
         return
     click.echo(f"{result['label']}, {result['address']}: left, and its mailbox removed.")
+
+
+@chan.command()
+@click.argument("name", shell_complete=completing.labels("chan.list"))
+@click.argument("label")
+@account_option
+@json_option
+@place_options
+def label(name: str, label: str, account: str, as_json: bool) -> None:
+    """Call a chan, and its mailbox, LABEL. NAME is the label it has, or the address. Nobody else sees it."""
+    _show(call("chan.label", account=account, chan=name, label=label), as_json)
 
 
 @chan.command("list")
@@ -121,7 +139,7 @@ def list_chans(account: str, as_json: bool) -> None:
 
 
 @chan.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.labels("chan.list"))
 @account_option
 @json_option
 @place_options
@@ -131,19 +149,18 @@ def info(name: str, account: str, as_json: bool) -> None:
     _show(result, as_json)
     if not as_json:
         click.echo()
-        rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in result["options"]]
-        print_table(("OPTION", "VALUE", ""), rows)
+        print_options(result["options"])
 
 
 @chan.command("set")
-@click.argument("name")
-@click.argument("option")
-@click.argument("value", default="")
+@click.argument("name", shell_complete=completing.labels("chan.list"))
+@click.argument("option", default="", shell_complete=completing.options("membership"))
+@click.argument("value", default="", shell_complete=completing.values)
 @account_option
 @json_option
 @place_options
 def set_option(name: str, option: str, value: str, account: str, as_json: bool) -> None:
-    """Set OPTION of a chan to VALUE; without VALUE back to what it is else.
+    """Set OPTION of a chan to VALUE; without VALUE back to what it is else, without OPTION all are listed.
 
     \b
     keep     how long posts stay in its mailbox: ever, or a time such as 30d; what is flagged stays
@@ -152,6 +169,9 @@ def set_option(name: str, option: str, value: str, account: str, as_json: bool) 
              once), anonymous (also what the chan's own key signed), strangers (also all that is not by a contact)
     post_as  who signs what you write there: chan or identity
     """
+    if not option:
+        print_options(call("chan.info", account=account, chan=name)["options"], as_json)
+        return
     result = call("chan.set", account=account, chan=name, option=option, value=value)
     if as_json:
         print_json(result)
@@ -167,8 +187,7 @@ def _passphrase(name: str, from_stdin: bool) -> str:
         raise click.UsageError("the passphrase is NAME, or comes on standard input; not both")
     if from_stdin:
         name = read_secret("Passphrase", from_stdin=True)
-    answer: str = name or click.prompt("Passphrase of the chan", hide_input=True)
-    return answer
+    return name or ask("Passphrase of the chan", hidden=True)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

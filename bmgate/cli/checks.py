@@ -26,6 +26,7 @@ from bmgate.errors import ConfigError, GatewayError, Unavailable
 from bmgate.native import choose_backend
 from bmgate.pow.opencl import Device
 from bmgate.storage.masterkey import read_master_key
+from bmgate.units import DAY
 
 Kind = Literal["ok", "warning", "error", "configuration"]
 
@@ -141,7 +142,7 @@ def _disk_finding(where: Place, config: Config) -> Finding:
 def _days_left(chain: Path) -> int:
     """How long the server's certificate is still valid; negative when it is not."""
     certificate = x509.load_pem_x509_certificate(chain.read_bytes())
-    return math.floor((certificate.not_valid_after_utc.timestamp() - time.time()) / 86_400)
+    return math.floor((certificate.not_valid_after_utc.timestamp() - time.time()) / DAY)
 
 
 def _port_findings(where: Place, config: Config) -> Iterator[Finding]:

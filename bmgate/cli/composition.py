@@ -132,5 +132,13 @@ def _status(gateway: Gateway, peers: NodePeers, lag: LoopLag) -> Status:
         wal=database.with_name(database.name + "-wal"),
     )
     return Status(
-        build, gateway.database, gateway.clock, gateway.solver, peers.view, lambda: gateway.listeners, lag, gateway.disk
+        build,
+        gateway.database,
+        gateway.clock,
+        gateway.solver,
+        peers.view,
+        lambda: gateway.listeners,
+        lag,
+        gateway.disk,
+        lambda: gateway.imports.running,
     )

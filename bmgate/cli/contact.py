@@ -1,14 +1,15 @@
 """`bmgate contact`: an account's address book, and whose mail it wants."""
 
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli import completing
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch, run_entries
 from bmgate.cli.calls import call
-from bmgate.cli.options import account_option, json_option, place_options
-from bmgate.cli.output import print_facts, print_json, print_table
+from bmgate.cli.options import account_option, if_present_option, json_option, place_options
+from bmgate.cli.output import is_gone, print_facts, print_json, print_table
 
 _COLUMNS = {"account": str, "address": str, "label": str, "standing": str, "relay": bool}
 
@@ -38,7 +39,7 @@ def list_contacts(account: str, as_json: bool) -> None:
 
 
 @contact.command()
-@click.argument("contact", metavar="CONTACT")
+@click.argument("contact", metavar="CONTACT", shell_complete=completing.labels("contact.list"))
 @account_option
 @json_option
 @place_options
@@ -62,28 +63,36 @@ def show(contact: str, account: str, as_json: bool) -> None:
 @account_option
 @json_option
 @place_options
-def add(address: str, label: str, source: Any, if_missing: bool, account: str, as_json: bool) -> None:
-    """Put ADDRESS into the address book as LABEL.
+def add(address: str, label: str, source: BinaryIO | None, if_missing: bool, account: str, as_json: bool) -> None:
+    """Put ADDRESS into the address book as LABEL, which a bitmessage: link may say.
 
-    With --from, many at once; the columns are account, address, label, standing (allowed, blocked) and relay.
+    With --from the columns are account, address, label, standing (allowed, blocked) and relay;
+    --account stands for an account that is not named.
     """
+    from bmgate.mail.uris import is_uri
+
     if source is not None:
-        results = run_batch("contact.batch", source, _COLUMNS, account=account, if_missing=if_missing)
+        if address or label:
+            raise click.UsageError("--from FILE says it all: no address or label beside it")
+        results = run_batch("contact.add_all", source, _COLUMNS, account=account, if_missing=if_missing)
         print_batch(results, as_json, lambda each: f"{each['label']}: {each['address']}")
         return
-    if not (address and label):
-        raise click.UsageError("ADDRESS and LABEL are needed, or --from FILE")
+    if not address or not (label or is_uri(address)):
+        raise click.UsageError("Missing argument 'ADDRESS LABEL'.")
     _told(call("contact.add", account=account, address=address, label=label, if_missing=if_missing), as_json)
 
 
 @contact.command()
-@click.argument("contact", metavar="CONTACT")
+@click.argument("contact", metavar="CONTACT", shell_complete=completing.labels("contact.list"))
+@if_present_option
 @account_option
 @json_option
 @place_options
-def remove(contact: str, account: str, as_json: bool) -> None:
+def remove(contact: str, if_present: bool, account: str, as_json: bool) -> None:
     """Take a contact out of the book, and forget what was decided about it."""
-    result = call("contact.remove", account=account, contact=contact)
+    result = call("contact.remove", account=account, contact=contact, if_present=if_present)
+    if is_gone(result, contact, as_json):
+        return
     if as_json:
         print_json(result)
     else:
@@ -91,7 +100,7 @@ def remove(contact: str, account: str, as_json: bool) -> None:
 
 
 @contact.command()
-@click.argument("contact", metavar="CONTACT")
+@click.argument("contact", metavar="CONTACT", shell_complete=completing.labels("contact.list"))
 @account_option
 @json_option
 @place_options
@@ -101,7 +110,7 @@ def block(contact: str, account: str, as_json: bool) -> None:
 
 
 @contact.command()
-@click.argument("contact", metavar="CONTACT")
+@click.argument("contact", metavar="CONTACT", shell_complete=completing.labels("contact.list"))
 @account_option
 @json_option
 @place_options
@@ -111,9 +120,9 @@ def allow(contact: str, account: str, as_json: bool) -> None:
 
 
 @contact.command("set")
-@click.argument("contact", metavar="CONTACT")
-@click.argument("option")
-@click.argument("value", default="")
+@click.argument("contact", metavar="CONTACT", shell_complete=completing.labels("contact.list"))
+@click.argument("option", shell_complete=completing.options("contact"))
+@click.argument("value", default="", shell_complete=completing.values)
 @account_option
 @json_option
 @place_options
@@ -155,11 +164,11 @@ def export(account: str, as_json: bool) -> None:
 @account_option
 @json_option
 @place_options
-def import_(source: Any, account: str, as_json: bool) -> None:
+def import_(source: BinaryIO, account: str, as_json: bool) -> None:
     """Read the Bitmessage addresses in FILE, vCards, into the address book; - is standard input.
 
     Looked for are IMPP:bitmessage:BM-..., X-BITMESSAGE:BM-... and EMAIL:BM-...@anywhere. All or none are taken; who is
-    in the book already keeps his label.
+    in the book already keeps his label. An address with a mistake in it is told with its line.
     """
     from bmgate.mail.vcards import MAX_BYTES, read_vcards
 
@@ -176,7 +185,7 @@ def import_(source: Any, account: str, as_json: bool) -> None:
     ]
     if not entries:
         click.echo("No card has a Bitmessage address.", err=True)
-    results = run_entries("contact.batch", entries, account=account, if_missing=True) if entries else []
+    results = run_entries("contact.add_all", entries, account=account, if_missing=True) if entries else []
     print_batch(results, as_json, lambda each: f"{each['label']}: {each['address']}")
 
 

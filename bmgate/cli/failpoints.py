@@ -5,7 +5,7 @@ import click
 from bmgate.cli.options import json_option
 
 
-@click.command()
+@click.command(hidden=True)
 @json_option
 def failpoints(as_json: bool) -> None:
     """List the places where a test can kill the gateway.

@@ -40,6 +40,8 @@ COMMANDS: dict[str, str] = {
 }
 """Each command and its first help line; `bmgate.cli.NAME` has it under its name."""
 
+HIDDEN = frozenset({"failpoints"})  # for tests of ours
+
 
 class Failure(click.ClickException):
     """An error of ours as click shows it: one line that says what to do, no traceback."""
@@ -90,9 +92,9 @@ class CommandLine(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table as it stands: help imports no command."""
+        """The table as it stands, but for what is of no use to people: help imports no command."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, line) for name, line in COMMANDS.items() if name not in HIDDEN])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -8,7 +8,6 @@ import click
 from bmgate import __version__
 from bmgate.cli.options import place_options
 
-_HIDDEN = ("failpoints",)  # for tests of ours
 _FILES = """\
 .TP
 .I ~/.local/share/bmgate
@@ -56,7 +55,7 @@ def _commands(group: click.Command, ctx: click.Context) -> Iterator[tuple[click.
         return
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
-        if command is not None and not command.hidden and name not in _HIDDEN:
+        if command is not None and not command.hidden:
             yield from _commands(command, click.Context(command, parent=ctx, info_name=name))
 
 

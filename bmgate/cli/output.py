@@ -6,7 +6,6 @@ Labels, subjects and user agents were chosen by others: characters that draw not
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -20,6 +19,17 @@ UNLIMITED_WIDTH = 1000  # columns, where the output is no terminal
 def print_json(value: Any) -> None:
     """Exactly `value`."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def is_gone(result: Mapping[str, Any], name: str, as_json: bool) -> bool:
+    """Tell what came of an end with `--if-present`, where there was nothing to end."""
+    if result.get("is") != "gone":
+        return False
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{printable(name)}: not there.")
+    return True
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -37,6 +47,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with console.capture() as captured:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def print_options(options: Sequence[Mapping[str, Any]], as_json: bool = False) -> None:
+    """What is in force, and what of it was set here."""
+    if as_json:
+        print_json(options)
+        return
+    rows = [(each["name"], each["value"], "set here" if each["is_set"] else "") for each in options]
+    print_table(("OPTION", "VALUE", ""), rows)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -60,7 +79,7 @@ def host_port(host: str, port: int) -> str:
 
 def moment(seconds: int | None) -> str:
     """Unix seconds for people; empty for none."""
-    return "" if not seconds else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return description.moment(seconds) if seconds else ""
 
 
 def size(count: int) -> str:

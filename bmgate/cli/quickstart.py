@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bmgate.cli.options import Place, is_utf8, password_option, place, place_options, read_secret
+from bmgate.cli.options import Place, ask, check_text, password_option, place, place_options, read_secret
 from bmgate.errors import ConfigError, Conflict, GatewayError, NotAllowed
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def quickstart(account: str, password_stdin: bool, network: str | None, no_serve
     """
     if password_stdin and not account:
         raise click.UsageError("--password-stdin needs --account NAME")
-    if not is_utf8(account):
-        raise click.UsageError("the name of the account is not UTF-8")
+    check_text("the name of the account", account)
     from bmgate.cli.preparation import prepare
     from bmgate.cli.running import run_gateway
 
@@ -72,14 +71,17 @@ async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> 
     """The result of `account.add`; on a terminal, what cannot be used is asked for again."""
     from bmgate.cli.composition import methods_of
     from bmgate.control.protocol import untold
+    from bmgate.services.accounts.accounts import check_name
     from bmgate.services.status import LoopLag
 
     methods = methods_of(gateway, LoopLag(gateway.clock), serving=False)
     if not password_stdin and not sys.stdin.isatty():
         raise click.UsageError("nobody to ask for a password; give it with --account NAME --password-stdin")
+    if name:
+        check_name(name)
     while True:
         with _interruptible():
-            chosen = name or click.prompt("Name of your account (such as anna)")
+            chosen = name or _ask_name()
             password = read_secret("Password", password_stdin)
         try:
             params = {"name": chosen, "password": password, "address": True}
@@ -90,6 +92,20 @@ async def _make_account(gateway: "Gateway", name: str, password_stdin: bool) -> 
             _tell(error)
         else:
             return result
+
+
+def _ask_name() -> str:
+    """A name that can be: until it is one, it is asked for again."""
+    from bmgate.services.accounts.accounts import check_name
+
+    while True:
+        name = ask("Name of your account (such as anna)")
+        try:
+            check_name(name)
+        except NotAllowed as error:
+            _tell(error)
+        else:
+            return name
 
 
 @contextmanager

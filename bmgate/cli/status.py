@@ -36,6 +36,7 @@ def _facts(report: dict[str, Any]) -> dict[str, str]:
         "outbox": ", ".join(f"{count} {state}" for state, count in report["outbox"].items()) or "empty",
         "objects": f"{objects['stored']} stored, {objects['to_process']} to process",
         **_searches(report["searches"]),
+        **({"imports": f"{report['imports']} running, undone if the gateway stops"} if report["imports"] else {}),
         "backend": report["work"]["backend"],
         "SQLite": f"{report['database']['sqlite']}, log of {size(report['database']['wal_bytes'])}",
         "disk": f"{size(disk['free_bytes'])} free{_what_stopped(disk)}",

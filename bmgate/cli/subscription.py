@@ -4,10 +4,11 @@ from typing import Any, BinaryIO
 
 import click
 
+from bmgate.cli import completing
 from bmgate.cli.batch import from_option, if_missing_option, print_batch, run_batch
 from bmgate.cli.calls import call
-from bmgate.cli.options import account_option, json_option, place_options
-from bmgate.cli.output import moment, print_facts, print_json, print_table
+from bmgate.cli.options import account_option, if_present_option, json_option, place_options
+from bmgate.cli.output import is_gone, moment, print_facts, print_json, print_table
 
 _COLUMNS = {"account": str, "address": str, "label": str}
 
@@ -30,7 +31,7 @@ def subscription() -> None:
 @json_option
 @place_options
 def add(address: str, label: str, source: BinaryIO | None, if_missing: bool, account: str, as_json: bool) -> None:
-    """Subscribe to the broadcasts of ADDRESS (BM-...).
+    """Subscribe to the broadcasts of ADDRESS: BM-..., or a bitmessage: link, whose label counts if you give none.
 
     What is still in the network is looked for and delivered.
 
@@ -48,17 +49,31 @@ def add(address: str, label: str, source: BinaryIO | None, if_missing: bool, acc
 
 
 @subscription.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.labels("subscription.list"))
+@if_present_option
 @account_option
 @json_option
 @place_options
-def remove(name: str, account: str, as_json: bool) -> None:
+def remove(name: str, if_present: bool, account: str, as_json: bool) -> None:
     """End a subscription: its mailbox goes with all mail. NAME is the label or the address."""
-    result = call("subscription.remove", account=account, subscription=name)
+    result = call("subscription.remove", account=account, subscription=name, if_present=if_present)
+    if is_gone(result, name, as_json):
+        return
     if as_json:
         print_json(result)
         return
     click.echo(f"{result['label']}, {result['address']}: no longer subscribed, and its mailbox removed.")
+
+
+@subscription.command()
+@click.argument("name", shell_complete=completing.labels("subscription.list"))
+@click.argument("label")
+@account_option
+@json_option
+@place_options
+def label(name: str, label: str, account: str, as_json: bool) -> None:
+    """Call a subscription, and its mailbox, LABEL. NAME is the label it has, or the address."""
+    _show(call("subscription.label", account=account, subscription=name, label=label), as_json)
 
 
 @subscription.command("list")
@@ -76,7 +91,7 @@ def list_subscriptions(account: str, as_json: bool) -> None:
 
 
 @subscription.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.labels("subscription.list"))
 @account_option
 @json_option
 @place_options
@@ -86,7 +101,7 @@ def enable(name: str, account: str, as_json: bool) -> None:
 
 
 @subscription.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.labels("subscription.list"))
 @account_option
 @json_option
 @place_options

@@ -15,8 +15,9 @@ from pydantic import AfterValidator, BeforeValidator
 from bmgate.bm.hosts import is_onion
 from bmgate.mail.wishes import MAX_TTL, MIN_TTL
 from bmgate.pow.permission import Span, read_span
+from bmgate.units import DAY
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
 _BYTES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 MAX_SOCKET_PATH = 107
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bmgate.control.batch import BATCH_PARAMS, read_entries, tell_entries
+from bmgate.control.batch import BATCH_PARAMS, made, read_entries, tell_entries
 from bmgate.control.protocol import Tell
-from bmgate.control.table import ACCOUNT, IF_MISSING, FindAccount, Method, Param
+from bmgate.control.table import ACCOUNT, IF_MISSING, IF_PRESENT, FindAccount, Method, Param, ended
 from bmgate.control.values import options_value
 from bmgate.domain.account import Account
 from bmgate.domain.identity import Identity
 from bmgate.domain.policy import DIFFICULTY
 from bmgate.errors import Missing, NotAllowed
-from bmgate.mail.uris import is_uri, read_uri, write_uri
+from bmgate.mail.addresses import bare_name
+from bmgate.mail.uris import write_uri
 from bmgate.services.accounts.aliasing import AliasEntry, Aliasing
 from bmgate.services.batch import Report
 from bmgate.services.identities import AddressEntry, AddressRequest, Identities, Named
@@ -63,10 +64,7 @@ class AddressValues:
 
     def local_part(self, name: str) -> str:
         """An address or alias without our domain, if that is behind it; a URI's address."""
-        if is_uri(name):
-            return str(read_uri(name).address)
-        local, at, domain = name.rpartition("@")
-        return local if at and domain.lower() == self.domain else name
+        return bare_name(name, self.domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +79,14 @@ class AddressMethods:
 
         async def new(tell: Tell, account: str, if_missing: bool, **wanted: Any) -> Any:
             owner, request = await find(account), AddressRequest(**wanted)
-            made = await self.identities.new_some(owner.id, request, _telling(tell), if_missing=if_missing)
-            values = [{**self.values.named(each), **({"is": _is(each)} if if_missing else {})} for each in made]
+            named = await self.identities.new_some(owner.id, request, _telling(tell), if_missing=if_missing)
+            values = [{**self.values.named(each), **made(each.is_new, if_missing)} for each in named]
             return values[0] if request.number == 1 else values
 
         async def new_all(tell: Tell, account: str, entries: list[Any], if_missing: bool) -> Any:
             wanted = await self._entries(find, account, entries)
-            made = await self.identities.add_all(wanted, _telling(tell), if_missing=if_missing)
-            return await tell_entries(tell, ((self.values.named(each), each.is_new) for each in made))
+            named = await self.identities.add_all(wanted, _telling(tell), if_missing=if_missing)
+            return await tell_entries(tell, ((self.values.named(each), each.is_new) for each in named))
 
         async def price(passphrase: bool, number: int, leading_zeros: int) -> Any:
             wish = Wish(b"-" if passphrase else b"", number, leading_zeros)
@@ -131,9 +129,13 @@ class AddressMethods:
             owner = (await find(account)).id
             return self.values.named(await self.identities.make_default(owner, self.values.local_part(address)))
 
-        async def delete(account: str, address: str) -> Any:
+        async def delete(account: str, address: str, if_present: bool) -> Any:
             owner = (await find(account)).id
-            return self.values.named(await self.identities.delete(owner, self.values.local_part(address)))
+
+            async def end() -> dict[str, Any]:
+                return self.values.named(await self.identities.delete(owner, self.values.local_part(address)))
+
+            return await ended(end(), if_present)
 
         async def undelete(account: str, address: str) -> Any:
             owner = (await find(account)).id
@@ -152,7 +154,7 @@ class AddressMethods:
             "address.enable": Method(enable, one),
             "address.disable": Method(disable, one),
             "address.default": Method(default, one),
-            "address.delete": Method(delete, one),
+            "address.delete": Method(delete, (*one, IF_PRESENT)),
             "address.undelete": Method(undelete, one),
         }
 
@@ -197,7 +199,7 @@ class AliasMethods:
         async def add(account: str, name: str, address: str, if_missing: bool) -> Any:
             owner, target = (await find(account)).id, self.values.local_part(address)
             named = await self.identities.add_alias(owner, name, target, if_missing=if_missing)
-            return {**self._value(name, named), **({"is": _is(named)} if if_missing else {})}
+            return {**self._value(name, named), **made(named.is_new, if_missing)}
 
         async def add_all(tell: Tell, account: str, entries: list[Any], if_missing: bool) -> Any:
             wanted, report = list[AliasEntry](), Report()
@@ -206,13 +208,17 @@ class AliasMethods:
                     owner = (await find(entry["account"])).id
                     wanted.append(AliasEntry(line, owner, entry["name"], self.values.local_part(entry["address"])))
             report.check()
-            made = await self.aliasing.add_all(wanted, if_missing=if_missing)
-            pairs = zip(wanted, made, strict=True)
+            given = await self.aliasing.add_all(wanted, if_missing=if_missing)
+            pairs = zip(wanted, given, strict=True)
             return await tell_entries(tell, ((self._value(entry.name, each), each.is_new) for entry, each in pairs))
 
-        async def remove(account: str, name: str) -> Any:
+        async def remove(account: str, name: str, if_present: bool) -> Any:
             owner = (await find(account)).id
-            return self._value(name, await self.identities.remove_alias(owner, self.values.local_part(name)))
+
+            async def end() -> dict[str, Any]:
+                return self._value(name, await self.identities.remove_alias(owner, self.values.local_part(name)))
+
+            return await ended(end(), if_present)
 
         async def every(account: str) -> Any:
             listed = await self.identities.aliases((await find(account)).id)
@@ -224,7 +230,7 @@ class AliasMethods:
         return {
             "alias.add": Method(add, (ACCOUNT, _NAME, _ADDRESS, IF_MISSING)),
             "alias.add_all": Method(add_all, (ACCOUNT, *BATCH_PARAMS), tells=True),
-            "alias.remove": Method(remove, (ACCOUNT, _NAME)),
+            "alias.remove": Method(remove, (ACCOUNT, _NAME, IF_PRESENT)),
             "alias.list": Method(every, (ACCOUNT,)),
         }
 
@@ -235,10 +241,6 @@ class AliasMethods:
             "mail": f"{folded}@{self.values.domain}",
             "address": str(named.identity.address),
         }
-
-
-def _is(named: Named) -> str:
-    return "made" if named.is_new else "there"
 
 
 def _telling(tell: Tell) -> Callable[[Progress], Any]:

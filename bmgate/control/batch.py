@@ -11,6 +11,7 @@ from bmgate.control.protocol import Tell
 from bmgate.control.table import Param, checked
 from bmgate.errors import ProtocolError, TooLarge
 from bmgate.services.batch import MAX_ENTRIES, Report
+from bmgate.services.batch import Tell as Progress
 
 BATCH_PARAMS = (Param("entries", list), Param("if_missing", bool, False))
 """What every method takes that carries out a batch."""
@@ -35,11 +36,25 @@ def read_entries(what: str, fields: tuple[Param, ...], entries: Iterable[Any]) -
     return read
 
 
+def made(is_new: bool, if_missing: bool = True) -> dict[str, str]:
+    """What the result of a single call says beside its value, where it may have found what it should make."""
+    return {"is": "made" if is_new else "there"} if if_missing else {}
+
+
+def telling(tell: Tell, *, applied: bool = True) -> Progress:
+    """Tells how many entries of how many are applied, or only prepared for it."""
+
+    async def told(done: int, of: int) -> None:
+        await tell({"done": done, "of": of, "applied": applied})
+
+    return told
+
+
 async def tell_entries(tell: Tell, done: Iterable[tuple[dict[str, Any], bool]]) -> dict[str, int]:
     """Tell each entry's result, made anew or there before; the result of the whole call."""
     counts = {"made": 0, "there": 0}
     for value, is_new in done:
-        state = "made" if is_new else "there"
-        counts[state] += 1
-        await tell({"entry": value, "is": state})
+        state = made(is_new)
+        counts[state["is"]] += 1
+        await tell({"entry": value, **state})
     return counts

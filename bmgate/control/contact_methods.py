@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bmgate.control.batch import BATCH_PARAMS, read_entries, tell_entries
+from bmgate.control.batch import BATCH_PARAMS, made, read_entries, tell_entries, telling
 from bmgate.control.protocol import Tell
-from bmgate.control.table import ACCOUNT, IF_MISSING, FindAccount, Method, Param
+from bmgate.control.table import ACCOUNT, IF_MISSING, IF_PRESENT, FindAccount, Method, Param, ended
 from bmgate.control.values import options_value
 from bmgate.domain.account import AccountId
 from bmgate.domain.contact import Standing
@@ -20,13 +20,7 @@ PAGE = 500
 """As many contacts as `contact.list` tells at once, from `start` on: more are longer than a line may be."""
 
 _CONTACT = Param("contact", str)
-_LINE = (
-    ACCOUNT,
-    Param("address", str),
-    Param("label", str),
-    Param("standing", str, ""),
-    Param("relay", bool, False),
-)
+_ADD = (Param("address", str), Param("label", str), Param("standing", str, ""), Param("relay", bool, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +43,16 @@ class ContactMethods:
 
         async def add(account: str, address: str, label: str, if_missing: bool) -> Any:
             owner = await find(account)
-            return self._value(await self.contacts.add(owner.id, address, label, if_missing=if_missing))
+            entry, is_new = await self.contacts.put(owner.id, NewContact(address, label), if_missing=if_missing)
+            return {**self._value(entry), **made(is_new, if_missing)}
 
-        async def remove(account: str, contact: str) -> Any:
-            return self._value(await self.contacts.remove((await find(account)).id, contact))
+        async def remove(account: str, contact: str, if_present: bool) -> Any:
+            owner = await find(account)
+
+            async def end() -> dict[str, Any]:
+                return self._value(await self.contacts.remove(owner.id, contact))
+
+            return await ended(end(), if_present)
 
         async def block(account: str, contact: str) -> Any:
             return self._value(await self.contacts.block((await find(account)).id, contact))
@@ -64,25 +64,21 @@ class ContactMethods:
             owner = await find(account)
             return await self._with_options(owner.id, await self.contacts.set(owner.id, contact, option, value))
 
-        async def batch(tell: Tell, entries: list[Any], if_missing: bool, account: str) -> Any:
-            owners: dict[str, AccountId] = {}
-            report, lines = Report(), list[tuple[int, AccountId, NewContact]]()
-            for line, fields in read_entries("contact.add", _LINE, entries):
+        async def add_all(tell: Tell, account: str, entries: list[Any], if_missing: bool) -> Any:
+            wanted, report = list[tuple[int, AccountId, NewContact]](), Report()
+            for line, entry in read_entries("a contact", (Param("account", str, account), *_ADD), entries):
                 with report.line(line):
-                    name = fields["account"] or account
-                    if name not in owners:
-                        owners[name] = (await find(name)).id
-                    lines.append((line, owners[name], _new(fields)))
+                    wanted.append((line, (await find(entry["account"])).id, _new(entry)))
             report.check()
-            done = await self.contacts.add_all(lines, if_missing=if_missing)
-            return await tell_entries(tell, [(self._value(entry), is_new) for entry, is_new in done])
+            done = await self.contacts.add_all(wanted, telling(tell), if_missing=if_missing)
+            return await tell_entries(tell, ((self._value(entry), is_new) for entry, is_new in done))
 
         return {
             "contact.list": Method(every, (ACCOUNT, Param("start", int, 0))),
             "contact.show": Method(show, (ACCOUNT, _CONTACT)),
-            "contact.add": Method(add, (ACCOUNT, Param("address", str), Param("label", str), IF_MISSING)),
-            "contact.batch": Method(batch, (*BATCH_PARAMS, ACCOUNT), tells=True),
-            "contact.remove": Method(remove, (ACCOUNT, _CONTACT)),
+            "contact.add": Method(add, (ACCOUNT, Param("address", str), Param("label", str, ""), IF_MISSING)),
+            "contact.add_all": Method(add_all, (ACCOUNT, *BATCH_PARAMS), tells=True),
+            "contact.remove": Method(remove, (ACCOUNT, _CONTACT, IF_PRESENT)),
             "contact.block": Method(block, (ACCOUNT, _CONTACT)),
             "contact.allow": Method(allow, (ACCOUNT, _CONTACT)),
             "contact.set": Method(change, (ACCOUNT, _CONTACT, Param("option", str), Param("value", str, ""))),

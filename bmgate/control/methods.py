@@ -108,7 +108,7 @@ class Methods:
         values = checked(method, found.params, params)
         return await (found.answer(tell, **values) if found.tells else found.answer(**values))
 
-    async def _account(self, name: str) -> Account:
+    async def _account(self, name: str, how: str = "--account") -> Account:
         """The account of this name; with no name the only one there is."""
         if name:
             return await self._accounts.named(name)
@@ -118,7 +118,7 @@ class Methods:
         if len(accounts) > 1:
             names = [account.name for account in accounts]
             told = ", ".join(names[:_TOLD_NAMES]) + (", ..." if len(names) > _TOLD_NAMES else "")
-            raise Ambiguous(f"there are several accounts: name one of {told} (--account)", tuple(names[:3]))
+            raise Ambiguous(f"there are several accounts: name one of {told} ({how})", tuple(names[:3]))
         return accounts[0]
 
     # --- the queue ---

@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bmgate.domain.account import Account
-from bmgate.errors import ProtocolError
+from bmgate.errors import Missing, ProtocolError
 
 REQUIRED = object()
 
-FindAccount = Callable[[str], Awaitable[Account]]
-"""The account of a name; with no name the only one there is."""
+
+class FindAccount(Protocol):
+    """The account of a name; with no name the only one there is. `how` says how people give one."""
+
+    def __call__(self, name: str, how: str = "--account") -> Awaitable[Account]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,17 @@ class Method:
 
 ACCOUNT = Param("account", str, "")
 IF_MISSING = Param("if_missing", bool, False)
+IF_PRESENT = Param("if_present", bool, False)
+
+
+async def ended(ending: Awaitable[dict[str, Any]], if_present: bool) -> dict[str, Any]:
+    """What was ended; with `if_present` also whether it was there: it was `removed`, or was `gone` before."""
+    if not if_present:
+        return await ending
+    try:
+        return {**await ending, "is": "removed"}
+    except Missing:
+        return {"is": "gone"}
 
 
 def checked(method: str, expected: tuple[Param, ...], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,3 +21,13 @@ class Contact:
     address: Address
     label: str
     standing: Standing = Standing.NONE
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeldAck:
+    """The ack for a mail of a stranger; `content_tag` is the mail's in the duplicate filter, times are Unix seconds."""
+
+    sender: Address
+    content_tag: bytes
+    packet: bytes
+    keep_until: int

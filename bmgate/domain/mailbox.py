@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
 from typing import NamedTuple, NewType
 
+from bmgate.mail.octets import Octets
+
 MailboxId = NewType("MailboxId", int)
 ContentId = NewType("ContentId", int)
 
@@ -153,7 +155,7 @@ class StoredMessage(NamedTuple):
 class NewMail:
     """A mail that a client stores; `internaldate` in Unix seconds, None for now."""
 
-    raw: bytes
+    raw: Octets
     flags: Flags
     keywords: tuple[str, ...]
     internaldate: int | None
@@ -187,6 +189,7 @@ class StagedMail(NamedTuple):
     flags: Flags
     keywords: tuple[str, ...]
     internaldate: int
+    saved_at: int | None = None  # in a mailbox elsewhere; None: it comes only now
 
 
 class FlagChange(StrEnum):

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from bmgate.errors import BadOption
 from bmgate.mail.text import clean_line
 from bmgate.mail.wishes import MAX_TTL, MIN_TTL
+from bmgate.units import DAY
 
-DAY = 86_400
 MAX_GIVE_UP = 28 * DAY
 MAX_DELAY = 7 * DAY
 MAX_KEEP = 3_650 * DAY
@@ -120,7 +120,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `read` turns its words into the value of the field of `Policy`, or raises BadOption."""
+    """One option. `read` turns its words into the value of the field of `Policy`, or raises BadOption.
+
+    `choices` are all words it can be, where these are few.
+    """
 
     name: str
     scopes: frozenset[Scope]
@@ -128,6 +131,7 @@ class Option:
     write: Callable[[Any], str]
     hoped: str
     help: str
+    choices: tuple[str, ...] = ()
 
     def checked(self, words: str) -> str:
         """The words as they are kept; raises BadOption for those it cannot be."""
@@ -174,7 +178,7 @@ def _choice(name: str, scopes: Iterable[Scope], words: Iterable[str], text: str)
             raise BadOption(f"{name} is {hoped}, not {_shown(given)}")
         return word
 
-    return Option(name, frozenset(scopes), read, str, hoped, text)
+    return Option(name, frozenset(scopes), read, str, hoped, text, known)
 
 
 def _enum(name: str, scopes: Iterable[Scope], kind: type[StrEnum], text: str) -> Option:

@@ -1,6 +1,7 @@
 """Threads: which mail an object of the network brought or took away, so that an answer finds what it answers (I17)."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bmgate.bm.addresses import Address
 
@@ -19,3 +20,25 @@ class Exchange:
 
     own: Address
     other: Address
+
+
+class ThreadKey(StrEnum):
+    """What leads to a mail."""
+
+    VECTOR = "vector"  # of the object that carried it
+    ALIAS = "alias"  # the Message-ID it has in its sender's program
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEntry:
+    """One thing by which a mail is found, until `keep_until` (Unix seconds).
+
+    `word` is the vector, or the text in UTF-8. `exchange` is None for vectors that were kept without it.
+    """
+
+    key: ThreadKey
+    word: bytes
+    exchange: Exchange | None
+    mail: Thread
+    keep_until: int

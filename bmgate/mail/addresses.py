@@ -15,6 +15,7 @@ from bmgate.bm.addresses import PREFIX, Address, parse_address
 from bmgate.bm.network import STREAM
 from bmgate.errors import Ambiguous, BadAddress, ForeignDomain, NotAllowed, RecipientMissing
 from bmgate.mail.text import clean_line
+from bmgate.mail.uris import is_uri, split_uri
 from bmgate.mail.wishes import read_ttl
 
 DEFAULT_SYNONYMS = ("bm.addr", "bitmessage", "bmaddr.lan", "bitmessage.ch", "bm.agent")
@@ -70,7 +71,7 @@ class Directory(Protocol):
         """The address behind an alias of this gateway (lower case), an account's own name included."""
 
     def nickname(self, name: str) -> Address | None:
-        """The account's contact with this nickname (lower case)."""
+        """The account's contact with this nickname (lower case); raises Ambiguous where several have it."""
 
     def relay(self, label: str) -> Address | None:
         """The account's contact that carries mail to the Internet: of this label (lower case), or any for none."""
@@ -101,7 +102,8 @@ class Resolved:
     """Whom an addr-spec means. `address` is set for ADDRESS only, `word` is the special local part or the command.
 
     `tag` is what stood behind the first `+`, `ttl_seconds` its `ttl=...`; `is_repaired` after case repair (A9).
-    `internet` is the address that a relay, whose own is `address`, carries the mail on to (O17).
+    `internet` is the address that a relay, whose own is `address`, carries the mail on to (O17). `is_chan`, which is
+    for whoever knows the account to set, says that it takes part in a chan of this address.
     """
 
     kind: RecipientKind
@@ -111,11 +113,21 @@ class Resolved:
     ttl_seconds: int | None = None
     is_repaired: bool = False
     internet: str = ""
+    is_chan: bool = False
 
 
 def mail_address(address: Address, domain: str) -> str:
     """The one written form of an address (A1), without angle brackets."""
     return f"{address}@{domain.lower()}"
+
+
+def address_in(text: str) -> Address | None:
+    """The address that a text is, with or without `BM-` and a domain, or as a link; None for any name."""
+    try:
+        text = split_uri(text)[0]
+        return parse_address(text.rpartition("@")[0] or text)
+    except BadAddress:
+        return None
 
 
 def resolve_recipient(addr_spec: str, domains: Domains, directory: Directory) -> Resolved:
@@ -148,8 +160,24 @@ def resolve_sender(addr_spec: str, domains: Domains, directory: Directory) -> Re
         if kind not in (RecipientKind.RANDOM, RecipientKind.POSTMASTER):
             raise NotAllowed(f"{name}: nobody sends as {word}")
         return Resolved(kind, word=word, tag=name.tag)
-    address, is_repaired = _find(name, domains, directory)
+    address, is_repaired = _find(name, domains, directory, as_sender=True)
     return Resolved(RecipientKind.ADDRESS, address, tag=name.tag, is_repaired=is_repaired)
+
+
+def bare_name(text: str, domain: str) -> str:
+    """A name or address of one's own without our domain, if that is behind it; the address of a `bitmessage:` link.
+
+    Raises as `split_uri`.
+    """
+    if is_uri(text):
+        return split_uri(text)[0]
+    local, at, behind = text.rpartition("@")
+    return local if at and behind.lower() == domain else text
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name is a special local part in every account (1.3)."""
+    return name.lower() in _RESERVED
 
 
 def is_alias(name: str) -> bool:
@@ -223,14 +251,14 @@ def _relayed(name: _Name, label: str, domains: Domains, directory: Directory, tt
     return Resolved(RecipientKind.ADDRESS, relay, ttl_seconds=ttl_seconds, internet=address)
 
 
-def _find(name: _Name, domains: Domains, directory: Directory) -> tuple[Address, bool]:
-    """The address a name means, and whether its letters had to be repaired (A6 to A10)."""
+def _find(name: _Name, domains: Domains, directory: Directory, *, as_sender: bool = False) -> tuple[Address, bool]:
+    """The address a name means, and whether its letters had to be repaired (A6 to A10). Nobody sends as a contact."""
     is_eligible = name.has_prefix or domains.is_served(name.domain)
     if is_eligible and (address := _decoded_or_none(name.letters)) is not None:
         return address, False
     if domains.is_own(name.domain):
         word = name.base.lower()
-        known = directory.nickname(word) or directory.alias(word)
+        known = (None if as_sender else directory.nickname(word)) or directory.alias(word)
         if known is not None:
             return known, False
     if not is_eligible:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from bmgate.mail.dates import MONTHS, moment_of
+from bmgate.units import DAY
 
 
 class Action(StrEnum):
@@ -333,4 +334,4 @@ def duration_words(seconds: int) -> str:
         return f"{minutes} min"
     if hours < 10 and minutes % 60:
         return f"{minutes // 60} h {minutes % 60} min"
-    return f"{round(seconds / 3600)} h" if hours < 48 else f"{round(seconds / 86400)} d"
+    return f"{round(seconds / 3600)} h" if hours < 48 else f"{round(seconds / DAY)} d"

@@ -2,18 +2,22 @@
 
 The subject is the command line: a name in any case, words split at spaces, `"..."` groups. Secrets stay out of
 subjects, so some commands read the first line of the body. What a command does is the services' business.
+
+Subject and body come as they were written. What stands for something else once it is cleaned (a passphrase with a tab,
+a label in which a letter is hidden) is refused: nothing is joined, left or made that nobody wrote.
 """
 
 import re
 from dataclasses import dataclass
 
 from bmgate.errors import Refused
-from bmgate.mail.text import clean_line
+from bmgate.mail.text import REPLACEMENT, clean_line
 
 MAX_WORDS = 20
 
 _REPLY = re.compile(r"^(?:(?:re|fwd?|aw|wg)\s*:\s*)+", re.IGNORECASE)
-_WORD = re.compile(r'"([^"]*)"|(\S+)')
+_WORD = re.compile(r'([ \t]*)(?:"([^"]*)"(?=[ \t]|\Z)|([^ \t]+))')
+_SPACES = re.compile(" {2,}")
 
 
 class BadCommandLine(Refused):
@@ -22,7 +26,10 @@ class BadCommandLine(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How a command is written and what it does; `least` to `most` words may follow its name."""
+    """How a command is written and what it does; `least` to `most` words may follow its name.
+
+    `is_exact`: the words are one name or passphrase, in which every space counts.
+    """
 
     name: str
     arguments: str
@@ -31,6 +38,7 @@ class Usage:
     most: int = 0
     aliases: tuple[str, ...] = ()
     reads_body: bool = False
+    is_exact: bool = False
 
     @property
     def line(self) -> str:
@@ -40,15 +48,29 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """One command as it was asked for; `body_line` is the first line of the body that is not empty."""
+    """One command as it was asked for."""
 
     usage: Usage
     words: tuple[str, ...]
-    body_line: str = ""
+    body: str = ""
 
     @property
     def name(self) -> str:
         return self.usage.name
+
+    @property
+    def body_line(self) -> str:
+        """The first line of the body that is not blank, exactly; raises BadCommandLine.
+
+        Spaces around it may have been lost or added on the way of a mail, and so may what nobody sees.
+        """
+        line = next((line for line in self.body.split("\n") if line.strip(" \t\r")), "")
+        if line != line.strip() or not _is_plain(line):
+            raise BadCommandLine(
+                "the first line of the body is taken exactly, and begins or ends with a space, or holds a character "
+                "that nobody sees; write it without, or use the command line"
+            )
+        return line
 
 
 _USAGES = (
@@ -65,21 +87,22 @@ _USAGES = (
     ),
     Usage("enable", "BM-...", "receive at one of your addresses again", 1, 1),
     Usage("disable", "BM-...", "receive no more at one of your addresses", 1, 1),
-    Usage("label", "BM-... text", "call one of your addresses something else", 2, MAX_WORDS),
+    Usage("label", "name|BM-... text", "call an address, chan or subscription of yours something else", 2, MAX_WORDS),
     Usage("alias", "name BM-...", "name@ means that address of yours", 2, 2),
     Usage("unalias", "name", "give an alias up; nobody else gets it for a year", 1, 1),
     Usage("delete", "BM-... [token]", "delete one of your addresses: asks first, by a token", 1, 2),
     Usage("sub", "BM-... [label]", "read the broadcasts of an address", 1, MAX_WORDS, ("subscribe",)),
-    Usage("usub", "BM-...", "read them no more", 1, MAX_WORDS, ("unsubscribe",)),
+    Usage("usub", "BM-...", "read them no more", 1, MAX_WORDS, ("unsubscribe",), is_exact=True),
     Usage(
         "join",
         "name [BM-...]",
         "take part in a chan; its name may stand in the body instead",
         most=MAX_WORDS,
         reads_body=True,
+        is_exact=True,
     ),
-    Usage("leave", "name|BM-...", "leave a chan; its mailbox goes", 1, MAX_WORDS),
-    Usage("contact", "BM-... label", "put an address into your address book", 2, MAX_WORDS),
+    Usage("leave", "name|BM-...", "leave a chan; its mailbox goes", 1, MAX_WORDS, is_exact=True),
+    Usage("contact", "BM-... label", "put an address into your address book", 1, MAX_WORDS),
     Usage("uncontact", "BM-...", "take it out again", 1, 1),
     Usage("block", "BM-...", "mail from there goes to Junk, unconfirmed", 1, 1),
     Usage("allow", "BM-...", "undo block, and let mail out of Requests", 1, 1),
@@ -88,7 +111,7 @@ _USAGES = (
     Usage("retry", "id", "try again now", 1, 1),
     Usage("force", "id", "send it although the recipient demands much work", 1, 1),
     Usage("ttl", "id 2d", "let a message live that long on the network", 2, 2),
-    Usage("set", "option value", "change an option of your account", 2, MAX_WORDS),
+    Usage("set", "option value|default", "change an option of your account, or give it up", 2, MAX_WORDS),
     Usage("show", "", "your options"),
 )
 
@@ -99,16 +122,23 @@ def usages() -> tuple[Usage, ...]:
 
 
 def read_command(subject: str, body: str = "", name: str = "") -> CommandLine:
-    """The command of a mail; `name` is the command where the recipient says it (A5). Raises BadCommandLine."""
-    line = f"{name} {_REPLY.sub('', clean_line(subject))}"
-    words = [group or word for group, word in _WORD.findall(line)]
+    """The command of a mail; `name` is the command where the recipient says it (A5). Raises BadCommandLine.
+
+    `subject` and `body` are as they were written, the latter with LF line ends.
+    """
+    found = _WORD.findall(f"{name} {_REPLY.sub('', subject.strip(' '))}")
+    words = [quoted or word for _, quoted, word in found]
     if not words:
         raise BadCommandLine("the subject is empty; it is the command, such as: help")
     usage = _usage(words)
     arguments = words[1:]
     if not usage.least <= len(arguments) <= usage.most:
         raise BadCommandLine(f"it is written: {usage.line}")
-    return CommandLine(usage, tuple(arguments), _first_line(body) if usage.reads_body else "")
+    if not all(map(_is_plain, arguments)):
+        raise BadCommandLine("the subject holds a character that nobody sees, and means something else without it")
+    if usage.is_exact and any(gap != " " for gap, *_ in found[2:]):
+        raise BadCommandLine("there are several spaces in a row; put in quotes what they belong to")
+    return CommandLine(usage, tuple(arguments), body if usage.reads_body else "")
 
 
 def _usage(words: list[str]) -> Usage:
@@ -123,5 +153,6 @@ def _usage(words: list[str]) -> Usage:
     return found[0]
 
 
-def _first_line(body: str) -> str:
-    return next((line.strip() for line in body.splitlines() if line.strip()), "")
+def _is_plain(text: str) -> bool:
+    """Whether cleaning takes nothing away, and a wrong charset did not: of spaces a row may be meant."""
+    return REPLACEMENT not in text and clean_line(text) == _SPACES.sub(" ", text).strip(" ")

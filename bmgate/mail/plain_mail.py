@@ -9,7 +9,10 @@ from bmgate.mail.write import Mailbox, plain_field
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PlainMail:
-    """`sender` and `recipient` are addr-specs; `message_id` has its angle brackets; `date` is in Unix seconds."""
+    """`sender` and `recipient` are addr-specs; `message_id` has its angle brackets; `date` is in Unix seconds.
+
+    `post_as` is `chan` or `identity`, and decides who signs a post to a chan; empty leaves it to the options.
+    """
 
     sender: str
     recipient: str
@@ -18,10 +21,12 @@ class PlainMail:
     message_id: str
     date: int
     ttl_seconds: int
+    post_as: str = ""
 
 
 def render_plain(mail: PlainMail) -> bytes:
     """The mail as RFC 5322 bytes."""
-    ttl = plain_field("X-Bitmessage-TTL", f"{mail.ttl_seconds}s")
+    wishes = [plain_field("X-Bitmessage-TTL", f"{mail.ttl_seconds}s")]
+    wishes += [plain_field("X-Bitmessage-Post-As", mail.post_as)] if mail.post_as else []
     sender, recipient, text = Mailbox(mail.sender), Mailbox(mail.recipient), normal_body(mail.body)
-    return render_text_mail(sender, recipient, mail.subject, mail.message_id, mail.date, text, [ttl])
+    return render_text_mail(sender, recipient, mail.subject, mail.message_id, mail.date, text, wishes)

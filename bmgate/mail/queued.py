@@ -89,7 +89,8 @@ def render_draft(mail: QueuedMail, submitted: bytes) -> bytes:
         )
         return b"".join((*_addressed(mail), *fields)) + _text(mail)
     header = scan_header(submitted, 0, len(submitted))
-    kept = [submitted[start:end].rstrip(CRLF) + CRLF for name, start, end in header.fields if name not in _REWRITTEN]
+    named = [field for field in header.fields if field[0] and field[0] not in _REWRITTEN]
+    kept = [submitted[start:end].rstrip(CRLF) + CRLF for _, start, end in named]
     return b"".join((*_addressed(mail), *kept)) + CRLF + submitted[header.end :]
 
 

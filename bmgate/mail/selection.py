@@ -41,6 +41,7 @@ class Selection:
     def __init__(self, root: Part) -> None:
         self._root = root
         self.texts: list[str] = []  # normal forms, none of them empty
+        self.text_parts: list[Part] = []  # those they are of
         self.attachments: list[tuple[Part, str]] = []  # parts and their clean names
         self.logos: list[tuple[Part, str]] = []  # small pictures shown by the HTML: only for readers of files
         self.left_out: list[str] = []  # such as "signature.asc 1 kB"
@@ -75,6 +76,7 @@ class Selection:
             self._tags += decoded_body(part).count(b"<") if media == "text/html" else 0
             if text := text_of(part, quick=self._tags > MAX_TAGS):
                 self.texts.append(text)
+                self.text_parts.append(part)
                 check_source(sum(map(len, self.texts)))
         elif given_name(part).lower() == "winmail.dat":
             raise UnsupportedMedia(_REFUSED["application/ms-tnef"])

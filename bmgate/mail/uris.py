@@ -36,6 +36,17 @@ def is_uri(text: str) -> bool:
     return text.strip()[: len(SCHEME)].lower() == SCHEME
 
 
+def split_uri(text: str) -> tuple[str, str]:
+    """What may be a URI, as the text of its address and the label it proposes; any other text as it is.
+
+    Raises as `read_uri`.
+    """
+    if not is_uri(text):
+        return text, ""
+    link = read_uri(text)
+    return str(link.address), link.label
+
+
 def read_uri(text: str) -> AddressUri:
     """Raises BadAddress for what is none, or asks for what we do not know."""
     if not is_uri(text) or len(text) > MAX_URI:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bmgate.bm.addresses import PREFIX, Address, parse_address
+from bmgate.bm.addresses import PREFIX, Address, looks_like_address, parse_address
 from bmgate.errors import BadAddress, BadVcard
 from bmgate.mail.text import clean_line
 from bmgate.mail.write import MAX_LABEL, usable_label
@@ -17,6 +17,7 @@ from bmgate.mail.write import MAX_LABEL, usable_label
 MAX_BYTES = 64 * 1024 * 1024  # pictures make files large
 MAX_CARDS = 5_000
 MAX_VALUE = 4_096  # characters of a value that is looked at
+MAX_TOLD = 3  # wrong addresses
 SCHEME = "bitmessage:"
 
 _COLUMNS = 75  # octets of a line (RFC 6350 3.2)
@@ -60,7 +61,8 @@ class _Draft:
 def read_vcards(data: bytes) -> list[Card]:
     """The Bitmessage addresses in a file, one of several cards each once.
 
-    Raises BadVcard for what is no vCard file, with the line; nothing is guessed of a damaged one.
+    Raises BadVcard for what is no vCard file or holds a wrong address, with the line; nothing is guessed of a damaged
+    one.
     """
     if len(data) > MAX_BYTES:
         raise BadVcard(f"the file is larger than {MAX_BYTES} bytes")
@@ -68,7 +70,7 @@ def read_vcards(data: bytes) -> list[Card]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadVcard(f"line {data.count(bytes([10]), 0, error.start) + 1}: it is not UTF-8") from error
-    found: dict[Address, Card] = {}
+    found, wrong = dict[Address, Card](), list[str]()
     draft: _Draft | None = None
     for number, name, parameters, value in _properties(text):
         if name == "BEGIN":
@@ -84,9 +86,15 @@ def read_vcards(data: bytes) -> list[Card]:
                 raise BadVcard(f"more than {MAX_CARDS} addresses are too many at once")
             draft = None
         else:
-            _take(draft, name, _decoded(parameters, value))
+            try:
+                _take(draft, name, _decoded(parameters, value))
+            except BadAddress as error:
+                wrong.append(f"line {number}: {error}")
     if draft is not None:
         raise BadVcard(f"line {draft.line}: this card has no end")
+    if wrong:
+        others = f"; and {len(wrong) - MAX_TOLD} more" if len(wrong) > MAX_TOLD else ""
+        raise BadVcard("; ".join(wrong[:MAX_TOLD]) + others)
     return list(found.values())
 
 
@@ -117,7 +125,7 @@ def _take(draft: _Draft, name: str, value: str) -> None:
         case "X-BITMESSAGE-RELAY":
             draft.is_relay = value.strip().lower() == "on"
         case "IMPP" | "EMAIL" | "X-BITMESSAGE":
-            address = _address(value)
+            address = _address(value, is_ours=name != "EMAIL")
             if address is not None:
                 draft.addresses[address] = None
 
@@ -136,18 +144,20 @@ def _split(value: str, separator: str) -> list[str]:
     return re.split(rf"(?<!\\){separator}", value)
 
 
-def _address(value: str) -> Address | None:
+def _address(value: str, *, is_ours: bool) -> Address | None:
+    """None for that of another kind; raises BadAddress for one with a mistake in it."""
     text = value.strip()
     for scheme in (SCHEME, "mailto:", "xmpp:"):
         if text.lower().startswith(scheme):
             text = text[len(scheme) :]
     local = text.partition("?")[0].partition("@")[0]
-    if not local.upper().startswith(PREFIX):
+    letters = local[len(PREFIX) :]
+    if not local.upper().startswith(PREFIX) or not (is_ours or looks_like_address(letters)):
         return None
     try:
-        return parse_address(PREFIX + local[len(PREFIX) :])
-    except BadAddress:
-        return None
+        return parse_address(PREFIX + letters)
+    except BadAddress as error:
+        raise BadAddress(error.status, f"{clean_line(local)[:_COLUMNS]}: {error}") from error
 
 
 def _properties(text: str) -> Iterator[tuple[int, str, str, str]]:

@@ -7,7 +7,7 @@ from email.utils import mktime_tz, parsedate_tz
 from enum import StrEnum
 from typing import Literal
 
-from bmgate.errors import BadTtl
+from bmgate.errors import BadTtl, NotAllowed
 from bmgate.mail.headers import decode_header, raw_field
 from bmgate.mail.parse import Part
 from bmgate.mail.text import clean_line
@@ -75,14 +75,16 @@ def ttl_of(message: Part) -> int | None:
 
 
 def post_as_of(message: Part) -> Literal["chan", "identity"] | None:
-    """Who is to sign posts to chans, None where `X-Bitmessage-Post-As` does not say it."""
-    match decode_header(raw_field(message, "X-Bitmessage-Post-As")).strip().lower():
+    """Who is to sign posts to chans, None where `X-Bitmessage-Post-As` does not say it; raises NotAllowed."""
+    match clean_line(decode_header(raw_field(message, "X-Bitmessage-Post-As"))).lower():
         case "chan":
             return "chan"
         case "identity":
             return "identity"
-        case _:
+        case "":
             return None
+        case word:
+            raise NotAllowed(f"X-Bitmessage-Post-As is chan or identity, not {word[:40]!r}")
 
 
 def is_automatic(message: Part) -> bool:

@@ -64,6 +64,10 @@ class _Snapshot(Collector):
         objects = self._report["objects"]
         yield _gauge("objects_stored", "Objects in the inventory.", objects["stored"])
         yield _gauge("objects_to_process", "Objects not looked into yet.", objects["to_process"])
+        searches = self._report["searches"]
+        yield _gauge("searches_waiting", "New chans and subscriptions to look for in the past.", searches["waiting"])
+        yield _gauge("searches_objects_left", "Objects to look through for them, at most.", searches["objects_left"])
+        yield _gauge("imports_running", "Imports that bring something now.", self._report["imports"])
         yield _gauge("disk_free_bytes", "Room on the disk that holds the data.", self._report["disk"]["free_bytes"])
         yield _gauge("accounts", "Accounts.", self._report["accounts"])
         rows = {(state,): count for state, count in self._report["outbox"].items()}

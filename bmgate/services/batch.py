@@ -4,7 +4,8 @@ An entry is first prepared (parsed, its keys made, its password hashed), then ap
 others. Nothing is written before every entry is prepared, and a line that fails in the transaction takes all back.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -15,9 +16,14 @@ T = TypeVar("T")
 
 MAX_ENTRIES = 5_000
 MAX_TOLD = 1_000  # failures; whoever has more has them for one reason
+TELL_EVERY = 10  # entries
 
 Step = tuple[int, Callable[[Store], T]]
 """The line of an entry, and what applies it within a transaction."""
+
+
+Tell = Callable[[int, int], Awaitable[None]]
+"""Told how many of how many are done."""
 
 
 class Report:
@@ -46,15 +52,33 @@ class Report:
         raise BatchRefused(f"nothing was done: line {number}: {reason}{others}", tuple(failures[:MAX_TOLD]))
 
 
-async def apply_all(database: Database, steps: Iterable[Step[T]]) -> list[T]:
+async def untold(_done: int, _of: int) -> None:
+    """For who wants to hear of no progress."""
+
+
+async def apply_all(database: Database, steps: Iterable[Step[T]], tell: Tell = untold) -> list[T]:
     """Carry out every step in one transaction, in order; raises BatchRefused, and then nothing has changed."""
+    wanted, loop, news = list(steps), asyncio.get_running_loop(), asyncio.Queue[int]()
 
     def apply(store: Store) -> list[T]:
         report, results = Report(), list[T]()
-        for number, step in steps:
+        for done, (number, step) in enumerate(wanted, 1):
             with report.line(number):
                 results.append(step(store))
+            if done % TELL_EVERY == 0:
+                loop.call_soon_threadsafe(news.put_nowait, done)
         report.check()
         return results
 
-    return await database.transact(apply)
+    telling = asyncio.ensure_future(_tell_all(news, len(wanted), tell))
+    try:
+        return await database.transact(apply)
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _tell_all(news: "asyncio.Queue[int]", of: int, tell: Tell) -> None:
+    """Until cancelled, or until nobody listens any more: what is begun is finished all the same."""
+    while True:
+        await tell(await news.get(), of)

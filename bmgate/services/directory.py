@@ -8,6 +8,9 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.policy import Scope
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
+from bmgate.errors import Ambiguous
+
+_TOLD = 3  # contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,13 @@ class AccountDirectory:
         return None if identity is None else identity.address
 
     def nickname(self, name: str) -> Address | None:
-        """The only contact whose label, folded, is `name`."""
+        """The contact whose label, folded, is `name`; raises Ambiguous where several have it."""
         contacts = self.store.account(self.account).contacts.all()
         fitting = [contact.address for contact in contacts if contact.label.lower() == name]
-        return fitting[0] if len(fitting) == 1 else None
+        if len(fitting) > 1:
+            told = tuple(map(str, fitting[:_TOLD]))
+            raise Ambiguous(f"{name} is the label of several contacts: {', '.join(told)}", told)
+        return fitting[0] if fitting else None
 
     def relay(self, label: str) -> Address | None:
         """The first of the contacts with the option `relay`, by its label, folded, if one is given."""

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from bmgate.domain.ports.world import Clock
 from bmgate.domain.sources import is_banned_for_failures
 from bmgate.errors import LimitReached
+from bmgate.units import DAY
 
 DELAYS = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 LOOPBACK_DELAY = 2.0
@@ -49,7 +50,7 @@ class LoginLimiter:
         now = self._clock.monotonic()
         for key, factor in _keys(source):
             times = self._record(key).times
-            while times and times[0] < now - 86_400:
+            while times and times[0] < now - DAY:
                 times.popleft()
             recent = sum(1 for moment in times if moment > now - 60)
             if recent >= self._limits.per_minute * factor or len(times) >= self._limits.per_day * factor:

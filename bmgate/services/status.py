@@ -182,7 +182,9 @@ class LoopLag:
 
 
 class Status:
-    """Collects the report. `node` is None and `listening` empty while nothing is served."""
+    """Collects the report. `node` is None and `listening` empty while nothing is served; `imports` counts those that
+    run.
+    """
 
     def __init__(
         self,
@@ -194,8 +196,9 @@ class Status:
         listening: Callable[[], Sequence[ListenerView]],
         lag: LoopLag,
         disk: DiskView,
+        imports: Callable[[], int],
     ) -> None:
-        self._disk = disk
+        self._disk, self._imports = disk, imports
         self._build, self._database, self._clock, self._solver = build, database, clock, solver
         self._node, self._listening, self._lag = node, listening, lag
         self._started = clock.monotonic()
@@ -217,6 +220,7 @@ class Status:
             "peers": _peer_counts(node.peers() if node is not None else ()),
             "node": _node_figures(node.state) if node is not None else None,
             **await self._database.read(_stored),
+            "imports": self._imports(),
             "work": {
                 "backend": self._build.backend,
                 "trials_per_second": round(self._solver.trials_per_second),

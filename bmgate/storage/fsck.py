@@ -108,7 +108,11 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
             or_(mailbox.c.uidvalidity > account.c.last_uidvalidity, mailbox.c.uidvalidity < 1)
         ),
     ),
-    ("U4", "mail that no mailbox shows", select(content.c.id.label("content")).where(~_SHOWN)),
+    (
+        "U4",
+        "mail that no mailbox shows: it is coming in, or its import was killed and it goes when the gateway starts",
+        select(content.c.id.label("content")).where(~_SHOWN),
+    ),
     ("U5", "a MODSEQ above the mailbox's", _OF_MESSAGE.where(message.c.modseq > mailbox.c.modseq)),
     ("U5", "expunges forgotten above its MODSEQ", _IN_MAILBOX.where(mailbox.c.purged_modseq > mailbox.c.modseq)),
     (

@@ -16,8 +16,8 @@ from bmgate.app import Gateway
 from bmgate.domain.account import Account
 from bmgate.domain.mailbox import Flags
 from bmgate.domain.ports.database import Store
+from bmgate.services.mailboxes.indexed import indexed
 from bmgate.services.mailboxes.mailbox_names import resolve
-from bmgate.services.mailboxes.mailboxes import indexed
 
 HOST = "127.84.0.1"
 STRANGER = "BM-2cUsSYDv4n7b5H7qC2V21jQdLLqmYAZ8LR"

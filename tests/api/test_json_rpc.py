@@ -54,13 +54,19 @@ def test_what_is_no_call_is_told(document: object) -> None:
         b"",
         b"{",
         b"\xff",
-        b"[]",
         b"[" * 100_000,
         b'{"method": "a", "id": NaN}',
         b"9" * 5000,
-        json.dumps([1] * (MAX_BATCH + 1)).encode(),
     ],
 )
-def test_what_is_no_json_or_too_much_is_refused(body: bytes) -> None:
+def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(BadCall):
         read_requests(body)
+
+
+@pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
+def test_a_batch_of_none_or_too_many_is_one_request_that_is_no_call(count: int) -> None:
+    requests = read_requests(json.dumps([{"method": "a"}] * count).encode())
+    (request,) = requests.items
+    assert isinstance(request.call, str)
+    assert not requests.is_batch

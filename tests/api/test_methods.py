@@ -1,6 +1,7 @@
 """Every method of PyBitmessage's API, called as scripts and tools call it, in the legacy variant."""
 
 import asyncio
+import base64
 import time
 from typing import Any
 
@@ -9,6 +10,9 @@ from api.house import STRANGER, House, b64, unb64
 
 from bmgate.bm.addresses import parse_address
 from bmgate.bm.objects import ObjectType, encode_object
+from bmgate.domain.outbox import Kind
+from bmgate.domain.ports.database import Store
+from bmgate.services.inbound.receiving import Processed, Receiving
 
 GENERAL = "BM-2cW67GEKkHGonXKZLCzouLLxnLym3azS8r"  # the chan of that passphrase
 NOBODYS = "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z"
@@ -91,12 +95,13 @@ async def test_an_address_is_decoded(house: House) -> None:
 
 
 async def test_addresses_are_made_listed_disabled_and_deleted(house: House) -> None:
-    made = await house.raw("createRandomAddress", b64("Müller"), False, 2, 1)
+    made = await house.raw("createRandomAddress", b64("Müller"), False, 2, 1.5)
     listed = (await house.call("listAddresses"))["addresses"]
     assert listed[-1] == {"label": "Müller", "address": made, "stream": 1, "enabled": True, "chan": False}
     assert (await house.call("listAddresses2"))["addresses"][-1]["label"] == b64("Müller")
     identity, _ = await house.gateway.identities.show(house.account.id, made)
     assert house.gateway.identities.difficulty_of(identity) == 2
+    assert identity.payload_length_extra_bytes == 1.5 * house.gateway.network.payload_length_extra_bytes
     assert await house.raw("enableAddress", made, False) == "success"
     assert (await house.call("listAddresses"))["addresses"][-1]["enabled"] is False
     assert number_of(await house.raw("sendMessage", STRANGER, made, b64("a"), b64("b"))) == 14
@@ -109,6 +114,7 @@ async def test_addresses_are_made_listed_disabled_and_deleted(house: House) -> N
 @pytest.mark.parametrize("difficulty", [1e300, 100.5, 10**9])
 async def test_an_address_with_a_difficulty_that_cannot_be_is_not_made(house: House, difficulty: float) -> None:
     assert number_of(await house.raw("createRandomAddress", b64("a"), False, difficulty)) == 21
+    assert number_of(await house.raw("createRandomAddress", b64("a"), False, 1, difficulty)) == 21
     assert len((await house.call("listAddresses"))["addresses"]) == 1
 
 
@@ -190,6 +196,15 @@ async def test_a_chan_is_joined_listed_and_left(house: House) -> None:
     assert await house.raw("deleteAddress", GENERAL) == "success"
     assert number_of(await house.raw("createChan", "")) == 1
     assert await house.raw("createChan", b64("/")) != await house.raw("createChan", b64("%"))
+
+
+async def test_a_chan_that_is_left_twice_at_once_is_not_ours_the_second_time(house: House) -> None:
+    await house.raw("createChan", b64("general"))
+    answers = await asyncio.gather(*(house.raw("leaveChan", GENERAL) for _ in range(4)))
+    assert sorted(number_of(each) if each != "success" else 0 for each in answers) == [0, 13, 13, 13]
+    await house.raw("createChan", b64("general"))
+    answers = await asyncio.gather(*(house.raw("deleteAddress", GENERAL) for _ in range(4)))
+    assert sorted(number_of(each) if each != "success" else 0 for each in answers) == [0, 13, 13, 13]
 
 
 # -- what came ---------------------------------------------------------------------------------------------------------
@@ -379,3 +394,47 @@ async def test_accounts_see_nothing_of_each_other(house: House) -> None:
         assert number_of(await ask("sendMessage", STRANGER, house.address, b64("a"), b64("b"))) == 13
     (after,) = (await house.call("getAllInboxMessages"))["inboxMessages"]
     assert after == message
+
+
+async def test_introspection_is_answered_as_it_is(house: House) -> None:
+    assert isinstance(await house.raw("system.listMethods"), list), "no JSON in a string, even in the legacy variant"
+
+
+async def test_an_own_address_signs_what_it_writes_to_a_chan(house: House) -> None:
+    await house.raw("createChan", b64("general"))
+    for sender in (house.address, GENERAL):
+        await house.raw("sendMessage", GENERAL, sender, b64(sender), b64("everybody"), 2, 3600)
+
+    def rows(store: Store) -> list[tuple[str, Kind]]:
+        outbox = store.account(house.account.id).outbox
+        return [(store.outbox.submission(row.submission).subject, row.kind) for row in outbox.rows()]
+
+    kinds = dict(await house.gateway.database.read(rows))
+    assert kinds == {house.address: Kind.CHAN_AS_IDENTITY, GENERAL: Kind.CHAN}
+
+
+async def test_an_own_address_of_a_passphrase_is_no_chan_as_well(house: House) -> None:
+    await house.call("createDeterministicAddresses", b64("general"))
+    assert number_of(await house.raw("createChan", b64("general"))) == 24
+    assert number_of(await house.raw("joinChan", b64("general"), GENERAL)) == 24
+
+
+async def test_the_passphrase_of_a_chan_may_be_any_bytes(house: House) -> None:
+    secret = base64.b64encode(b"\xff\xfebinary/").decode()
+    made = await house.raw("createChan", secret)
+    assert await house.raw("getDeterministicAddress", secret, 4, 1) == made
+    chan = (await house.call("listAddresses"))["addresses"][-1]
+    assert (chan["address"], chan["label"]) == (made, "[chan] \ufffd\ufffdbinary_")
+    assert await house.raw("leaveChan", made) == "success"
+    assert await house.raw("joinChan", secret, made) == "success"
+
+
+async def test_an_own_address_may_stand_in_the_address_book(house: House) -> None:
+    assert "Added address" in await house.raw("addAddressBookEntry", house.address, b64("me"))
+    assert number_of(await house.raw("addAddressBookEntry", STRANGER, "")) == 21
+
+
+async def test_what_was_processed_is_counted_by_kind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Receiving, "processed", Processed(msgs=3, broadcasts=2, pubkeys=1))
+    status = await house.call("clientStatus")
+    assert [status[f"numberOf{kind}Processed"] for kind in ("Messages", "Broadcasts", "Pubkeys")] == [3, 2, 1]

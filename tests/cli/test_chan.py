@@ -133,3 +133,112 @@ def test_many_at_once_are_made_all_or_none(run: Run) -> None:
     assert [each["label"] for each in made] == ["Alice", GENERAL]
     assert run("subscription", "add", "--from", "-", stdin=entries).exit_code == 1
     assert run("subscription", "add").exit_code == 2
+
+
+def test_single_commands_tell_what_was_there(run: Run) -> None:
+    commands = (
+        ("chan", "join", "general"),
+        ("chan", "create", "--label", "family"),
+        ("subscription", "add", ALICE),
+        ("contact", "add", ALICE, "Alice"),
+        ("address", "new", "--label", "work"),
+        ("alias", "add", "desk", "anna"),
+    )
+    for command in commands:
+        told = [value(run(*command, "--if-missing", "--json")) for _ in range(2)]
+        assert [each["is"] for each in told] == ["made", "there"], command
+        assert told[0]["address"] == told[1]["address"]
+        assert "is" not in value(run(command[0], "list", "--json"))[0]
+    assert run("chan", "create", "--if-missing").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("account", "add", "--label", "x"),
+        ("address", "new", "--number", "2"),
+        ("address", "new", "--shorter"),
+        ("address", "new", "--version", "3"),
+        ("alias", "add", "desk"),
+        ("chan", "join", "general"),
+        ("subscription", "add", ALICE),
+        ("contact", "add", ALICE),
+    ],
+)
+def test_a_file_says_it_all(run: Run, command: tuple[str, ...]) -> None:
+    refused = run(*command, "--from", "-", stdin="name\n")
+    assert refused.exit_code == 2
+    assert "--from FILE says it all" in refused.stderr
+
+
+def test_a_subscription_is_named_by_a_link_or_a_mail_address(run: Run) -> None:
+    added = value(run("subscription", "add", f"bitmessage:{ALICE}?label=news", "--json"))
+    assert added["address"] == ALICE
+    assert value(run("subscription", "disable", f"{ALICE}@BM.Internal", "--json"))["enabled"] is False
+
+
+def test_a_link_gives_the_label_where_none_is_given(run: Run) -> None:
+    link = f"bitmessage:{GENERAL}?label=The%20Room"
+    assert value(run("chan", "join", "general", "--address", link, "--json"))["label"] == "The Room"
+    assert value(run("chan", "leave", link, "--json"))["address"] == GENERAL
+    file = f'{{"passphrase": "general", "address": "{link}", "label": "mine"}}\n'
+    assert value(run("chan", "join", "--from", "-", "--json", stdin=file))[0]["label"] == "mine"
+    assert value(run("subscription", "add", f"bitmessage:{ALICE}?label=a/b", "--json"))["label"] == "a_b"
+    assert value(run("contact", "add", f"bitmessage:{ALICE}?label=Alice", "--json"))["label"] == "Alice"
+    for command in (("show",), ("block",), ("allow",), ("remove",)):
+        assert run("contact", *command, f"bitmessage:{ALICE}").exit_code == 0
+    assert run("contact", "add", ALICE).exit_code == 2
+
+
+def test_chans_and_subscriptions_get_other_labels(run: Run) -> None:
+    run("chan", "join", "general")
+    run("subscription", "add", ALICE)
+    assert value(run("chan", "label", "general", "room", "--json"))["mailbox"] == "Chans/room"
+    assert value(run("subscription", "label", ALICE, "News", "--json"))["mailbox"] == "Subscriptions/News"
+    refused = run("chan", "label", "room", "a/b")
+    assert refused.exit_code == 1
+    assert "the label names a mailbox" in refused.stderr
+    assert "no address" in run("subscription", "add", "foo").stderr
+
+
+def test_what_is_gone_already_is_no_error_where_that_is_said(run: Run) -> None:
+    run("chan", "join", "general")
+    run("subscription", "add", ALICE)
+    run("contact", "add", ALICE, "Alice")
+    run("alias", "add", "desk", "anna")
+    run("address", "new", "--alias", "second")
+    ends = (
+        ("chan", "leave", "general"),
+        ("subscription", "remove", ALICE),
+        ("contact", "remove", "Alice"),
+        ("alias", "remove", "desk"),
+        ("address", "delete", "second"),
+    )
+    for end in ends:
+        assert value(run(*end, "--if-present", "--json"))["is"] == "removed", end
+        assert value(run(*end, "--if-present", "--json")) == {"is": "gone"}, end
+        assert run(*end, "--if-present").stdout == f"{end[2]}: not there.\n"
+        assert run(*end).exit_code == 1
+        assert run(*end, "--if-present", "--account", "nobody").exit_code == 1, "that is a mistake"
+    for state in ("removed", "gone"):
+        assert value(run("account", "delete", "anna", "--if-present", "--json"))["is"] == state
+    assert value(run("account", "delete", "nobody", "--if-present", "--json")) == {"is": "gone"}
+
+
+def test_options_are_listed_where_none_is_named(run: Run) -> None:
+    run("chan", "join", "general")
+    assert "post_as" in run("chan", "set", "general").stdout
+    assert {"name": "mute", "value": "off", "is_set": False} in value(run("chan", "set", "general", "--json"))
+    assert "identity_guard" in run("account", "set", "anna").stdout
+
+
+def test_what_is_refused_of_a_file_is_told_as_json_too(run: Run) -> None:
+    for lines in ("address,label\nfoo,\n", '{"address": "foo", "label": ""}\n'):
+        refused = run("subscription", "add", "--from", "-", "--json", stdin=lines)
+        assert refused.exit_code == 1
+        ((line, reason),) = [each.values() for each in json.loads(refused.stdout)["refused"]]
+        assert line == (2 if lines.startswith("address") else 1)
+        assert "foo is no address" in reason
+        assert refused.stderr == "bmgate: nothing was done: a line is refused\n"
+    unread = run("subscription", "add", "--from", "-", "--json", stdin="nothing\nx\n")
+    assert json.loads(unread.stdout)["refused"][0]["line"] == 1

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from gateway_folders import PASSWORD, Run
 
 from bmgate.cli.main import cli
-from bmgate.cli.options import read_secret
+from bmgate.cli.options import ask, read_secret
 from bmgate.datafolder import DataFolder
 
 
@@ -221,7 +221,58 @@ def test_an_address_demands_and_confirms_as_it_is_told(run: Run) -> None:
 )
 def test_e2_arguments_that_are_not_utf8_are_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
     refused = run(*arguments, stdin=PASSWORD)
-    assert (refused.exit_code, "is not UTF-8" in refused.stderr) == (2, True)
+    assert refused.exit_code == 2
+    assert [line[-12:] for line in refused.stderr.splitlines()] == ["is not UTF-8"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("account", "show", "x" * 65_537),
+        ("contact", "add", "BM-2cUQDtsUrv3WTKcFedRDit6n75w1WtsKuQ", "x" * 65_537),
+        ("quickstart", "--account", "x" * 65_537, "--password-stdin"),
+    ],
+)
+def test_arguments_that_are_longer_than_anything_are_told_in_one_line(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments, stdin=PASSWORD)
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.endswith("is longer than 65536 characters")
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [(b"secr\xfft", "is not UTF-8"), (b"se\0cret", "holds a zero byte"), (70_000 * b"x", "is longer than 65536")],
+)
+@pytest.mark.parametrize("question", ["Passphrase of the chan", "Password"])
+def test_answers_that_no_command_can_take_are_told_in_one_line(question: str, answer: bytes, fault: str) -> None:
+    asking = click.command()(lambda: click.echo(ask(question, hidden=question == "Password", twice=True)))
+    refused = CliRunner().invoke(asking, input=2 * (answer + b"\n"))
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"bmgate: the {question.lower()} {fault}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "secret"),
+    [
+        (4_096 * "x", 4_096 * "x"),
+        (4_096 * "ä" + "\r\n", 4_096 * "ä"),
+        ("one\rtwo\u2028three \nmore", "one\rtwo\u2028three "),
+        ("one\r\r\n", "one\r"),
+        (4_097 * "x", None),
+        (4_097 * "x" + "\n", None),
+        (20_000 * "x", None),
+        (4_096 * "x" + "\r\r\n", None),
+    ],
+)
+def test_a_secret_is_taken_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch, typed: str, secret: str | None) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+    if secret is not None:
+        assert read_secret("Passphrase", from_stdin=True) == secret
+        return
+    with pytest.raises(click.UsageError, match="the passphrase is longer than 4096 characters"):
+        read_secret("Passphrase", from_stdin=True)
 
 
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bmgate import __version__
-from bmgate.cli.main import COMMANDS, cli, exit_code
+from bmgate.cli.main import COMMANDS, HIDDEN, cli, exit_code
 from bmgate.errors import ConfigError, GatewayError, Missing, NoPeers, Refused, StorageBusy
 
 HEAVY = ("sqlalchemy", "twisted", "coincurve", "pydantic", "cryptography", "asyncio", "rich", "structlog", "nacl")
@@ -62,8 +62,8 @@ def _has_json(command: click.Command) -> bool:
 def test_the_list_of_commands_is_complete() -> None:
     result = CliRunner().invoke(cli, ["--help"])
     for name, text in COMMANDS.items():
-        assert name in result.stdout
-        assert text in result.stdout
+        assert (f"\n  {name} " in result.stdout) is (name not in HIDDEN)
+        assert (text in result.stdout) is (name not in HIDDEN)
 
 
 @pytest.mark.parametrize("words", ["", *COMMANDS, "account add", "queue list"])

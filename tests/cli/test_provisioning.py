@@ -16,6 +16,7 @@ from bmgate.cli.main import cli
 from bmgate.cli.man import manual
 
 MANUAL = Path(__file__).parents[2] / "docs" / "man" / "bmgate.1"
+SOON_SHORT = "a phrase tried 507 times"  # among its first 200 draws is one that others need 65,536 for
 ACCOUNTS = f'name,password,label\nanna,{PASSWORD},"Anna, at home"\n\nbob,{PASSWORD},\n'
 
 
@@ -69,6 +70,8 @@ def test_a_refused_file_names_each_line_and_changes_nothing(run: Run, accounts: 
         (b'{"name": "anna", "colour": "red"}', "line 1: there is no field colour"),
         (b"name,password\nanna,\xff\n", "line 2: it is not UTF-8"),
         (b'{"name": "anna", "password": "\\ud800"}', "line 1: password is not UTF-8"),
+        (b'{"name": "an\\u0000na", "password": "correct horse"}', "line 1: name holds a zero byte"),
+        (b'{"name": "anna", "password": "correct horse", "name": "bob"}', "line 1: the field name is there twice"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_line(run: Run, text: bytes, reason: str, tmp_path: Path) -> None:
@@ -79,6 +82,15 @@ def test_what_cannot_be_read_is_told_by_line(run: Run, text: bytes, reason: str,
     assert reason in refused.stderr
     assert "x" not in [line.rpartition(" ")[2] for line in refused.stderr.splitlines()], "no cell is repeated"
     assert run("account", "list", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("text", ["{}\n", "name,{}\n", '{{"{}": 1}}\n', '{{"{0}": 1, "{0}": 1}}\n'])
+def test_a_long_line_is_not_repeated_whole(run: Run, text: str) -> None:
+    refused = run("account", "add", "--from", "-", stdin=text.format("x" * 60_000))
+    assert refused.exit_code == 1
+    assert len(refused.stderr) < 1_000
+    named = run("alias", "add", "--from", "-", stdin=f"name,address\n{'y' * 60_000},anna\n")
+    assert (named.exit_code, len(named.stderr) < 1_000) == (1, True)
 
 
 def test_an_empty_file_is_wrong_usage(run: Run) -> None:
@@ -156,6 +168,23 @@ def test_an_account_goes_and_comes_back(run: Run, accounts: Path) -> None:
     assert value(run("account", "undelete", "anna", "--json"))["state"] == "active"
 
 
+def test_an_account_gets_another_name(run: Run, accounts: Path) -> None:
+    assert value(run("account", "rename", "anna", "Annie", "--json"))["login"] == "annie@bm.internal"
+    assert "mail programs log in as bert@bm.internal" in run("account", "rename", "bob", "bert", "--keep-alias").stdout
+    assert [each["name"] for each in value(run("alias", "list", "--account", "bert", "--json"))] == ["bert", "bob"]
+    assert "a year" in run("alias", "add", "anna", "bob", "--account", "bob").stderr
+    assert run("account", "rename", "bert", "annie").stderr == "bmgate: the name 'annie' is taken\n"
+    assert run("account", "rename", "bert").exit_code == 2
+
+
+def test_whoever_renames_the_operator_is_told_where_the_name_stands(run: Run, accounts: Path, folder: Path) -> None:
+    settings = folder / "gateway.ini"
+    settings.write_text(settings.read_text().replace("# operator =", "operator = Anna"))
+    told = run("account", "rename", "anna", "annie")
+    assert told.exit_code == 0
+    assert told.stderr == "bmgate: write it into gateway.ini: [gateway] operator = annie\n"
+
+
 @pytest.mark.parametrize(("words", "room"), [("2GiB", 2 << 30), ("none", None), ("auto", None), ("500 MiB", 500 << 20)])
 def test_the_room_of_an_account_is_set(run: Run, accounts: Path, words: str, room: int | None) -> None:
     assert value(run("account", "quota", "anna", words, "--json"))["quota_bytes"] == room
@@ -182,7 +211,8 @@ def test_a_qr_code_is_drawn_and_written(run: Run, accounts: Path, tmp_path: Path
 
 
 def test_a_short_address_is_searched_with_its_price_told_first(run: Run, accounts: Path) -> None:
-    made = run("address", "new", "--account", "bob", "--shorter", "--label", "short", "--json")
+    options = ("--account", "bob", "--shorter", "--label", "short", "--json")
+    made = run("address", "new", "--passphrase-stdin", *options, stdin=SOON_SHORT)
     assert made.stderr.splitlines()[0].startswith("This takes about")
     assert len(value(made)["address"]) < len("BM-2cXhKCMPWNr2ZnH9YsYW56Z84iTNYsbRG9")
 
@@ -203,3 +233,43 @@ def test_a_shell_is_told_what_fits() -> None:
 def test_the_manual_page_is_the_one_in_the_docs() -> None:
     assert manual(cli) == MANUAL.read_text(encoding="utf-8"), "make it anew: bmgate man > docs/man/bmgate.1"
     assert CliRunner().invoke(cli, ["man"]).stdout == manual(cli)
+
+
+def test_a_name_that_means_nothing_is_not_called_a_damaged_address(run: Run) -> None:
+    run("account", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    for command in (
+        ("address", "show", "offce"),
+        ("address", "label", "offce", "x"),
+        ("alias", "add", "desk", "offce"),
+    ):
+        refused = run(*command)
+        assert refused.exit_code == 1
+        assert "no address or alias of that name: offce" in refused.stderr, command
+    damaged = run("address", "show", "BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Y")
+    assert "checksum" in damaged.stderr
+
+
+def test_a_reserved_word_is_called_one(run: Run) -> None:
+    run("account", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    for command in (("alias", "add", "admin", "anna"), ("account", "add", "Broadcast", "--password-stdin")):
+        assert "is a reserved word" in run(*command, stdin=PASSWORD).stderr, command
+
+
+def test_one_of_several_accounts_is_named_as_the_command_takes_it(run: Run) -> None:
+    for name in ("anna", "bert"):
+        run("account", "add", name, "--password-stdin", stdin=PASSWORD)
+    assert "name one of anna, bert (as NAME)" in run("account", "show").stderr
+    assert "name one of anna, bert (--account)" in run("address", "list").stderr
+
+
+def test_only_what_a_pubkey_says_has_it_published_anew(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outdated(_method: str, **params: str) -> dict[str, object]:
+        options = [{"name": params["option"], "value": params["value"]}]
+        return {"address": "BM-x", "options": options, "pubkey_outdated": True}
+
+    monkeypatch.setattr("bmgate.cli.address.call", outdated)
+    told = "Its pubkey says otherwise yet"
+    for option in ("difficulty", "ack", "reads_files_bit"):
+        assert told in run("address", "set", "BM-x", option, "never").stdout
+    for option in ("footer", "deliver_to", "ttl"):
+        assert told not in run("address", "set", "BM-x", option, "2d").stdout

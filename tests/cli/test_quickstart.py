@@ -63,6 +63,23 @@ def test_what_cannot_be_used_ends_it(folder: Path, name: str, password: str) -> 
     assert len(result.stderr.splitlines()) <= 2  # a warning for root, the refusal
 
 
+def test_a_name_that_cannot_be_is_asked_for_again_before_the_password(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "bmgate", "--data", str(tmp_path / "data"), "quickstart", "--network", "test"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    try:
+        wait_for_question(ours)
+        os.write(ours, b"a b\n")
+        assert b"cannot name an account" in wait_for_question(ours)
+        os.write(ours, b"ann\xff\n")
+        assert process.wait(timeout=10) == 2
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
 @pytest.mark.parametrize("answers", [[], [b"anna\n"], [b"anna\n", b"a good password\n"]])
 def test_ctrl_c_at_a_question_ends_it(tmp_path: Path, answers: list[bytes]) -> None:
     ours, theirs = pty.openpty()
@@ -90,8 +107,10 @@ def interrupted(process: subprocess.Popen[bytes]) -> int:
     raise AssertionError("Ctrl-C does not end it")
 
 
-def wait_for_question(terminal: int) -> None:
+def wait_for_question(terminal: int) -> bytes:
+    """What was shown until then."""
     shown = b""
     while not shown.rstrip(b" ").endswith(b":"):
         assert select.select([terminal], [], [], 10)[0], shown
         shown += os.read(terminal, 4096)
+    return shown

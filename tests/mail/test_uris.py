@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bmgate.bm.addresses import parse_address
 from bmgate.errors import BadAddress
 from bmgate.mail.text import clean_line
-from bmgate.mail.uris import AddressUri, read_uri, write_uri
+from bmgate.mail.uris import AddressUri, read_uri, split_uri, write_uri
 
 ADDRESS = parse_address("BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z")
 
@@ -60,3 +60,10 @@ def test_what_is_none_is_refused(text: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with pytest.raises(BadAddress):
         read_uri("bitmessage:" + text)
+
+
+def test_a_text_is_taken_apart_only_where_it_is_a_link() -> None:
+    assert split_uri(f"bitmessage:{ADDRESS}?label=Anna%20B.") == (str(ADDRESS), "Anna B.")
+    assert split_uri("Anna B.") == ("Anna B.", "")
+    with pytest.raises(BadAddress):
+        split_uri("bitmessage:nobody")

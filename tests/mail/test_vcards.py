@@ -63,11 +63,18 @@ def test_the_name_becomes_a_label(lines: list[str], label: str) -> None:
     assert card.label == label
 
 
-def test_cards_of_others_and_bad_addresses_are_passed_over() -> None:
+def test_cards_of_others_are_passed_over() -> None:
     others = vcard("FN:Carol", "EMAIL:carol@example.org", "PHOTO:data:image/jpeg;base64,AAAA", "IMPP:xmpp:c@x")
-    damaged = vcard("FN:Dave", f"X-BITMESSAGE:{ALICE}x")
+    shop = vcard("FN:Shop", "EMAIL:bm-sales@example.org")
     both = vcard("FN:Both", f"X-BITMESSAGE:{ALICE}", f"IMPP:bitmessage:{BOB}", f"EMAIL:{BOB}@bm.addr")
-    assert [card.address for card in read_vcards(others + damaged + both + both)] == [ALICE, BOB]
+    assert [card.address for card in read_vcards(others + shop + both + both)] == [ALICE, BOB]
+
+
+@pytest.mark.parametrize("name", ["X-BITMESSAGE:", "IMPP:bitmessage:", "EMAIL:"])
+def test_wrong_addresses_are_told(name: str) -> None:
+    data = vcard("FN:Alice", f"X-BITMESSAGE:{ALICE}") + 5 * vcard("FN:Dave", f"{name}{BOB}x@bm.addr")
+    with pytest.raises(BadVcard, match=rf"^line 9: {BOB}x: the checksum .*; line 14: .*; line 19: .*; and 2 more$"):
+        read_vcards(data)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 
-from bmgate.errors import BadTtl
+from bmgate.errors import BadTtl, NotAllowed
 from bmgate.mail.parse import parse_mail
-from bmgate.mail.wishes import MAX_TTL, MIN_TTL, chosen_ttl, expires_at, read_exact_ttl, read_ttl
+from bmgate.mail.wishes import MAX_TTL, MIN_TTL, chosen_ttl, expires_at, post_as_of, read_exact_ttl, read_ttl
 
 NOW = 1_000_000
 DAY = 86_400
@@ -46,3 +46,13 @@ def test_a_ttl_out_of_range_is_brought_within_or_refused_to_who_hears_of_it(text
 )
 def test_expires_is_a_date_or_nothing(text: str, seconds: int | None) -> None:
     assert expires_at(parse_mail(f"Expires: {text}\n\n".encode())) == seconds
+
+
+@pytest.mark.parametrize(("word", "meant"), [("chan", "chan"), (" Identity ", "identity"), ("", None)])
+def test_who_signs_a_post_is_one_of_two(word: str, meant: str | None) -> None:
+    assert post_as_of(parse_mail(f"X-Bitmessage-Post-As: {word}\n\n".encode())) == meant
+
+
+def test_a_word_for_who_signs_that_names_nothing_is_refused() -> None:
+    with pytest.raises(NotAllowed, match="X-Bitmessage-Post-As is chan or identity, not 'foo'"):
+        post_as_of(parse_mail(b"X-Bitmessage-Post-As: foo\n\n"))

@@ -33,6 +33,8 @@ REPORT: dict[str, Any] = {
     "disk": {"free_bytes": 1 << 30, "takes_objects": True, "takes_mail": True},
     "accounts": 4,
     "objects": {"stored": 100, "to_process": 6},
+    "searches": {"waiting": 2, "objects_left": 70},
+    "imports": 1,
     "outbox": {"acked": 9, "built": 1},
     "queue": {"waiting": {"no_peers": 2}, "oldest": 1_763_000_000},
     "work": {"backend": "pow=scalar", "trials_per_second": 123456, "queued": 8},
@@ -79,6 +81,8 @@ def test_the_report_is_told_in_prometheus_words() -> None:
     assert figures["bmgate_received_bytes_total"] == 1000
     assert figures["bmgate_sent_bytes_total"] == 2000
     assert (figures["bmgate_objects_stored"], figures["bmgate_objects_to_process"]) == (100, 6)
+    assert (figures["bmgate_searches_waiting"], figures["bmgate_searches_objects_left"]) == (2, 70)
+    assert figures["bmgate_imports_running"] == 1
     assert figures["bmgate_pending_downloads"] == 7
     assert (figures["bmgate_stem_objects"], figures["bmgate_stems"]) == (3, 2)
     assert (figures["bmgate_outbox_rows/acked"], figures["bmgate_outbox_rows/built"]) == (9, 1)

@@ -101,6 +101,7 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
         lambda: [Listening("imap", "127.0.0.1", 993)],
         LoopLag(station.clock),
         Disk(),
+        lambda: 2,
     )
     station.clock.advance(90)
     report = await status.report()
@@ -116,6 +117,7 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
         "kinds": {"explicit": 1, "inbound": 1, "outbound": 1},
         "connecting": 1,
     }
+    assert (report["searches"], report["imports"]) == ({"waiting": 0, "objects_left": 0}, 2)
     assert report["disk"] == {"free_bytes": 100_000_000, "takes_objects": False, "takes_mail": True}
     assert report["node"] == asdict(NodeState())
     assert report["work"] == {"backend": "pow=scalar", "trials_per_second": 1000, "queued": 3}
@@ -125,7 +127,7 @@ async def test_a_running_gateway_tells_listeners_and_peers(station: Station, tmp
 
 async def test_no_log_of_the_database_has_no_bytes(station: Station, tmp_path: Path) -> None:
     lag = LoopLag(station.clock)
-    status = Status(build(tmp_path), station.database, station.clock, Solver(), lambda: None, list, lag, Disk())
+    status = Status(build(tmp_path), station.database, station.clock, Solver(), lambda: None, list, lag, Disk(), int)
     report = await status.report()
     assert report["database"]["wal_bytes"] == 0
     assert report["running"] is False

@@ -59,10 +59,11 @@ async def test_a_row_knows_its_message_until_it_is_final(
 
 async def test_only_its_owner_changes_a_priority(database: SealedDatabase, alice: Account, bob: Account) -> None:
     (row,) = await database.transact(lambda store: add_rows(store, alice))
-    await database.transact(lambda store: store.account(alice.id).outbox.prioritise(row.id, Priority.HIGH))
-    assert (await database.read(lambda store: store.outbox.get(row.id))).priority is Priority.HIGH
+    await database.transact(lambda store: store.account(alice.id).outbox.prioritise(row.id, Priority.HIGH, NOW + 1))
+    changed = await database.read(lambda store: store.outbox.get(row.id))
+    assert (changed.priority, changed.updated_at) == (Priority.HIGH, NOW + 1)
     with pytest.raises(Missing):
-        await database.transact(lambda store: store.account(bob.id).outbox.prioritise(row.id, Priority.LOW))
+        await database.transact(lambda store: store.account(bob.id).outbox.prioritise(row.id, Priority.LOW, NOW))
 
 
 async def test_reminders_come_due_and_end_with_the_row(database: SealedDatabase, alice: Account) -> None:

@@ -76,6 +76,46 @@ async def test_account_names_and_aliases_are_one_namespace(
     await database.transact(work)
 
 
+async def test_a_renamed_account_is_found_by_its_new_name_and_the_former_is_reserved(
+    database: SealedDatabase, alice: Account, bob: Account
+) -> None:
+    def work(store: Store) -> None:
+        mine = store.account(alice.id).identities
+        first, others = mine.add(new_identity()), store.account(bob.id).identities
+        his = others.add(new_identity())
+        store.accounts.rename(alice.id, "Anna", NOW)
+        renamed = replace(alice, name="anna")
+        assert store.accounts.find("ANNA") == store.accounts.get(alice.id) == renamed
+        assert store.accounts.find("alice") is None
+        assert store.account(alice.id).account == renamed
+        assert mine.aliases() == {"anna": first.id}
+        for taken in ("alice", "anna"):
+            with pytest.raises(Conflict):
+                others.add_alias(taken, his.id, NOW)
+        with pytest.raises(Conflict):
+            store.accounts.rename(bob.id, "anna", NOW)
+        mine.add_alias("alice", first.id, NOW)
+        assert mine.aliases() == {"alice": first.id, "anna": first.id}
+
+    await database.transact(work)
+
+
+async def test_an_address_is_found_and_counted_without_the_others(
+    database: SealedDatabase, alice: Account, bob: Account
+) -> None:
+    def work(store: Store) -> None:
+        mine, others = store.account(alice.id).identities, store.account(bob.id).identities
+        first, second = mine.add(new_identity("first")), mine.add(new_identity("second", is_default=False))
+        assert (mine.count(), others.count()) == (2, 0)
+        assert mine.find(second.address) == second
+        assert mine.find(replace(second.address, version=3)) is None
+        assert others.find(second.address) is None
+        mine.delete(first.id, NOW)
+        assert (mine.count(), mine.find(first.address)) == (1, None)
+
+    await database.transact(work)
+
+
 async def test_identities_come_back_with_their_keys(database: SealedDatabase, alice: Account, bob: Account) -> None:
     new = new_identity("Büro")
 

@@ -10,8 +10,8 @@ from enum import IntEnum
 
 from bmgate.domain.peers import FOR_EVER, Standing
 from bmgate.domain.sources import source_group
+from bmgate.units import DAY
 
-DAY_SECONDS = 86_400
 THRESHOLD = 100
 FADE_SECONDS = 360  # one point goes in this time: ten an hour
 MAX_SOURCES = 10_000
@@ -72,7 +72,7 @@ class Bans:
         """Refuse the source for a day."""
         source = source_group(host)
         old = self._standings.get(source, Standing(source))
-        until = max(old.until, now + DAY_SECONDS) if old.by_operator else now + DAY_SECONDS
+        until = max(old.until, now + DAY) if old.by_operator else now + DAY
         self._save(Standing(source, 0, now, until, reason, old.by_operator))
 
     def ban(self, host: str, now: int, seconds: int | None = None) -> Standing:
@@ -95,7 +95,7 @@ class Bans:
         standing = self._standings.get(source_group(host))
         if standing is None or standing.until <= now:
             return False
-        return standing.by_operator or standing.until <= now + DAY_SECONDS  # a clock that went back binds nobody longer
+        return standing.by_operator or standing.until <= now + DAY  # a clock that went back binds nobody longer
 
     def is_banned(self, host: str, now: int) -> bool:
         """Whether the operator does not want it."""

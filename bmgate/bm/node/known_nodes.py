@@ -14,12 +14,13 @@ from random import Random
 
 from bmgate.bm.node.targets import PeerTarget, network_group
 from bmgate.domain.peers import MAX_RATING, KnownPeer
+from bmgate.units import DAY
 
 NEW_BUCKETS, NEW_SLOTS, NEW_BUCKETS_OF_SOURCE = 1_024, 16, 64
 TRIED_BUCKETS, TRIED_SLOTS, TRIED_BUCKETS_OF_GROUP = 64, 64, 8
 MAX_CONTESTED = 10
 DRAWS = 64
-FORGET_SECONDS = 28 * 86_400
+FORGET_SECONDS = 28 * DAY
 FRESH_SECONDS = 10_800  # what may be told to others was seen within this time
 LASTING_SECONDS = 4 * 3_600  # a node seen within this time keeps its place without a test
 HEARD_STEP_SECONDS = 3_600  # smaller changes of hearsay are not worth a write
@@ -29,7 +30,7 @@ SAVED_AT_ONCE = 500
 
 _HOPELESS_RATING = -5
 _UNHEARD = 3  # attempts at a node that never answered
-_GONE_ATTEMPTS, _GONE_SECONDS = 10, 7 * 86_400
+_GONE_ATTEMPTS, _GONE_SECONDS = 10, 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)

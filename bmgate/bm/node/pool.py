@@ -17,8 +17,8 @@ from bmgate.bm.node.eviction import Candidate, choose_victim
 from bmgate.bm.node.targets import PeerTarget, is_private, network_group
 from bmgate.domain.peers import Standing
 from bmgate.domain.sources import source_group
+from bmgate.units import DAY
 
-DAY_SECONDS = 86_400
 MAX_NOTES = 1_000
 MAX_LEAVING = 32  # inbound ones sent away whose sockets are not closed yet: till then nobody takes their places
 
@@ -85,7 +85,7 @@ class DayNotes:
 
     def add(self, name: str, now: float) -> None:
         self._until.pop(name, None)
-        self._until[name] = now + DAY_SECONDS
+        self._until[name] = now + DAY
         if len(self._until) > MAX_NOTES:
             del self._until[next(iter(self._until))]
 

@@ -22,7 +22,10 @@ class GatewaySection(Section):
         ", ".join(DEFAULT_SYNONYMS),
         "Domains under which other gateways write Bitmessage addresses: understood in recipients, never looked up.",
     )
-    operator: str = setting("", "Account whose default identity takes mail to postmaster, abuse and admin.")
+    operator: str = setting(
+        "",
+        "Account whose default identity takes mail to postmaster, abuse and admin; the API tells it the peers by name.",
+    )
     local_delivery: Literal["account", "gateway"] = setting(
         "account",
         "account: only mail between identities of one account skips the network. gateway: mail between accounts does "

@@ -21,6 +21,14 @@ class AccountIdentities(Protocol):
         """Oldest first."""
         ...
 
+    def count(self) -> int:
+        """How many there are, without looking into them."""
+        ...
+
+    def find(self, address: Address) -> Identity | None:
+        """The one of this address."""
+        ...
+
     def default(self) -> Identity | None: ...
 
     def get(self, identity: IdentityId) -> Identity:
@@ -73,6 +81,10 @@ class AccountIdentities(Protocol):
 
     def aliases(self) -> dict[str, IdentityId]: ...
 
+    def former_aliases(self, identity: IdentityId) -> list[str]:
+        """The names that a deleted one would have again."""
+        ...
+
 
 class AccountChans(Protocol):
     """The chans in which one account takes part."""
@@ -81,7 +93,15 @@ class AccountChans(Protocol):
         """In the order in which the account joined."""
         ...
 
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
     def find(self, address: Address) -> Membership | None: ...
+
+    def of_ripe(self, ripe: bytes) -> Membership | None:
+        """The account's part in the chan of these keys, whatever the version of its address."""
+        ...
 
     def by_mailbox(self, mailbox: MailboxId) -> Membership | None:
         """The chan whose posts that mailbox takes."""
@@ -105,6 +125,10 @@ class AccountSubscriptions(Protocol):
 
     def all(self) -> list[Subscription]:
         """Oldest first."""
+        ...
+
+    def count(self) -> int:
+        """How many there are."""
         ...
 
     def find(self, address: Address) -> Subscription | None: ...

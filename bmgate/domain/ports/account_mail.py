@@ -19,7 +19,7 @@ from bmgate.domain.mailbox import (
     StagedMail,
     StoredMessage,
 )
-from bmgate.domain.thread import Exchange, Thread
+from bmgate.domain.thread import Exchange, Thread, ThreadEntry
 
 
 class AccountMailboxes(Protocol):
@@ -27,6 +27,10 @@ class AccountMailboxes(Protocol):
 
     def all(self) -> list[Mailbox]:
         """Special ones first, then by name."""
+        ...
+
+    def count(self) -> int:
+        """How many there are."""
         ...
 
     def find(self, name: str) -> Mailbox | None:
@@ -49,6 +53,10 @@ class AccountMailboxes(Protocol):
 
     def former_subscriptions(self) -> list[str]:
         """Names of mailboxes that are gone, and still subscribed to."""
+        ...
+
+    def keep_subscription(self, name: str) -> None:
+        """Somebody is subscribed to this name, of which there is no mailbox; beyond a number it is passed over."""
         ...
 
     def forget_subscription(self, name: str) -> bool:
@@ -87,12 +95,43 @@ class AccountMessages(Protocol):
         """Whole messages; with a budget the first of them that fit, but at least one (I7)."""
         ...
 
+    def portion(
+        self, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+    ) -> list[StoredMessage] | list[MessageHead]:
+        """The first whose sizes fit; one that is larger than the budget comes alone, as its head (I7)."""
+        ...
+
+    def body(self, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of the body of that content from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when no message shows it any more.
+        """
+        ...
+
     def by_content(self, content: ContentId) -> StoredMessage | None:
         """A mail by its content, with UID 0; None when it is gone."""
         ...
 
     def add_content(self, content: NewContent) -> ContentId:
         """Sealed and stored once; raises OverQuota."""
+        ...
+
+    def begin_content(self, size: int) -> ContentId:
+        """Room for a mail of `size` octets that comes in several transactions; raises OverQuota."""
+        ...
+
+    def add_body(self, content: ContentId, start: int, data: bytes, *, last: bool) -> None:
+        """Octets of its body from `start` on, in whole MiB but for the last; raises MessageMissing."""
+        ...
+
+    def finish_content(
+        self, content: ContentId, header: bytes, index: bytes, message_id_tag: bytes, vector_tag: bytes
+    ) -> None:
+        """Its header and tags, behind its body, as `NewContent` has them; raises MessageMissing."""
+        ...
+
+    def drop_contents(self, contents: Collection[ContentId]) -> None:
+        """Those of them that no message shows go."""
         ...
 
     def append(
@@ -148,6 +187,10 @@ class AccountMessages(Protocol):
         """Mailbox and UID of each mail of that Message-ID."""
         ...
 
+    def untagged(self) -> list[tuple[MailboxId, int]]:
+        """Mailbox and UID of each mail that is found by no Message-ID, but what the Outbox shows."""
+        ...
+
     def places_of_content(self, uuid: bytes) -> list[tuple[MailboxId, int]]:
         """Mailbox and UID of each message that shows the content of that name."""
         ...
@@ -166,6 +209,10 @@ class AccountMessages(Protocol):
 
     def used_octets(self) -> int:
         """What the account's mail counts against its quota."""
+        ...
+
+    def keywords(self, mailbox: MailboxId, uids: Collection[int] | None = None) -> set[str]:
+        """All that its messages have, or those of `uids`; in lower case."""
         ...
 
     def status_keywords(self, content: ContentId, remove: Collection[str], add: Collection[str]) -> list[MailboxId]:
@@ -202,6 +249,14 @@ class AccountThreads(Protocol):
 
     def by_subject(self, subject: str, exchange: Exchange, now: int) -> Thread | None:
         """The latest mail about it, if that is not long ago."""
+        ...
+
+    def entries(self, limit: int) -> list[ThreadEntry]:
+        """What is kept longest, at most `limit` vectors and as many other words: what another gateway needs."""
+        ...
+
+    def take_over(self, entries: Iterable[ThreadEntry]) -> int:
+        """What another gateway kept, and is not known here; how much that was."""
         ...
 
     def forget(self, before: int) -> None:

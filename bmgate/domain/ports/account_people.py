@@ -1,9 +1,10 @@
 """Others as one account sees them: its contacts, and what is remembered of those who write to it."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from bmgate.bm.addresses import Address
-from bmgate.domain.contact import Contact, Standing
+from bmgate.domain.contact import Contact, HeldAck, Standing
 from bmgate.domain.identity import IdentityId
 from bmgate.domain.policy import Reads
 
@@ -21,6 +22,10 @@ class AccountContacts(Protocol):
 
     def entries(self) -> list[Contact]:
         """The same, with those that were allowed or blocked without being in it."""
+        ...
+
+    def known(self) -> list[Address]:
+        """Every address about which something is remembered, oldest first."""
         ...
 
     def remove(self, address: Address) -> None:
@@ -73,6 +78,14 @@ class AccountHeldAcks(Protocol):
 
     def hold(self, sender: Address, content_id: bytes, packet: bytes, keep_until: int) -> None:
         """In place of an earlier one for the same mail; beyond a number the first to end goes."""
+        ...
+
+    def held_for(self, senders: Iterable[Address]) -> list[HeldAck]:
+        """Those for mail of these senders, of whom no one is told beside them."""
+        ...
+
+    def take_over(self, held: Iterable[HeldAck]) -> None:
+        """What another gateway held, under the dedupe key that this account has now."""
         ...
 
     def take(self, sender: Address) -> list[bytes]:

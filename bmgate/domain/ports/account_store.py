@@ -55,7 +55,7 @@ class AccountOutbox(Protocol):
         """Rows that are not final and have no message in the Outbox yet, oldest first."""
         ...
 
-    def prioritise(self, row: OutboxId, priority: Priority) -> None:
+    def prioritise(self, row: OutboxId, priority: Priority, now: int) -> None:
         """Raises Missing."""
         ...
 

@@ -56,6 +56,10 @@ class Accounts(Protocol):
         """Accounts older than that special mailbox."""
         ...
 
+    def rename(self, account: AccountId, name: str, now: int) -> None:
+        """Another name to log in with; the former is given up. Raises Conflict when it is taken."""
+        ...
+
     def set_state(self, account: AccountId, state: AccountState) -> None: ...
 
     def set_quota(self, account: AccountId, quota_bytes: int | None) -> None:

@@ -22,7 +22,8 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock, NewAccountKeys, Passwords
 from bmgate.domain.sources import is_banned_for_failures, login_source, source_group
 from bmgate.errors import BadAddress, IdentityDisabled, LoginFailed, Missing, NotAllowed, NotOwner, Unavailable
-from bmgate.mail.addresses import Domains, is_alias, resolve_sender
+from bmgate.mail.addresses import Domains, is_alias, is_reserved, resolve_sender
+from bmgate.services.accounts.renaming import rename
 from bmgate.services.limiter import LoginLimiter, LoginLimits
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class Accounts:
         self._waiting = 0
         self._fingerprint_key = entropy(32)
         self._verified: dict[bytes, tuple[AccountId, float]] = {}
+        self._forgotten = 0  # how often; a login that was under way then is not remembered
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
@@ -116,6 +118,11 @@ class Accounts:
 
         return await self._database.read(find)
 
+    async def is_called(self, account: AccountId, name: str) -> bool:
+        """Whether this account has that name, or an alias of it; nobody has the empty one."""
+        found = await self._database.read(lambda store: store.accounts.find(name.strip()))
+        return found is not None and found.id == account
+
     async def set_password(self, name: str, password: str) -> None:
         """Replace the password; sessions that other programs have remembered must log in anew."""
         secret = prepared(password)
@@ -131,6 +138,25 @@ class Accounts:
         _check_living(account)
         await self._database.transact(lambda store: store.accounts.set_state(account.id, state))
         self._forget(account.id)
+
+    async def rename(self, name: str, new: str, *, keep_alias: bool = False) -> Account:
+        """Let an account log in under another name, its former one given up or kept as an alias; sessions go on.
+
+        Raises Missing, Conflict when the name is taken, NotAllowed for what is no name and for a deleted account.
+        """
+        check_name(new)
+        now = self._clock.now()
+
+        def change(store: Store) -> Account:
+            account = find_account(store, name, self._domains)
+            if account is None:
+                raise Missing(f"there is no account {name!r}; see: bmgate account list")
+            _check_living(account)
+            return rename(store, account.id, folded(new), now, keep_alias=keep_alias)
+
+        renamed = await self._database.transact(change)
+        self._forget(renamed.id)
+        return renamed
 
     async def set_quota(self, name: str, quota_bytes: int | None) -> Account:
         """Change the room for its mail, None for no limit; raises Missing."""
@@ -171,10 +197,12 @@ class Accounts:
             known = self._verified.get(fingerprint)
             if known is not None and known[1] > self._clock.monotonic():
                 return known[0]
+            forgotten = self._forgotten
             account = await self._verify(name, password)
             if account is not None:
                 self._limiter.succeeded(source)
-                self._remember(fingerprint, account)
+                if self._forgotten == forgotten:
+                    self._remember(fingerprint, account)
                 return account
             delay = self._limiter.failed(source, fingerprint)
         await self._clock.sleep(delay)
@@ -241,6 +269,7 @@ class Accounts:
         self._verified[fingerprint] = (account, now + REMEMBER_SECONDS)
 
     def _forget(self, account: AccountId) -> None:
+        self._forgotten += 1
         self._verified = {key: entry for key, entry in self._verified.items() if entry[0] != account}
 
 
@@ -294,12 +323,18 @@ class _EveryName:
 
 def check_request(request: AccountRequest) -> None:
     """Raises NotAllowed for a name or a password that no account can have."""
-    if not is_alias(folded(request.name)):
-        raise NotAllowed(
-            f"{request.name!r} cannot name an account: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit "
-            "first"
-        )
+    check_name(request.name)
     prepared(request.password)
+
+
+def check_name(name: str) -> None:
+    """Raises NotAllowed for what cannot name an account."""
+    if is_reserved(folded(name)):
+        raise NotAllowed(f"{name!r} is a reserved word that has a meaning of its own in mail addresses; choose another")
+    if not is_alias(folded(name)):
+        raise NotAllowed(
+            f"{name!r} cannot name an account: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+        )
 
 
 def folded(name: str) -> str:

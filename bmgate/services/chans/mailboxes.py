@@ -1,10 +1,12 @@
 """The rules of the mailboxes below `Chans/` and `Subscriptions/`: making one joins, deleting one leaves (M4, M5)."""
 
+import asyncio
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from bmgate.bm.addresses import Address, parse_address
-from bmgate.domain.chan import CHANS
+from bmgate.bm.addresses import Address, looks_like_address, parse_address
+from bmgate.domain.account import AccountId
+from bmgate.domain.chan import CHANS, NewChan
 from bmgate.domain.mailbox import DELIMITER, Mailbox, NewMail
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.subscription import SUBSCRIPTIONS
@@ -16,6 +18,8 @@ from bmgate.mail.text import clean_line
 from bmgate.services.chans.chans import Chans, derive
 from bmgate.services.chans.subscriptions import Subscriptions
 from bmgate.services.mailboxes.mailbox_rules import Effects, Made, Permissive
+
+MAX_DERIVED = 100  # chans whose mailbox was asked for and is not made yet
 
 
 class _Below(Permissive):
@@ -71,12 +75,21 @@ class ChanRules(_Below):
 
     def __init__(self, chans: Chans) -> None:
         self._chans = chans
+        self._derived: dict[tuple[AccountId, str], NewChan] = {}  # for CREATEs that are under way
+
+    async def prepare(self, account: AccountId, name: str) -> None:
+        """Derive the keys: nobody else's mail waits for that."""
+        if passphrase := self._passphrase(name):
+            self._derived[account, passphrase] = await asyncio.to_thread(derive, passphrase)
+            for oldest in list(self._derived)[:-MAX_DERIVED]:
+                self._derived.pop(oldest, None)
 
     def creating(self, mine: AccountStore, name: str, now: int) -> Made | None:
-        passphrase = _passphrase(name)
+        passphrase = self._passphrase(name)
         if not passphrase:
             return None  # the parent, which is there for its children
-        mailbox = self._chans.take_part(mine, derive(passphrase), passphrase, CHANS + DELIMITER + passphrase, now)
+        chan = self._derived.pop((mine.account.id, passphrase), None) or derive(passphrase)
+        mailbox = self._chans.take_part(mine, chan, passphrase, CHANS + DELIMITER + passphrase, now)
         return Made(mailbox, (self._chans.changed,))
 
     def deleting(self, mine: AccountStore, mailbox: Mailbox) -> Effects:
@@ -86,6 +99,16 @@ class ChanRules(_Below):
             return ()
         self._chans.give_up(mine, membership)
         return (self._chans.changed,)
+
+    def _passphrase(self, name: str) -> str:
+        """What follows `Chans/`, in normal form C; empty for the parent alone. Raises NotAllowed for more levels."""
+        passphrase = unicodedata.normalize("NFC", name.partition(DELIMITER)[2])
+        if DELIMITER in passphrase:
+            raise NotAllowed(
+                f"a passphrase with {DELIMITER!r} cannot be the name of a mailbox; "
+                f"mail the command join to bmgate@{self._chans.domain}"
+            )
+        return passphrase
 
     def _address_of(self, mine: AccountStore, mailbox: Mailbox) -> Address | None:
         membership = mine.chans.by_mailbox(mailbox.id)
@@ -112,20 +135,12 @@ class SubscriptionRules(_Below):
         self._refuse_parent(mailbox)
         stored = mine.subscriptions.by_mailbox(mailbox.id)
         if stored is not None:
-            mine.subscriptions.remove(stored.id)
+            self._subscriptions.end(mine, stored)
         return (self._subscriptions.changed,)
 
     def _address_of(self, mine: AccountStore, mailbox: Mailbox) -> Address | None:
         stored = mine.subscriptions.by_mailbox(mailbox.id)
         return None if stored is None else stored.address
-
-
-def _passphrase(name: str) -> str:
-    """What follows `Chans/`, in normal form C; empty for the parent alone. Raises NotAllowed for more levels."""
-    passphrase = unicodedata.normalize("NFC", name.partition(DELIMITER)[2])
-    if DELIMITER in passphrase:
-        raise NotAllowed(f"a passphrase with {DELIMITER!r} cannot be the name of a mailbox; use: bmgate chan join")
-    return passphrase
 
 
 def _address_and_label(text: str) -> tuple[Address, str]:
@@ -135,4 +150,5 @@ def _address_and_label(text: str) -> tuple[Address, str]:
     try:
         return parse_address(word), clean_line(label)
     except BadAddress as error:
-        raise NotAllowed(f"to subscribe, name the mailbox {SUBSCRIPTIONS}/BM-... and a label: {error}") from error
+        reason = error if looks_like_address(word) else f"{clean_line(word)[:40]} is no address"
+        raise NotAllowed(f"to subscribe, name the mailbox {SUBSCRIPTIONS}/BM-... and a label: {reason}") from error

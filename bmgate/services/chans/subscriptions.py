@@ -18,10 +18,10 @@ from bmgate.domain.subscription import SUBSCRIPTIONS
 from bmgate.domain.subscription import Subscription as Stored
 from bmgate.errors import Conflict, LimitReached, Missing
 from bmgate.mail.text import clean_line
-from bmgate.services.batch import apply_all
-from bmgate.services.chans.chans import address_in
+from bmgate.services.batch import Tell, apply_all, untold
+from bmgate.services.chans.naming import meant
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes.mailbox_names import below, label_of, make_shown
+from bmgate.services.mailboxes.mailbox_names import below, check_label, label_of, make_shown, relabel
 
 MAX_SUBSCRIPTIONS = 1_000  # of one account
 
@@ -65,13 +65,17 @@ class Subscriptions:
         self, account: AccountId, address: Address, label: str = "", *, if_missing: bool = False
     ) -> Subscription:
         """Have the broadcasts of an address delivered; raises Conflict when they are already, but for `if_missing`."""
-        step, wanted, now = self._subscribe, Subscribing(account, address, label), self._clock.now()
-        made, _ = await self._database.transact(lambda store: step(store, wanted, now, if_missing=if_missing))
+        return (await self.put(Subscribing(account, address, label), if_missing=if_missing))[0]
+
+    async def put(self, wanted: Subscribing, *, if_missing: bool = False) -> tuple[Subscription, bool]:
+        """The same, and whether it is new."""
+        step, now = self._subscribe, self._clock.now()
+        subscribed = await self._database.transact(lambda store: step(store, wanted, now, if_missing=if_missing))
         self.changed()
-        return made
+        return subscribed
 
     async def subscribe_all(
-        self, wanted: Iterable[tuple[int, Subscribing]], *, if_missing: bool = False
+        self, wanted: Iterable[tuple[int, Subscribing]], tell: Tell = untold, *, if_missing: bool = False
     ) -> list[tuple[Subscription, bool]]:
         """All or none, each with the number of its line: what there is now, and whether it is new.
 
@@ -79,7 +83,7 @@ class Subscriptions:
         """
         now = self._clock.now()
         steps = [(line, partial(self._subscribe, wanted=each, now=now, if_missing=if_missing)) for line, each in wanted]
-        made = await apply_all(self._database, steps)
+        made = await apply_all(self._database, steps, tell)
         self.changed()
         return made
 
@@ -88,8 +92,12 @@ class Subscriptions:
         former = mine.subscriptions.find(address)
         if if_missing and former is not None:
             return _subscription(mine, former), False
-        self.add(mine, address, below(SUBSCRIPTIONS, clean_line(wanted.label) or str(address)), now)
-        return find(mine, str(address)), True
+        label = clean_line(wanted.label)
+        check_label(label)
+        mailbox = self.add(mine, address, below(SUBSCRIPTIONS, label or str(address)), now)
+        stored = mine.subscriptions.by_mailbox(mailbox.id)
+        assert stored is not None, "it was made for this mailbox"
+        return Subscription(stored, label_of(mailbox)), True
 
     async def unsubscribe(self, account: AccountId, text: str) -> Subscription:
         """End a subscription, named by label or address; its mailbox goes with all mail; raises Missing."""
@@ -97,7 +105,7 @@ class Subscriptions:
         def end(store: Store) -> Subscription:
             mine = store.account(account)
             subscription = find(mine, text)
-            mine.subscriptions.remove(subscription.stored.id)
+            self.end(mine, subscription.stored)
             mine.mailboxes.delete(subscription.stored.mailbox)
             return subscription
 
@@ -120,11 +128,29 @@ class Subscriptions:
         self.changed()
         return changed
 
+    async def label(self, account: AccountId, text: str, label: str) -> Subscription:
+        """Call a subscription something else, and its mailbox; raises Missing, MailboxExists, NotAllowed."""
+
+        def change(store: Store) -> Subscription:
+            mine = store.account(account)
+            found = find(mine, text)
+            relabel(mine.mailboxes, found.stored.mailbox, clean_line(label))
+            return _subscription(mine, found.stored)
+
+        return await self._database.transact(change)
+
+    # -- for whoever has a transaction already -----------------------------------------------------------------------
+
+    def end(self, mine: AccountStore, stored: Stored) -> None:
+        """End one within a transaction; the mailbox, to which nobody stays subscribed, is the caller's to delete."""
+        mine.mailboxes.set_subscribed(stored.mailbox, False)
+        mine.subscriptions.remove(stored.id)
+
     def add(self, mine: AccountStore, address: Address, name: str, now: int) -> Mailbox:
         """Subscribe within a transaction, with a mailbox of that name; raises Conflict, LimitReached at 1,000."""
         if mine.subscriptions.find(address) is not None:
             raise Conflict(f"you are subscribed to {address} already")
-        if len(mine.subscriptions.all()) >= MAX_SUBSCRIPTIONS:
+        if mine.subscriptions.count() >= MAX_SUBSCRIPTIONS:
             raise LimitReached(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
         mailbox = make_shown(mine.mailboxes, name, now)
         mine.subscriptions.add(address, mailbox.id, now)
@@ -132,12 +158,11 @@ class Subscriptions:
 
 
 def find(mine: AccountStore, text: str) -> Subscription:
-    """A subscription by its address, with or without `BM-`, or by its label; raises Missing."""
-    subscriptions, address = [_subscription(mine, stored) for stored in mine.subscriptions.all()], address_in(text)
-    for each in subscriptions:
-        if each.stored.address == address or (address is None and each.label == text):
-            return each
-    known = ", ".join(each.label for each in subscriptions) or "none"
+    """A subscription by its address or its label, as `meant` says; raises Missing."""
+    found = meant(mine, SUBSCRIPTIONS, text, mine.subscriptions.find, mine.subscriptions.by_mailbox)
+    if found is not None:
+        return _subscription(mine, found)
+    known = ", ".join(_subscription(mine, stored).label for stored in mine.subscriptions.all()) or "none"
     raise Missing(f"you have no subscription {text!r}; your subscriptions: {known}")
 
 

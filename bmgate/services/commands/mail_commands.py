@@ -26,10 +26,13 @@ from bmgate.mail.write import Mailbox, usable_label
 from bmgate.services.commands.help import help_about, whole_help
 from bmgate.services.commands.table import Family, Handler
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes.mailboxes import indexed, to_minute
+from bmgate.services.mailboxes.indexed import indexed, to_minute
 from bmgate.services.outbound.orders import Order
+from bmgate.units import DAY
 
-MEMORY_SECONDS = 86_400
+MEMORY_SECONDS = DAY
+_ADVICE = {"bmgate queue list": "list queue", "bmgate address list": "list", "bmgate alias list": "list aliases"}
+"""What services advise, which is for the command line, and the mail command that does the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +71,18 @@ class MailCommands:
         tag = _tag(mail) if mail.message_id else b""
         if await self._database.read(lambda store: tag != b"" and store.account(account).duplicates.seen(tag)):
             return "answered already"
-        outcome = await self._outcome(account, order.word, mail)
+        outcome = await self._outcome(account, order, mail)
         mailbox = await self._database.transact(lambda store: self._answer(store, account, order, mail, outcome, tag))
         self._events.changed([mailbox])
         return outcome.subject
 
-    async def _outcome(self, account: AccountId, word: str, mail: OutgoingMail) -> _Outcome:
+    async def _outcome(self, account: AccountId, order: Order, mail: OutgoingMail) -> _Outcome:
         try:
             if is_cut(mail.subject, mail.body):
                 raise BadCommandLine(f"a command has at most {MAX_SUBJECT} bytes")
-            line = read_command(mail.subject, mail.body, word)
+            line = read_command(order.written.subject, order.written.text, order.word)
         except BadCommandLine as error:
-            return _Outcome(f"ERR: {_first_word(mail.subject, word)}", f"{_sentence(error)}\n\n{whole_help()}")
+            return _Outcome(f"ERR: {_first_word(mail.subject, order.word)}", f"{_sentence(error)}\n\n{whole_help()}")
         try:
             return _Outcome(f"OK: {line.name}", await self._handlers[line.name](account, line))
         except Unavailable:
@@ -125,4 +128,6 @@ def _first_word(subject: str, word: str) -> str:
 
 def _sentence(error: GatewayError) -> str:
     text = str(error)
+    for advice, command in _ADVICE.items():
+        text = text.replace(advice, command)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

@@ -7,10 +7,12 @@ from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
 from bmgate.errors import BadAddress, NotAllowed
 from bmgate.mail.command_line import CommandLine
+from bmgate.mail.uris import is_uri, read_uri, split_uri
 from bmgate.services.chans.chans import Chans
 from bmgate.services.chans.subscriptions import Subscriptions
 from bmgate.services.commands.table import Handler, told
 from bmgate.services.contacts.contacts import Contacts, Entry
+from bmgate.services.mailboxes.mailbox_names import fitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +57,43 @@ class NetworkCommands:
     # -- commands --------------------------------------------------------------------------------------------------
 
     async def _subscribe(self, account: AccountId, line: CommandLine) -> str:
-        address = await self.contacts.find(account, line.words[0])
-        made = await self.subscriptions.subscribe(account, address, " ".join(line.words[1:]), if_missing=True)
+        written, proposed = split_uri(line.words[0])
+        address = await self.contacts.find(account, written)
+        label = " ".join(line.words[1:]) or fitting(proposed)
+        made = await self.subscriptions.subscribe(account, address, label, if_missing=True)
         return (
             f"You read the broadcasts of {address}. They come to the mailbox Subscriptions/{made.label}.\n"
             f'To end that, mail "usub {address}".'
         )
 
     async def _unsubscribe(self, account: AccountId, line: CommandLine) -> str:
-        ended = await self.subscriptions.unsubscribe(account, _bare(" ".join(line.words)))
-        return f"You read the broadcasts of {ended.stored.address} no more. The mailbox {ended.label} is gone."
+        ended = await self.subscriptions.unsubscribe(account, " ".join(line.words))
+        mailbox = f"Subscriptions/{ended.label}"
+        return f"You read the broadcasts of {ended.stored.address} no more. The mailbox {mailbox} is gone."
 
     async def _join(self, account: AccountId, line: CommandLine) -> str:
-        """The name is what stands in the subject, but for an address at its end; else the first line of the body."""
-        words, wanted = list(line.words), None
+        """The name is what stands in the subject, but for an address at its end; else the first line of the body.
+
+        From there it is a secret: neither the mailbox nor the answer tells it.
+        """
+        words, wanted, label = list(line.words), None, ""
         if words and (wanted := _address_or_none(words[-1])) is not None:
-            words.pop()
-        passphrase = " ".join(words) or line.body_line
+            label = fitting(split_uri(words.pop())[1])
+        passphrase, is_secret = " ".join(words) or line.body_line, not words
         if not passphrase:
             raise NotAllowed("the name is missing: it stands behind the command, or in the first line of the body")
-        chan = await self.chans.join(account, passphrase, wanted, if_missing=True)
+        chan = await self.chans.join(account, passphrase, wanted, label, if_missing=True, is_secret=is_secret)
+        if is_secret:
+            return f"You joined {chan.membership.address}. Its mailbox is Chans/{chan.label}; rename it as you like."
         return f'You joined the chan "{chan.label}", {chan.membership.address}. Its mailbox is Chans/{chan.label}.'
 
     async def _leave(self, account: AccountId, line: CommandLine) -> str:
-        left = await self.chans.leave(account, _bare(" ".join(line.words)))
+        left = await self.chans.leave(account, " ".join(line.words))
         return f'You left the chan "{left.label}", {left.membership.address}. Its mailbox is gone.'
 
     async def _contact(self, account: AccountId, line: CommandLine) -> str:
-        entry = await self.contacts.label(account, line.words[0], " ".join(line.words[1:]))
+        written, proposed = split_uri(line.words[0])
+        entry = await self.contacts.label(account, written, " ".join(line.words[1:]) or proposed)
         return f'{entry.address} is your contact "{entry.contact.label}".'
 
     async def _remove(self, account: AccountId, line: CommandLine) -> str:
@@ -108,19 +119,11 @@ def _words(entry: Entry) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _bare(text: str) -> str:
-    """An address without what stands behind its @; a label as it is."""
-    local, at, _ = text.rpartition("@")
-    return local if at and _address_or_none(text) is not None else text
-
-
-def _address(text: str) -> Address:
-    """Raises BadAddress."""
-    return parse_address(text.partition("@")[0])
-
-
 def _address_or_none(text: str) -> Address | None:
+    """What is written as an address of any domain, or as a link; raises BadAddress for a link to none."""
+    if is_uri(text):
+        return read_uri(text).address
     try:
-        return _address(text) if text[:3].upper() == "BM-" else None
+        return parse_address(text.partition("@")[0]) if text[:3].upper() == "BM-" else None
     except BadAddress:
         return None

@@ -9,13 +9,14 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity
 from bmgate.domain.ports.world import Clock
 from bmgate.errors import NotAllowed
-from bmgate.mail.addresses import mail_address
+from bmgate.mail.addresses import bare_name, mail_address
 from bmgate.mail.command_line import CommandLine
 from bmgate.services.commands.table import Handler, told
 from bmgate.services.identities import AddressRequest, Identities
 from bmgate.services.policies import AccountOptions
 
 TOKEN_SECONDS = 3_600
+DEFAULT = "default"  # as the value of an option: what holds for the whole gateway counts again
 MAX_TOKENS = 1_000  # of all accounts; the oldest go first
 
 
@@ -43,7 +44,6 @@ class OwnCommands:
             "createAddr": self._create,
             "enable": self._enable,
             "disable": self._disable,
-            "label": self._label,
             "alias": self._alias,
             "unalias": self._unalias,
             "delete": self._delete,
@@ -80,10 +80,6 @@ class OwnCommands:
         await self._check_not_last(account, (await self._identities.show(account, self._name(line)))[0])
         named = await self._identities.enable(account, self._name(line), False)
         return f"{named.identity.address} neither receives nor sends, until you enable it again."
-
-    async def _label(self, account: AccountId, line: CommandLine) -> str:
-        named = await self._identities.label(account, self._name(line), " ".join(line.words[1:]))
-        return f'{named.identity.address} is called "{named.identity.label}" now.'
 
     async def _alias(self, account: AccountId, line: CommandLine) -> str:
         name, text = line.words
@@ -124,11 +120,13 @@ class OwnCommands:
         return f"To delete {address}, mail this within an hour:\n\n  delete {address} {word}"
 
     async def _set(self, account: AccountId, line: CommandLine) -> str:
-        name, *words = line.words
-        shown = await self._options.set(account, name, " ".join(words))
+        name, *rest = line.words
+        words = " ".join(rest)
+        is_reset = words.lower() == DEFAULT
+        shown = await self._options.set(account, name, "" if is_reset else words)
         chosen = name.strip().lower().replace("-", "_")
         value = next(each.words for each in shown if each.option.name == chosen)
-        return f"{chosen} is {value} now."
+        return f"{chosen} is {value} now{', as for all of this gateway' if is_reset else ''}."
 
     async def _show(self, account: AccountId, _line: CommandLine) -> str:
         shown = await self._options.show(account)
@@ -141,9 +139,7 @@ class OwnCommands:
         return self._bare(line.words[0])
 
     def _bare(self, text: str) -> str:
-        """Without our domain, if that is behind it."""
-        local, at, domain = text.rpartition("@")
-        return local if at and domain.lower() == self._domain else text
+        return bare_name(text, self._domain)
 
 
 def _line(identity: Identity, domain: str) -> str:

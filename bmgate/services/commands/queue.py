@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
-from bmgate.domain.outbox import OutgoingMessage
+from bmgate.domain.outbox import Kind, OutgoingMessage
 from bmgate.domain.ports.world import Solver
 from bmgate.errors import BadAddress, Missing
 from bmgate.mail.causes import duration_words, time_words
@@ -15,6 +15,7 @@ from bmgate.services.commands.network import NetworkCommands
 from bmgate.services.commands.own import OwnCommands
 from bmgate.services.commands.table import Handler, told
 from bmgate.services.outbound.queue import Queue, QueueEntry
+from bmgate.services.outbound.status_words import STATE_WORDS, StatusWords
 
 MAX_TOLD = 20  # messages to one address
 
@@ -28,6 +29,7 @@ class QueueCommands:
     peers: Callable[[], int]
     own: OwnCommands
     network: NetworkCommands
+    words: StatusWords
 
     def table(self) -> Mapping[str, Handler]:
         """Each under the name of its command."""
@@ -56,16 +58,18 @@ class QueueCommands:
 
     async def _queue(self, account: AccountId) -> str:
         rows = await self.queue.rows(account, unfinished_only=True)
-        return told([_row(row.message) for row in rows], "Nothing waits to be sent.")
+        return told(await self._lines([row.message for row in rows]), "Nothing waits to be sent.")
 
     async def _status(self, account: AccountId, line: CommandLine) -> str:
         if not line.words:
             return await self._gateway(account)
         address = _address_or_none(line.words[0])
         if address is None:
-            return "\n\n".join(map(_history, await self.queue.show(account, line.words[0])))
+            entries = await self.queue.show(account, line.words[0])
+            lines = await self._lines([entry.row.message for entry in entries])
+            return "\n\n".join(map(_history, entries, lines))
         rows = [row.message for row in await self.queue.rows(account) if row.message.recipient == address]
-        return told([_row(row) for row in rows[:MAX_TOLD]], f"Nothing was sent to {address} lately.")
+        return told(await self._lines(rows[:MAX_TOLD]), f"Nothing was sent to {address} lately.")
 
     async def _gateway(self, account: AccountId) -> str:
         backlog, waiting = self.solver.backlog(), await self.queue.rows(account, unfinished_only=True)
@@ -78,47 +82,44 @@ class QueueCommands:
         )
 
     async def _cancel(self, account: AccountId, line: CommandLine) -> str:
-        return _told(
-            "Cancelled, or sent no further time where it is published", await self.queue.cancel(account, _id(line))
-        )
+        rows = await self.queue.cancel(account, _id(line))
+        return await self._told("Cancelled, or sent no further time where it is published", rows)
 
     async def _retry(self, account: AccountId, line: CommandLine) -> str:
-        return _told("Tried again", await self.queue.retry(account, _id(line)))
+        return await self._told("Tried again", await self.queue.retry(account, _id(line)))
 
     async def _force(self, account: AccountId, line: CommandLine) -> str:
-        return _told("The work is done whatever it takes", await self.queue.force(account, _id(line)))
+        return await self._told("The work is done whatever it takes", await self.queue.force(account, _id(line)))
 
     async def _ttl(self, account: AccountId, line: CommandLine) -> str:
         seconds = read_exact_ttl(line.words[1])
         rows = await self.queue.set_ttl(account, _id(line), seconds)
-        return _told(f"It lives {duration_words(seconds)} on the network", rows)
+        return await self._told(f"It lives {duration_words(seconds)} on the network", rows)
+
+    async def _told(self, what: str, rows: Sequence[OutgoingMessage]) -> str:
+        return f"{what}:\n\n" + "\n".join(await self._lines(rows))
+
+    async def _lines(self, rows: Sequence[OutgoingMessage]) -> list[str]:
+        """Each row on one line, with the words for its status that mail uses (5.1)."""
+        words = await self.words.of(rows)
+        return [f"{row.name}  {_recipient(row)}  {each}" for row, each in zip(rows, words, strict=True)]
 
 
 def _id(line: CommandLine) -> str:
     return line.words[0].upper()
 
 
-def _told(what: str, rows: Sequence[OutgoingMessage]) -> str:
-    return f"{what}:\n\n" + "\n".join(map(_row, rows))
+def _recipient(row: OutgoingMessage) -> str:
+    return "your subscribers" if row.kind is Kind.BROADCAST else str(row.recipient)
 
 
-def _row(row: OutgoingMessage) -> str:
-    reason = f" ({row.reason.value})" if row.reason.value else ""
-    return f"{row.name}  {row.recipient}  {_words(row.state.value)}{reason}"
-
-
-def _history(entry: QueueEntry) -> str:
-    row = entry.row.message
-    lines = [_row(row)]
+def _history(entry: QueueEntry, line: str) -> str:
+    row, lines = entry.row.message, [line]
     lines += [f"Subject: {entry.subject}"] if entry.subject else []
     lines += [f"Next attempt: {time_words(row.next_attempt)}"] if row.next_attempt else []
     lines += [f"Work left: about {duration_words(max(1, round(entry.price_seconds)))}"] if entry.price.trials else []
-    lines += [f"  {time_words(each.at)}  {_words(each.state.value)}  {each.detail}".rstrip() for each in entry.history]
+    lines += [f"  {time_words(each.at)}  {STATE_WORDS[each.state]}  {each.detail}".rstrip() for each in entry.history]
     return "\n".join(lines)
-
-
-def _words(state: str) -> str:
-    return state.lower().replace("_", " ")
 
 
 def _address_or_none(text: str) -> Address | None:

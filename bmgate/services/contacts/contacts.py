@@ -1,7 +1,7 @@
 """Contacts of an account: its own words for addresses, and what it thinks of mail from there (M3, A2, A7, O11)."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmgate.bm.addresses import PREFIX, Address
 from bmgate.domain.account import AccountId
@@ -12,19 +12,20 @@ from bmgate.domain.policy import Reads, Scope
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
-from bmgate.errors import Conflict, LimitReached, Missing, NotAllowed
+from bmgate.errors import Conflict, LimitReached, Missing, NotAllowed, RecipientMissing
 from bmgate.mail.addresses import Domains, RecipientKind, resolve_recipient
 from bmgate.mail.text import clean_line
+from bmgate.mail.uris import split_uri
 from bmgate.mail.write import MAX_LABEL, usable_label
-from bmgate.services.batch import apply_all
+from bmgate.services.batch import Tell, apply_all, untold
 from bmgate.services.contacts.request_mailbox import writers_of
 from bmgate.services.delivery.held_acks import HeldAcks
 from bmgate.services.delivery.strangers import REQUESTS
 from bmgate.services.directory import AccountDirectory
 from bmgate.services.events import MailboxEvents
 from bmgate.services.inbound.lists import MailingLists
+from bmgate.services.mailboxes.indexed import to_minute
 from bmgate.services.mailboxes.mailbox_rules import Effects
-from bmgate.services.mailboxes.mailboxes import to_minute
 from bmgate.services.policies import Policies, Shown
 
 MAX_CONTACTS = 5_000  # of one account: each is opened where a name is looked up
@@ -46,12 +47,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """A line of a batch, or a card; `address` as people write it."""
+    """A line of a batch, or a card; `address` as people write it. Without a label that of a link is one."""
 
     address: str
     label: str
     standing: Standing = Standing.NONE
     is_relay: bool = False
+    may_be_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +114,30 @@ class Contacts:
 
     async def add(self, account: AccountId, text: str, label: str, *, if_missing: bool = False) -> Entry:
         """Put an address into the book; raises Conflict when it is there, unless that is welcome."""
-        new = NewContact(text, label)
-        return (await self._database.transact(lambda store: self._add(store, account, new, if_missing)))[0]
+        return (await self.put(account, NewContact(text, label), if_missing=if_missing))[0]
+
+    async def put(self, account: AccountId, new: NewContact, *, if_missing: bool = False) -> tuple[Entry, bool]:
+        """The same, and whether it is new."""
+        return await self._database.transact(lambda store: self._add(store, account, new, if_missing, _Room()))
 
     async def add_all(
-        self, accounts: Iterable[tuple[int, AccountId, NewContact]], *, if_missing: bool = False
+        self, accounts: Iterable[tuple[int, AccountId, NewContact]], tell: Tell = untold, *, if_missing: bool = False
     ) -> list[tuple[Entry, bool]]:
         """Many at once, all or none, each with the number of its line; whether each is new. Raises BatchRefused."""
 
         def step(account: AccountId, new: NewContact) -> Callable[[Store], tuple[Entry, bool]]:
-            return lambda store: self._add(store, account, new, if_missing)
+            return lambda store: self._add(store, account, new, if_missing, room)
 
-        return await apply_all(self._database, [(line, step(account, new)) for line, account, new in accounts])
+        room = _Room()
+        steps = [(line, step(account, new)) for line, account, new in accounts]
+        return await apply_all(self._database, steps, tell)
 
     async def label(self, account: AccountId, text: str, label: str) -> Entry:
         """Give an address that word, whether or not it has one."""
 
         def change(store: Store) -> Entry:
             address = self.named(store, account, text)
+            _refuse_own(store.account(account), address)
             self._save(store, account, address, label)
             return self._known(store, account, address)
 
@@ -209,40 +217,47 @@ class Contacts:
     def named(self, store: Store, account: AccountId, text: str) -> Address:
         """Whom people mean: by the exact label, else as a recipient of a mail is named (1.2).
 
-        Raises what `resolve_recipient` raises, and NotAllowed for a name that is no address.
+        Also by a `bitmessage:` link. Raises what `resolve_recipient` raises, and NotAllowed for a name that is no
+        address, or that of an Internet address behind a relay. A tag is part of the label here, or a mistake.
         """
+        text = split_uri(text)[0]
         wanted = clean_line(text).lower()
+        directory = AccountDirectory(store, account)
         if not wanted.startswith(PREFIX.lower()):  # no label does: it would look like an address
-            book = store.account(account).contacts.all()
-            fitting = [each.address for each in book if each.label.lower() == wanted]
-            if len(fitting) == 1:
-                return fitting[0]
-        resolved = resolve_recipient(text, self._domains, AccountDirectory(store, account))
-        if resolved.kind is not RecipientKind.ADDRESS or resolved.address is None:
+            if (found := directory.nickname(wanted)) is not None:
+                return found
+            if "+" in wanted:
+                raise RecipientMissing(f"{clean_line(text)} is the label of no contact")
+        resolved = resolve_recipient(text, self._domains, directory)
+        if resolved.kind is not RecipientKind.ADDRESS or resolved.address is None or resolved.internet:
             raise NotAllowed(f"{clean_line(text)} is no address of somebody")
         return resolved.address
 
-    def _add(self, store: Store, account: AccountId, new: NewContact, if_missing: bool) -> tuple[Entry, bool]:
+    def _add(
+        self, store: Store, account: AccountId, new: NewContact, if_missing: bool, room: "_Room"
+    ) -> tuple[Entry, bool]:
         mine, address = store.account(account), self.named(store, account, new.address)
         label = mine.contacts.label_of(address)
         if label and not if_missing:
             raise Conflict(f"{address} is in the address book already, as {label!r}")
-        if not label:
-            self._save(store, account, address, new.label)
-            if new.standing is not Standing.NONE:
-                mine.contacts.set_standing(address, new.standing)
-            if new.is_relay:
-                self._policies.set(mine, "relay", "on", contact=address)
-        return self._known(store, account, address), not label
+        if label:
+            return self._known(store, account, address), False
+        if not new.may_be_own:
+            _refuse_own(mine, address)
+        room.take(store, mine)
+        contact = _saved(mine, address, new.label or split_uri(new.address)[1])
+        if new.standing is not Standing.NONE:
+            mine.contacts.set_standing(address, new.standing)
+            contact = replace(contact, standing=new.standing)
+        if new.is_relay:
+            self._policies.set(mine, "relay", "on", contact=address)
+        return self._entry(mine, contact), True
 
     def _save(self, store: Store, account: AccountId, address: Address, label: str) -> None:
-        mine, label = store.account(account), clean_line(label)
-        _refuse_own(mine, address)
-        check_label(label)
-        if not mine.contacts.label_of(address) and mine.contacts.count() >= MAX_CONTACTS:
-            raise LimitReached(f"an address book holds at most {MAX_CONTACTS} contacts")
-        standing = mine.contacts.standing_of(address)
-        mine.contacts.save(Contact(address, label, standing))
+        mine = store.account(account)
+        if not mine.contacts.label_of(address):
+            _Room().take(store, mine)
+        _saved(mine, address, label)
 
     def _known(self, store: Store, account: AccountId, address: Address) -> Entry:
         """Raises Missing for an address about which the account said nothing."""
@@ -258,6 +273,32 @@ class Contacts:
         return Entry(contact, policy.reads, mine.contacts.reads_of(contact.address), policy.relay)
 
 
+class _Room:
+    """How many contacts more each account may have: counted once in a unit of work, for counting is no small work."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._left: dict[AccountId, int] = {}
+
+    def take(self, store: Store, mine: AccountStore) -> None:
+        """Room for one; raises LimitReached where there is none."""
+        if store is not self._store:
+            self._store, self._left = store, {}
+        account = mine.account.id
+        if account not in self._left:
+            self._left[account] = MAX_CONTACTS - mine.contacts.count()
+        if self._left[account] <= 0:
+            raise LimitReached(f"an address book holds at most {MAX_CONTACTS} contacts")
+        self._left[account] -= 1
+
+
+def _saved(mine: AccountStore, address: Address, label: str) -> Contact:
+    contact = Contact(address, clean_line(label), mine.contacts.standing_of(address))
+    check_label(contact.label)
+    mine.contacts.save(contact)
+    return contact
+
+
 def check_label(label: str) -> None:
     """Raises NotAllowed for a word that cannot be shown beside an address (A2)."""
     if not 1 <= len(label) <= MAX_LABEL:
@@ -267,7 +308,7 @@ def check_label(label: str) -> None:
 
 
 def _refuse_own(mine: AccountStore, address: Address) -> None:
-    if any(identity.address == address for identity in mine.identities.all()):
+    if mine.identities.find(address) is not None:
         raise NotAllowed(f"{address} is your own")
 
 

@@ -76,11 +76,10 @@ def writers_of(mine: AccountStore, mailbox: MailboxId, uids: Collection[int]) ->
 
     A chan's own key is nobody's, a relay's or a list's stands for many.
     """
-    own = {identity.address for identity in mine.identities.all()}
     writers: dict[Address, None] = {}
     for head in mine.messages.heads(mailbox, uids):
         writer = _writer(head.header)
-        if writer is not None and writer not in own:
+        if writer is not None and mine.identities.find(writer) is None:
             writers[writer] = None
     return list(writers)
 

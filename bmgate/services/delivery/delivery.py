@@ -94,8 +94,8 @@ class Deliverer:
     def deliver_local(self, store: Store, mail: LocalMail, now: int) -> MailboxId:
         """Mail that needs no network (M9)."""
         mine = store.account(mail.account)
-        owner = next((each.id for each in mine.identities.all() if each.address == mail.recipient), None)
-        policy = self.policies.of(mine, identity=owner, contact=mail.sender)
+        owner = mine.identities.find(mail.recipient)
+        policy = self.policies.of(mine, identity=owner.id if owner else None, contact=mail.sender)
         encoding = EXTENDED if mail.decoded.files or mail.decoded.parents else SIMPLE
         data = encode_message(mail.decoded.subject, mail.decoded.body)
         content = content_id(mail.sender, mail.recipient, encoding, data, mail.ack_data, b"")

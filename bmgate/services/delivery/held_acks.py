@@ -101,4 +101,4 @@ class HeldAcks:
         if row is None:
             return True
         recipient = store.outbox.get(row).recipient
-        return any(identity.address == recipient for identity in mine.identities.all())
+        return mine.identities.find(recipient) is not None

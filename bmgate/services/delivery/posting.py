@@ -14,8 +14,8 @@ from bmgate.mail.incoming_body import Parts
 from bmgate.mail.message_identity import message_id
 from bmgate.mail.reading import Reading
 from bmgate.services.delivery.threads import note_copy, note_received, references_of
+from bmgate.services.mailboxes.indexed import indexed, to_minute
 from bmgate.services.mailboxes.mailbox_names import label_of as mailbox_label
-from bmgate.services.mailboxes.mailboxes import indexed, to_minute
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,8 +79,8 @@ class Poster:
 
 def label_of(mine: AccountStore, address: Address) -> str:
     """The account's own word for an address: of an identity, a contact, a chan or a subscription (A2)."""
-    own = next((identity.label for identity in mine.identities.all() if identity.address == address), "")
-    return own or mine.contacts.label_of(address) or _mailbox_label(mine, address)
+    own = mine.identities.find(address)
+    return (own.label if own else "") or mine.contacts.label_of(address) or _mailbox_label(mine, address)
 
 
 def _mailbox_label(mine: AccountStore, address: Address) -> str:

@@ -97,7 +97,7 @@ class PublicationDeliverer:
 
         An object that only came by here once is known by the name that its mail has.
         """
-        if any(identity.address == publication.sender.address for identity in mine.identities.all()):
+        if mine.identities.find(publication.sender.address) is not None:
             return True
         known = mine.threads.by_vector(publication.object.vector)
         return known is not None and known.message_id != self.poster.name_of(mine, content)

@@ -50,7 +50,7 @@ def requests_mailbox(mine: AccountStore, now: int) -> Mailbox:
 
 
 def _is_own(mine: AccountStore, sender: Address) -> bool:
-    return any(identity.address == sender for identity in mine.identities.all())
+    return mine.identities.find(sender) is not None
 
 
 def _answers_us(mine: AccountStore, reading: Reading) -> bool:

@@ -4,6 +4,7 @@ What may be asked for stands in `requests`, how one is found by its names in `na
 A deleted address receives nothing from that moment on; its keys stay for a while, so that it can be brought back.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from bmgate.services.behavior import behavior_of
 from bmgate.services.identities.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.identities.naming import (
     MAX_LABEL,
+    Labels,
     Named,
     already_there,
     choose_default,
@@ -98,9 +100,15 @@ class Identities:
             with report.line(entry.line):
                 check_request(entry.request)
         report.check()
+        if not if_missing:
+            await self._database.read(lambda store: _check_rooms(store, entries))
         keys, now = await self._keys_of([entry.request for entry in entries], tell), self._clock.now()
+        labels = Labels()
         steps: list[Step[list[Named]]] = [
-            (entry.line, partial(self._apply, entry=entry, keys=of_entry, now=now, if_missing=if_missing))
+            (
+                entry.line,
+                partial(self._apply, entry=entry, keys=of_entry, now=now, if_missing=if_missing, labels=labels),
+            )
             for entry, of_entry in zip(entries, keys, strict=True)
         ]
         last_lines = {entry.account: entry.line for entry in entries}
@@ -130,7 +138,7 @@ class Identities:
                 label=clean_line(request.label)[:MAX_LABEL],
                 is_default=mine.identities.default() is None,
                 nonce_trials_per_byte=self._trials_for(request.difficulty),
-                payload_length_extra_bytes=self._network.payload_length_extra_bytes,
+                payload_length_extra_bytes=round(request.small_difficulty * self._network.payload_length_extra_bytes),
                 created_at=now,
                 behavior=int(behavior_of(self._policies.of(mine))),
                 publish_on_request=bool(request.passphrase),
@@ -138,17 +146,25 @@ class Identities:
         )
         if request.alias:
             mine.identities.add_alias(request.alias, identity.id, now)
-        return replace(named(mine, identity), is_new=True)
+        if identity.is_default:  # the account's own name means it too
+            return replace(named(mine, identity), is_new=True)
+        return Named(identity, (request.alias.lower(),) if request.alias else (), is_new=True)
 
     def _apply(
-        self, store: Store, entry: AddressEntry, keys: list[PrivateKeys], now: int, if_missing: bool
+        self, store: Store, entry: AddressEntry, keys: list[PrivateKeys], now: int, if_missing: bool, labels: Labels
     ) -> list[Named]:
-        if if_missing and (there := already_there(store.account(entry.account), entry.request)):
+        if not if_missing:
+            return [self.add(store, entry.account, each, entry.request, now) for each in keys]
+        if there := already_there(store, entry.account, entry.request, labels):
             return there
-        return [self.add(store, entry.account, each, entry.request, now, if_missing=if_missing) for each in keys]
+        made = [self.add(store, entry.account, each, entry.request, now, if_missing=True) for each in keys]
+        for each in made:
+            if each.is_new:
+                labels.note(store, each.identity)
+        return made
 
     async def _there(self, account: AccountId, request: AddressRequest) -> list[Named]:
-        return await self._database.read(lambda store: already_there(store.account(account), request))
+        return await self._database.read(lambda store: already_there(store, account, request, Labels()))
 
     async def _keys_of(self, requests: Sequence[AddressRequest], tell: Tell) -> list[list[PrivateKeys]]:
         """For each request its own; those of random ones are looked for together."""
@@ -325,6 +341,18 @@ class Identities:
     def _trials_for(self, difficulty: float) -> int:
         """Trials per byte: the work of any object is that many times as much."""
         return round(difficulty * self._network.nonce_trials_per_byte)
+
+
+def _check_rooms(store: Store, entries: Sequence[AddressEntry]) -> None:
+    """Before any key is looked for; raises BatchRefused for accounts that would have too many addresses."""
+    report, wanted, last_lines = Report(), Counter[AccountId](), dict[AccountId, int]()
+    for entry in entries:
+        wanted[entry.account] += entry.request.number
+        last_lines[entry.account] = entry.line
+    for account, number in wanted.items():
+        with report.line(last_lines[account]):
+            check_room(store.account(account), number)
+    report.check()
 
 
 def _checked_room(store: Store, account: AccountId) -> list[Named]:

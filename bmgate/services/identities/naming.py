@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bmgate.bm.addresses import Address, parse_address
+from bmgate.bm.addresses import looks_like_address, parse_address
+from bmgate.domain.account import AccountId
 from bmgate.domain.identity import Identity, IdentityId
 from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Store
 from bmgate.errors import Missing
 from bmgate.mail.text import clean_line
 from bmgate.services.identities.requests import AddressRequest
@@ -24,11 +26,12 @@ class Named:
 
 def find_identity(mine: AccountStore, text: str) -> Named:
     """An identity by address or alias; raises Missing, BadAddress for what is neither."""
-    aliases = mine.identities.aliases()
-    wanted: Address | None = None if text.lower() in aliases else parse_address(text)
-    for identity in mine.identities.all():
-        if identity.address == wanted or aliases.get(text.lower()) == identity.id:
-            return named(mine, identity)
+    owner = mine.identities.aliases().get(text.lower())
+    if owner is None and not looks_like_address(text):
+        raise Missing(f"no address or alias of that name: {clean_line(text)[:40]}; see: bmgate address list")
+    identity = mine.identities.find(parse_address(text)) if owner is None else mine.identities.get(owner)
+    if identity is not None:
+        return named(mine, identity)
     raise Missing(f"the account has no address {text}; see: bmgate address list")
 
 
@@ -38,17 +41,39 @@ def named(mine: AccountStore, identity: Identity) -> Named:
     return Named(identity, tuple(sorted(names)))
 
 
-def already_there(mine: AccountStore, request: AddressRequest) -> list[Named]:
+class Labels:
+    """Identities by label: read once in a unit of work, and kept up with what is made in it."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._of: dict[AccountId, dict[str, list[Identity]]] = {}
+
+    def of(self, store: Store, account: AccountId) -> dict[str, list[Identity]]:
+        """Those of one account."""
+        if store is not self._store:
+            self._store, self._of = store, {}
+        if account not in self._of:
+            by_label = self._of[account] = {}
+            for identity in store.account(account).identities.all():
+                by_label.setdefault(identity.label, []).append(identity)
+        return self._of[account]
+
+    def note(self, store: Store, new: Identity) -> None:
+        """One more."""
+        self.of(store, new.account).setdefault(new.label, []).append(new)
+
+
+def already_there(store: Store, account: AccountId, request: AddressRequest, labels: Labels) -> list[Named]:
     """What a request would make anew, as far as names tell: by alias, else by label."""
-    identities = mine.identities.all()
+    mine = store.account(account)
     if request.alias:
-        owner = mine.identities.aliases().get(request.alias.lower())
-        return [named(mine, each) for each in identities if each.id == owner]
+        owner = store.identities.by_alias(request.alias)
+        return [named(mine, owner)] if owner is not None and owner.account == account else []
     label = clean_line(request.label)[:MAX_LABEL]
     if not label or request.passphrase:
         return []
-    found = [named(mine, each) for each in identities if each.label == label]
-    return found if len(found) >= request.number else []
+    found = labels.of(store, account).get(label, [])
+    return [named(mine, each) for each in found] if len(found) >= request.number else []
 
 
 def choose_default(mine: AccountStore) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bmgate.domain.account import AccountId
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.errors import BadOption, LimitReached, NotAllowed
-from bmgate.mail.addresses import is_alias
+from bmgate.mail.addresses import is_alias, is_reserved
 from bmgate.services.identities.key_search import Wish
 
 MAX_DIFFICULTY = 100
@@ -20,7 +20,8 @@ class AddressRequest:
     """What new addresses shall be: random, or the first `number` of a passphrase.
 
     `leading_zeros` 2 gives a shorter one for 256 times the draws, 3 one that is shorter still. `difficulty` is how many
-    times the usual work each demands.
+    times the usual work each demands,
+    `small_difficulty` how many times the usual length is added to each message's before: it weighs on short ones.
     """
 
     label: str = ""
@@ -30,6 +31,7 @@ class AddressRequest:
     leading_zeros: int = 1
     number: int = 1
     difficulty: float = 1
+    small_difficulty: float = 1
 
     @property
     def wish(self) -> Wish:
@@ -55,7 +57,7 @@ def check_request(request: AddressRequest) -> None:
         raise NotAllowed(f"an address of version {request.version} has 1 to {most} leading zero bytes")
     if not 1 <= request.number <= MAX_NUMBER:
         raise NotAllowed(f"1 to {MAX_NUMBER} addresses are made at once")
-    if not 1 <= request.difficulty <= MAX_DIFFICULTY:
+    if not all(1 <= each <= MAX_DIFFICULTY for each in (request.difficulty, request.small_difficulty)):
         raise BadOption(f"difficulty is a number from 1 to {MAX_DIFFICULTY}, times the usual work")
     if request.alias and request.number > 1:
         raise NotAllowed("an alias names one address, not several")
@@ -65,12 +67,14 @@ def check_request(request: AddressRequest) -> None:
 
 def check_room(mine: AccountStore, new: int = 0) -> None:
     """Raises LimitReached where the account has too many addresses, or would with so many more."""
-    if len(mine.identities.all()) + new > MAX_IDENTITIES:
+    if mine.identities.count() + new > MAX_IDENTITIES:
         raise LimitReached(f"an account has at most {MAX_IDENTITIES} addresses")
 
 
 def check_alias(name: str) -> None:
     """Raises NotAllowed for what no name can be."""
+    if is_reserved(name):
+        raise NotAllowed(f"{name!r} is a reserved word that has a meaning of its own in mail addresses; choose another")
     if not is_alias(name.lower()):
         raise NotAllowed(
             f"{name!r} cannot be an alias: use up to 30 of a-z, 0-9, '.', '_' and '-', a letter or digit first"

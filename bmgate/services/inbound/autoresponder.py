@@ -20,8 +20,8 @@ from bmgate.mail.reading import Kind, Reading
 from bmgate.services.delivery.arrivals import Arrival
 from bmgate.services.objects.own_objects import random_delay
 from bmgate.services.outbound.queue_ids import new_queue_id
+from bmgate.units import DAY
 
-DAY = 86_400
 PERIODS = {"echo": 3_600, "vacation": 7 * DAY}
 MAX_PER_DAY = 100  # answers of one identity: each costs work
 MAX_RAW = 32_768  # bytes of a mail in which field names are looked for

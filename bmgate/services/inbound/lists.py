@@ -29,8 +29,8 @@ from bmgate.mail.outgoing import Attached, convert
 from bmgate.mail.parse import parse_header
 from bmgate.mail.reading import Kind as Came
 from bmgate.services.delivery.arrivals import Arrival
+from bmgate.services.mailboxes.indexed import to_minute
 from bmgate.services.mailboxes.mailbox_rules import Effects
-from bmgate.services.mailboxes.mailboxes import to_minute
 from bmgate.services.outbound.payloads import Payload
 from bmgate.services.outbound.queue_ids import new_queue_id
 from bmgate.services.policies import Policies
@@ -71,7 +71,7 @@ class MailingLists:
     def delivered(self, store: Store, row: OutgoingMessage, payload: Payload, now: int) -> list[OutgoingMessage]:
         """Pass on mail from another identity of the same account, which takes no object (M9): its owner approves."""
         mine = store.account(row.account)
-        identity = next((each for each in mine.identities.all() if each.address == row.recipient), None)
+        identity = mine.identities.find(row.recipient)
         if identity is None or identity.id == row.identity:
             return []
         author, policy = mine.identities.get(row.identity).address, self.policies.of(mine, identity.id)

@@ -46,6 +46,8 @@ BATCH = 500  # objects read at once
 CROWD = 100  # readers of one object that are served in one transaction
 PORTION_SECONDS = 0.25  # of trial decryption, after which what was found is recorded
 
+_COUNTED = (ObjectType.MSG, ObjectType.BROADCAST, ObjectType.PUBKEY)
+
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +68,15 @@ class Trials:
     keys: int
     msgs: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """How many objects of each kind were processed since the start, whoever they were for."""
+
+    msgs: int = 0
+    broadcasts: int = 0
+    pubkeys: int = 0
 
 
 class Receiving:
@@ -107,6 +118,7 @@ class Receiving:
         self._work = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._tried, self._tried_seconds = 0, 0.0
+        self._processed: dict[int, int] = dict.fromkeys(_COUNTED, 0)
         sending.when_stored(self.wake)
         pubkeys.when_stored(self.wake)
 
@@ -123,6 +135,11 @@ class Receiving:
     def trials(self) -> Trials:
         """Figures for people."""
         return Trials(len(self._keyring), self._tried, self._tried_seconds)
+
+    @property
+    def processed(self) -> Processed:
+        """Figures for people."""
+        return Processed(*self._processed.values())
 
     def identities_changed(self) -> None:
         """Keys came or went."""
@@ -199,8 +216,10 @@ class Receiving:
         recognised = await self._read_messages(await self._open_broadcasts(recognised))
         recognised = [await self._without_crowd(item) for item in recognised]
         outcome = await self._database.transact(lambda store: self._record_all(store, recognised))
-        for _ in recognised:
+        for item in recognised:
             self._waiting.popleft()
+            if item.object.object_type in _COUNTED:
+                self._processed[item.object.object_type] += 1
         self._failpoints.pass_("receiving.committed")
         self._recording.tell(outcome, self._later)
         if outcome.acks:

@@ -13,8 +13,7 @@ from bmgate.domain.outbox import OutboxId
 from bmgate.domain.ports.database import Store
 from bmgate.errors import BadObject
 from bmgate.services.objects.own_objects import random_delay
-
-DAY = 86_400
+from bmgate.units import DAY
 
 
 class AckWatch:

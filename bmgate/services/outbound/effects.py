@@ -38,8 +38,8 @@ from bmgate.services.objects.own_objects import own_object, work_job, work_rank
 from bmgate.services.outbound.drafts import Draft, gather_draft, note_published
 from bmgate.services.outbound.outbox import OutboxRecorder, Recorded, failure
 from bmgate.services.outbound.payloads import Payload, Payloads
+from bmgate.units import DAY
 
-DAY = 86_400
 GETPUBKEY_TTL = 216_000
 FORCE_SECONDS = 7 * DAY
 UNITS_AT_ONCE = 4

@@ -11,8 +11,8 @@ from bmgate.mail.text import size_in_words
 from bmgate.mail.wishes import HOUR, MIN_TTL
 from bmgate.services.objects.keys import Demand
 from bmgate.services.objects.pricing import Pricing
+from bmgate.units import DAY
 
-_DAY = 24 * HOUR
 _LEAST_TEXT = 14  # bytes of an empty message
 
 
@@ -69,11 +69,11 @@ class Estimates:
 
     def _shorter(self, of: Estimate) -> list[str]:
         """The longest TTL, in whole days or hours, for the same text."""
-        days = range(of.ttl_seconds // _DAY * _DAY, 0, -_DAY)
-        hours = range(min(_DAY, of.ttl_seconds) // HOUR * HOUR, MIN_TTL - 1, -HOUR)
+        days = range(of.ttl_seconds // DAY * DAY, 0, -DAY)
+        hours = range(min(DAY, of.ttl_seconds) // HOUR * HOUR, MIN_TTL - 1, -HOUR)
         for ttl in (*days, *hours):
             if ttl < of.ttl_seconds and self._seconds(of, of.size, ttl) <= self.max_seconds:
-                return [f"a TTL of {ttl // _DAY} d" if ttl % _DAY == 0 else f"a TTL of {ttl // HOUR} h"]
+                return [f"a TTL of {ttl // DAY} d" if ttl % DAY == 0 else f"a TTL of {ttl // HOUR} h"]
         return []
 
     def _seconds(self, of: Estimate, size: int, ttl_seconds: int) -> float:

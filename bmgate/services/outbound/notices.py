@@ -42,8 +42,7 @@ from bmgate.mail.headers import decode_header
 from bmgate.mail.notices import Notice, ReportedMail, ReportedRecipient, render_notice
 from bmgate.mail.structure import index_message
 from bmgate.mail.write import Mailbox
-
-DAY = 86_400
+from bmgate.units import DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency
 from bmgate.errors import ShuttingDown, Unavailable
 from bmgate.services.objects.keys import minimum
 from bmgate.services.objects.own_objects import own_object, random_delay, work_job
+from bmgate.units import DAY
 
-TTL_SECONDS = 7 * 86_400
+TTL_SECONDS = 7 * DAY
 LOOK_SECONDS = 2 * 3_600
 FIRST_MEAN_SECONDS = 600  # a random delay before the first look, lest the object tell when we started
 

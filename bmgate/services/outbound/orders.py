@@ -8,6 +8,7 @@ from bmgate.domain.account import AccountId
 from bmgate.errors import NotAllowed
 from bmgate.mail.addresses import RecipientKind, Resolved
 from bmgate.mail.outgoing import OutgoingMail
+from bmgate.mail.written import Written
 
 GATEWAY_WORDS = frozenset({"bmgate", "cmd"})
 
@@ -17,6 +18,7 @@ class Order:
     """`word` is the command that the recipient names, empty where the subject does; `sender` gets the answer."""
 
     word: str
+    written: Written
     sender: str
     label: str = ""
 

@@ -27,7 +27,7 @@ from bmgate.domain.policy import Policy
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.mail.causes import Cause
-from bmgate.services.mailboxes.mailboxes import indexed, to_minute
+from bmgate.services.mailboxes.indexed import indexed, to_minute
 from bmgate.services.mailboxes.sent_status import ProgressShown, show_status
 from bmgate.services.objects.keys import demand_for
 from bmgate.services.objects.pricing import Pricing

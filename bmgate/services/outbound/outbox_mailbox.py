@@ -7,7 +7,6 @@ its owner does to it is an order: EXPUNGE and MOVE to Trash cancel, COPY or MOVE
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -28,9 +27,9 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
 from bmgate.errors import AccountLocked, NotAllowed, OverQuota
 from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes.indexed import indexed, to_minute
 from bmgate.services.mailboxes.mailbox_names import resolve
 from bmgate.services.mailboxes.mailbox_rules import Effects, Made, Permissive
-from bmgate.services.mailboxes.mailboxes import indexed, to_minute
 from bmgate.services.mailboxes.sent_status import outbox_keyword
 from bmgate.services.outbound.outbox import Recorded
 from bmgate.services.outbound.queued_mail import QueuedMailWriter
@@ -189,14 +188,11 @@ class OutboxRules(Permissive):
         r"""\Flagged is priority high, its absence normal; of other flags nobody here takes notice."""
         if not flags & Flags.FLAGGED and change is not FlagChange.REPLACE:
             return ()
-        wanted = bool(flags & Flags.FLAGGED) and change is not FlagChange.REMOVE
-        effects: list[Callable[[], None]] = []
-        for row in mine.outbox.shown(uids).values():
-            if (row.priority is Priority.HIGH) is not wanted:
-                priority = Priority.HIGH if wanted else Priority.NORMAL
-                mine.outbox.prioritise(row.id, priority)
-                effects.append(partial(self._sending.reprioritised, replace(row, priority=priority)))
-        return tuple(effects)
+        is_high = bool(flags & Flags.FLAGGED) and change is not FlagChange.REMOVE
+        wanted, now = Priority.HIGH if is_high else Priority.NORMAL, self._clock.now()
+        others = [row for row in mine.outbox.shown(uids).values() if (row.priority is Priority.HIGH) is not is_high]
+        reordered = [self._commands.reorder(mine, row, wanted, now) for row in others]
+        return tuple(partial(self._sending.reprioritised, row) for row in reordered)
 
 
 def _outbox(mine: AccountStore) -> Mailbox:

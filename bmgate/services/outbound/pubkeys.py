@@ -25,8 +25,8 @@ from bmgate.domain.ports.world import Announcer, Clock, Solver, Urgency
 from bmgate.errors import AccountLocked, ShuttingDown, Unavailable
 from bmgate.services.objects.keys import minimum
 from bmgate.services.objects.own_objects import RETRY_SECONDS, own_object, random_delay, work_job
+from bmgate.units import DAY
 
-DAY = 86_400
 PUBKEY_TTL = 28 * DAY
 MIN_INTERVAL = 6 * 3_600
 MAX_PER_DAY = 4

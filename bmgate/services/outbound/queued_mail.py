@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.network import NetworkParameters
-from bmgate.domain.outbox import MAX_ATTEMPTS, Kind, OutgoingMessage, Reason, State, Submission
+from bmgate.domain.outbox import Kind, OutgoingMessage, Submission
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import TooLarge, UnsupportedMedia
 from bmgate.mail.addresses import mail_address
-from bmgate.mail.causes import duration_words, time_words
+from bmgate.mail.causes import duration_words
 from bmgate.mail.queued import QueuedMail, render_draft, render_queued
 from bmgate.mail.text import size_in_words
 from bmgate.mail.write import Mailbox, usable_label
@@ -19,11 +19,7 @@ from bmgate.services.objects.keys import Demand, demand_for
 from bmgate.services.objects.pricing import Pricing
 from bmgate.services.outbound.notices import recipient_address
 from bmgate.services.outbound.payloads import Payloads
-
-_HELD = {
-    Reason.NO_PEERS: "held; no connection to the Bitmessage network",
-    Reason.OVER_QUOTA: "held; your mailbox is full",
-}
+from bmgate.services.outbound.status_words import status_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +43,16 @@ class QueuedMailWriter:
             stored = store.account(row.account).messages.by_content(submission.sent_content)
         return render_draft(self._mail(store, row, now), b"" if stored is None else stored.header + stored.body)
 
+    def status(self, store: Store, row: OutgoingMessage, now: int) -> str:
+        """What became of a row; raises AccountLocked."""
+        submission, demand = store.outbox.submission(row.submission), self._demand(store, row)
+        return self._status(store.account(row.account), row, demand, self._work(row, submission, demand, now))
+
     def _mail(self, store: Store, row: OutgoingMessage, now: int) -> QueuedMail:
         submission, mine = store.outbox.submission(row.submission), store.account(row.account)
         body, notes = self._text(store, submission, row)
-        demand = demand_for(store, row.kind, row.recipient, self.network)
+        demand = self._demand(store, row)
         work = self._work(row, submission, demand, now)
-        give_up_at = row.created_at + self.payloads.policies.of(mine).give_up
         return QueuedMail(
             name=row.name,
             rendering=row.rendering + 1,
@@ -62,11 +62,18 @@ class QueuedMailWriter:
             body=body,
             date=row.created_at,
             message_id=submission.message_id,
-            status=_status(row, round(demand.times_minimum(self.network)), work, give_up_at),
+            status=self._status(mine, row, demand, work),
             work=work,
             ttl=f"{row.ttl_seconds}s",
             notes=notes,
         )
+
+    def _status(self, mine: AccountStore, row: OutgoingMessage, demand: Demand, work: str) -> str:
+        give_up_at = row.created_at + self.payloads.policies.of(mine).give_up
+        return status_words(row, round(demand.times_minimum(self.network)), work, give_up_at)
+
+    def _demand(self, store: Store, row: OutgoingMessage) -> Demand:
+        return demand_for(store, row.kind, row.recipient, self.network)
 
     def _text(self, store: Store, submission: Submission, row: OutgoingMessage) -> tuple[str, tuple[str, ...]]:
         """As it will travel, and what is to be said beside it."""
@@ -86,37 +93,6 @@ class QueuedMailWriter:
         if not trials or not rate:
             return ""
         return f"{trials} trials, about {duration_words(round(trials / rate))}"
-
-
-def _status(row: OutgoingMessage, times: int, work: str, give_up_at: int) -> str:
-    if row.reason is Reason.SEND_DELAY:
-        return f"held; send delay until {time_words(row.next_attempt)}"
-    if row.reason in _HELD:
-        return _HELD[row.reason]
-    match row.state:
-        case State.NEED_PUBKEY:
-            return "waiting for the recipient's key; it is being asked for"
-        case State.REQUESTED:
-            again = f", again {time_words(row.next_attempt)}" if row.next_attempt else ""
-            return f"waiting for the recipient's key; asked {time_words(row.updated_at)}{again}"
-        case State.READY | State.ACK_POW | State.BUILT:
-            return "computing proof of work" + (f", attempt {row.attempt}" if row.attempt > 1 else "")
-        case State.TOO_DIFFICULT:
-            time = work.partition(", ")[2]
-            how_much = f"{times} times the usual work" + (f" ({time})" if time else "")
-            return f'recipient demands {how_much}; "force {row.name}" accepts'
-        case State.PUBLISHED:
-            sent = f"sent {time_words(row.updated_at)}, attempt {row.attempt}"
-            return f"{sent}, not yet acknowledged, {_next(row, give_up_at)}"
-        case _:
-            return "queued"
-
-
-def _next(row: OutgoingMessage, give_up_at: int) -> str:
-    last = row.no_retry or row.attempt >= MAX_ATTEMPTS
-    if last or row.next_attempt >= give_up_at:
-        return "no further attempt"
-    return f"next attempt {time_words(row.next_attempt)}"
 
 
 def _signer(mine: AccountStore, row: OutgoingMessage) -> Address:

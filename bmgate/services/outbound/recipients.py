@@ -38,7 +38,7 @@ class RecipientRules:
         if resolved.kind is not RecipientKind.ADDRESS or resolved.address is None:
             raise NotAllowed(f"{addr_spec} takes no mail yet")
         self._check_demand(store, resolved.address)
-        return resolved
+        return replace(resolved, is_chan=store.account(account).chans.find(resolved.address) is not None)
 
     def _check_demand(self, store: Store, address: Address) -> None:
         pubkey = find_pubkey(store, address)

@@ -5,6 +5,7 @@ from typing import Any
 
 from bmgate.domain.mailbox import FlagChange, Flags, MailboxId, MailboxKind
 from bmgate.domain.outbox import FINAL, Event, OutboxId, OutgoingMessage, Priority, Reason, State, may
+from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.services.outbound.outbox import OutboxRecorder, Recorded, outdate
 from bmgate.services.outbound.timers import left_behind
@@ -44,17 +45,22 @@ class RowCommands:
         self, store: Store, row: OutboxId, priority: Priority, now: int
     ) -> tuple[OutgoingMessage, tuple[MailboxId, ...]]:
         r"""Another priority, with \Flagged in the Outbox for a high one."""
-        message = store.outbox.get(row)
-        if message.state in FINAL or message.priority is priority:
+        former = store.outbox.get(row)
+        mine = store.account(former.account)
+        message = self.reorder(mine, former, priority, now)
+        if message is former or not message.shown_uid:
             return message, ()
-        message = store.outbox.save(replace(message, priority=priority), now, "")
-        if not message.shown_uid:
-            return message, ()
-        mine = store.account(message.account)
         outbox = mine.mailboxes.by_kind(MailboxKind.OUTBOX).id
         change = FlagChange.ADD if priority is Priority.HIGH else FlagChange.REMOVE
         mine.messages.set_flags(outbox, [message.shown_uid], change, Flags.FLAGGED, ())
         return message, (outbox,)
+
+    def reorder(self, mine: AccountStore, message: OutgoingMessage, priority: Priority, now: int) -> OutgoingMessage:
+        """The row alone: `message` itself where it is final or has this priority."""
+        if message.state in FINAL or message.priority is priority:
+            return message
+        mine.outbox.prioritise(message.id, priority, now)
+        return replace(message, priority=priority, updated_at=now)
 
     def set_ttl(
         self, store: Store, row: OutboxId, ttl_seconds: int, now: int

@@ -17,7 +17,7 @@ from bmgate.domain.identity import Identity
 from bmgate.domain.outbox import Kind, NewOutgoing
 from bmgate.domain.policy import Policy
 from bmgate.domain.ports.account_store import AccountStore
-from bmgate.errors import NotAllowed
+from bmgate.errors import NotAllowed, RecipientMissing
 from bmgate.mail.addresses import RecipientKind, Resolved
 from bmgate.mail.outgoing import OutgoingMail
 from bmgate.mail.wishes import chosen_ttl
@@ -91,6 +91,8 @@ class Rows:
     ) -> tuple[NewOutgoing, Policy]:
         address = _address(signer, recipient)
         chan = mine.chans.find(address) if recipient.resolved.kind is RecipientKind.ADDRESS else None
+        if chan is None and recipient.resolved.is_chan:
+            raise RecipientMissing(f"<{address}>: you have just left this chan")
         policy = self.policies.of(mine, signer.identity.id, address, None if chan is None else chan.id)
         kind = _kind(signer, recipient, chan, mail, policy)
         if kind.is_public and mail.is_automatic:

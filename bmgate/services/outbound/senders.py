@@ -6,7 +6,7 @@ is made on first use, and the caller comes again with its keys.
 
 from dataclasses import dataclass
 
-from bmgate.bm.addresses import Address
+from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
 from bmgate.domain.chan import Membership
 from bmgate.domain.identity import Identity
@@ -57,11 +57,17 @@ class SenderRules:
     operator: str = ""
 
     def check(self, store: Store, account: AccountId, addr_spec: str) -> None:
-        """Whether the account may send as this address; raises NotOwner, IdentityDisabled, NotAllowed."""
+        """Whether the account may send as this address; raises NotOwner, IdentityDisabled, NotAllowed.
+
+        One without an address may give commands under its name: more is refused with the mail.
+        """
         try:
             self.author(store, account, addr_spec)
         except AddressWanted:
             return
+        except NotOwner:
+            if not self._is_name(store, account, addr_spec):
+                raise
 
     def author(self, store: Store, account: AccountId, addr_spec: str) -> Author:
         """The own identity an address names, or a chan the account takes part in (M10).
@@ -69,21 +75,23 @@ class SenderRules:
         Raises NotOwner, which tells those there are, IdentityDisabled, NotAllowed and AddressWanted.
         """
         mine = store.account(account)
-        owned = mine.identities.all()
         resolved = self._resolved(store, account, addr_spec)
         if resolved is not None and resolved.kind is RecipientKind.RANDOM:
             return Author(None)
         wanted = None if resolved is None else self._address(store, account, resolved)
-        for identity in owned:
-            if identity.address == wanted:
-                named = self._tagged(mine, owned, addr_spec, resolved) or identity
-                if not named.enabled:
-                    raise IdentityDisabled(f"{named.address} is disabled")
-                return Author(named)
+        identity = None if wanted is None else mine.identities.find(wanted)
+        if identity is not None:
+            named = self._tagged(mine, addr_spec, resolved) or identity
+            if not named.enabled:
+                raise IdentityDisabled(f"{named.address} is disabled")
+            return Author(named)
         chan = None if wanted is None else mine.chans.find(wanted)
         if chan is not None:
             return Author(_told(mine), chan)
-        names = [f"<{mail_address(identity.address, self.domains.own)}>" for identity in owned[:_TOLD_ADDRESSES]]
+        if resolved is not None and resolved.kind is RecipientKind.POSTMASTER:
+            raise NotAllowed(f"<{addr_spec}>: only the operator sends as {resolved.word}")
+        owned = mine.identities.all()[:_TOLD_ADDRESSES]
+        names = [f"<{mail_address(each.address, self.domains.own)}>" for each in owned]
         raise NotOwner(f"you cannot send as <{addr_spec}>; your addresses: {', '.join(names) or 'none'}")
 
     def of_mail(self, store: Store, account: AccountId, reverse_path: str, senders: Senders) -> Author:
@@ -96,13 +104,23 @@ class SenderRules:
             return by_envelope
         return self.author(store, account, str(author))
 
+    def of_command(self, store: Store, account: AccountId, reverse_path: str, senders: Senders) -> Author:
+        """The same of mail to the gateway itself, which an account without an address sends by its name (1.4)."""
+        try:
+            return self.of_mail(store, account, reverse_path, senders)
+        except NotOwner:
+            author = senders.author()
+            named = [reverse_path, *map(str, senders.senders), *([] if author is None else [str(author)])]
+            if not all(self._is_name(store, account, each) for each in named):
+                raise
+            return Author(None)
+
     def guard(self, mine: AccountStore, identity: Identity, answered: tuple[str, ...], policy: Policy) -> None:
         """Raise NotAllowed for the answer to a mail that another identity of the account got (M12)."""
         if policy.identity_guard == "off" or not answered:
             return
-        others = {str(other.address) for other in mine.identities.all() if other.id != identity.id}
-        reached = _delivered_to(mine, answered[0]) if others else ""
-        if reached in others:
+        reached = _delivered_to(mine, answered[0]) if mine.identities.count() > 1 else ""
+        if reached != str(identity.address) and _is_own(mine, reached):
             raise NotAllowed(
                 f"this answers a mail to {reached} but is written as {identity.address}; choose the other sender, or "
                 "set identity_guard off"
@@ -112,6 +130,15 @@ class SenderRules:
         """The address that postmaster, abuse and admin mean."""
         identity = store.identities.by_alias(self.operator.lower()) if self.operator else None
         return None if identity is None else identity.address
+
+    def _is_name(self, store: Store, account: AccountId, addr_spec: str) -> bool:
+        """Whether that is the name of the account, which means no address."""
+        mine = store.account(account)
+        local, at, domain = addr_spec.rpartition("@")
+        is_named = (local if at else domain).lower() == mine.account.name and self.domains.is_own(
+            domain.lower() if at else ""
+        )
+        return is_named and mine.identities.default() is None
 
     def _resolved(self, store: Store, account: AccountId, addr_spec: str) -> Resolved | None:
         try:
@@ -124,9 +151,7 @@ class SenderRules:
             return self.operators(store)
         return resolved.address
 
-    def _tagged(
-        self, mine: AccountStore, owned: list[Identity], addr_spec: str, resolved: Resolved | None
-    ) -> Identity | None:
+    def _tagged(self, mine: AccountStore, addr_spec: str, resolved: Resolved | None) -> Identity | None:
         """The identity labelled `alias+tag`, where the account has one for each tag (A3); None without a tag."""
         if resolved is None or not resolved.tag or "=" in resolved.tag:
             return None
@@ -134,7 +159,7 @@ class SenderRules:
         if base not in mine.identities.aliases() or not self.policies.of(mine).subaddress_identities:
             return None
         label = clean_line(f"{base}+{resolved.tag}")[:MAX_LABEL]
-        for identity in owned:
+        for identity in mine.identities.all():
             if identity.label.lower() == label.lower():
                 return identity
         raise AddressWanted(label)
@@ -146,6 +171,13 @@ def _told(mine: AccountStore) -> Identity:
     if identity is None:
         raise NotAllowed("make an address of your own first: notices about your posts are sent to it")
     return identity
+
+
+def _is_own(mine: AccountStore, text: str) -> bool:
+    try:
+        return mine.identities.find(parse_address(text)) is not None
+    except BadAddress:
+        return False
 
 
 def _delivered_to(mine: AccountStore, message_id: str) -> str:

@@ -21,10 +21,11 @@ from bmgate.domain.ports.world import Clock, Solver
 from bmgate.errors import LimitReached
 from bmgate.mail.addresses import Resolved, mail_address
 from bmgate.mail.outgoing import OutgoingMail, convert
+from bmgate.mail.written import Written, as_written
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
 from bmgate.services.identities import AddressRequest, Identities
-from bmgate.services.mailboxes.mailboxes import Indexed, indexed, to_minute
+from bmgate.services.mailboxes.indexed import Indexed, indexed, to_minute
 from bmgate.services.mailboxes.sent_status import PENDING
 from bmgate.services.outbound.one_off import OneOffs
 from bmgate.services.outbound.orders import Commands, Order, check_beside, command_word
@@ -37,8 +38,9 @@ from bmgate.services.outbound.rows import Rows, Signer, are_posts, distinct, rel
 from bmgate.services.outbound.senders import AddressWanted, Author, OneOffWanted, SenderRules
 from bmgate.services.outbound.sending import Sending
 from bmgate.services.parsing import Parsing
+from bmgate.units import DAY
 
-REPEAT_SECONDS = 86_400
+REPEAT_SECONDS = DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Submissions:
         mail, copy, in_extended = await self._parsing.run(_read, raw)
         word = command_word(each.resolved for each in envelope.recipients)
         if word is not None:
-            return await self._obey(envelope, word, mail)
+            return await self._obey(envelope, word, mail, await self._parsing.run(as_written, raw))
         proposal = Proposal(mail, in_extended, self._solver.trials_per_second)
         stored = await self._stored(envelope, proposal, copy)
         self._failpoints.pass_("submission.committed")
@@ -147,18 +149,18 @@ class Submissions:
         self._events.changed(stored.mailboxes)
         return Receipt(stored.queue_id, self._with_share(stored.seconds), stored.left_out, repeated=not stored.rows)
 
-    async def _obey(self, envelope: Envelope, word: str, mail: OutgoingMail) -> Receipt:
+    async def _obey(self, envelope: Envelope, word: str, mail: OutgoingMail, written: Written) -> Receipt:
         """A command, which only its own account gives, under an address of its own."""
         first, *others = envelope.recipients
         for other in others:
             check_beside([first.resolved], other.resolved)
         author = await self._database.read(
-            lambda store: self._rules.of_mail(store, envelope.account, envelope.sender, mail.senders)
+            lambda store: self._rules.of_command(store, envelope.account, envelope.sender, mail.senders)
         )
-        order = Order(word, envelope.sender)
+        order = Order(word, written, envelope.sender)
         if author.identity is not None:
             spec = mail_address(author.identity.address, self._rules.domains.own)
-            order = Order(word, spec, author.identity.label)
+            order = Order(word, written, spec, author.identity.label)
         assert self._commands is not None, "`resolve` lets commands pass only to somebody"
         return Receipt("", 0.0, (), repeated=False, answer=await self._commands.run(envelope.account, order, mail))
 

@@ -17,7 +17,7 @@ BROADCAST = "broadcast"  # the local part that means every subscriber (1.3)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Text:
-    """What is to be sent; without a recipient it is a broadcast."""
+    """What is to be sent; without a recipient it is a broadcast. `sender` signs, also what goes to a chan."""
 
     sender: Address
     recipient: Address | None
@@ -51,6 +51,7 @@ class Texts:
             message_id=f"<{self._entropy(15).hex()}@{self._domain}>",
             date=self._clock.now(),
             ttl_seconds=text.ttl_seconds,
+            post_as="chan" if text.sender == text.recipient else "identity",
         )
         envelope = Envelope(account, sender, (Recipient(resolved),))
         receipt = await self._submissions.submit(envelope, render_plain(mail))

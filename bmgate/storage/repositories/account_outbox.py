@@ -107,11 +107,12 @@ class AccountOutboxRepository:
         """Rows that are not final and have no message in the Outbox yet, oldest first."""
         return self._read(_UNSHOWN, limit=limit)
 
-    def prioritise(self, row: OutboxId, priority: Priority) -> None:
+    def prioritise(self, row: OutboxId, priority: Priority, now: int) -> None:
         """Raises Missing."""
         if not self._read(_MINE.where(outbox.c.id == row)):
             raise Missing(f"this account has no outbox row {row}")
-        self.scope.connection.execute(update(outbox).where(outbox.c.id == row).values(priority=priority.value))
+        changed = {"priority": priority.value, "updated_at": now}
+        self.scope.connection.execute(update(outbox).where(outbox.c.id == row).values(changed))
 
     def find(self, name: str) -> list[OutgoingMessage]:
         """By queue id (all rows) or `QUEUEID-n` (one)."""

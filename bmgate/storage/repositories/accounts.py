@@ -13,7 +13,7 @@ from bmgate.domain.ports.accounts import PasswordSlot
 from bmgate.domain.ports.world import NewAccountKeys, NewSlot
 from bmgate.errors import AccountLocked, Missing
 from bmgate.storage.passwords import MASTER_SLOT, PASSWORD_SLOT, slot_owner
-from bmgate.storage.repositories.aliases import claim
+from bmgate.storage.repositories.aliases import claim, release
 from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
 from bmgate.storage.repositories.removal import purge_account
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
@@ -97,6 +97,14 @@ class AccountRepository:
         there = exists().where(mailbox_table.c.account == accounts.c.id, mailbox_table.c.kind == kind.value)
         query = select(accounts.c.id).where(~there).order_by(accounts.c.id)
         return [AccountId(row) for row in self.scope.connection.execute(query).scalars()]
+
+    def rename(self, account: AccountId, name: str, now: int) -> None:
+        """Another name to log in with; the former is given up. Raises Conflict when it is taken."""
+        row, folded = self._row(account), name.lower()
+        claim(self.scope, folded, row.uuid, now)
+        self.scope.connection.execute(update(aliases).where(aliases.c.name == row.name).values(name=folded))
+        release(self.scope, row.name, row.uuid, None, now)
+        self._write(account, name=folded)
 
     def set_state(self, account: AccountId, state: AccountState) -> None:
         self._write(account, state=state.value)

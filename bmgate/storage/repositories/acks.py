@@ -8,8 +8,9 @@ from bmgate.bm.addresses import Address
 from bmgate.storage.repositories.pubkeys import address_tag
 from bmgate.storage.repositories.scope import GatewayScope
 from bmgate.storage.schema import ack as acks
+from bmgate.units import DAY
 
-KEEP_SECONDS = 7 * 86_400
+KEEP_SECONDS = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from bmgate.domain.identity import IdentityId
 from bmgate.errors import Conflict, Missing, NotAllowed
-from bmgate.storage.repositories.scope import AccountScope, GatewayScope
+from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
 from bmgate.storage.schema import alias as aliases
 from bmgate.storage.schema import former_alias as former
+from bmgate.storage.statements import Prepared
+from bmgate.units import DAY
 
-KEEP_NAMES_SECONDS = 365 * 86_400
+KEEP_NAMES_SECONDS = 365 * DAY
+
+_TAKEN = Prepared(select(aliases.c.name).where(aliases.c.name == bindparam("name")))
+_FORMER = Prepared(select(former).where(former.c.name == bindparam("name")))
+_NEW = Prepared(insert(aliases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class AliasNames:
         """Raises Conflict when the name is somebody's, or was within a year."""
         claim(self.scope, name.lower(), self.scope.account.uuid, now)
         values = {"name": name.lower(), "account": self.scope.account.id, "identity": identity, "created_at": now}
-        self.scope.connection.execute(insert(aliases).values(values))
+        _NEW.run(self.scope.connection, values)
 
     def remove(self, name: str, ripe: bytes, now: int) -> None:
         """Give up a name that stands for the identity of this ripe."""
@@ -50,16 +56,20 @@ class AliasNames:
 
     def take_back(self, identity: IdentityId, ripe: bytes, now: int) -> None:
         """Names that an identity had when it was deleted are its own again."""
-        mine = (former.c.owner == self.scope.account.uuid, former.c.ripe == ripe)
-        for name in self.scope.connection.execute(select(former.c.name).where(*mine)).scalars().all():
+        for name in self.given_up(ripe):
             self.add(name, identity, now)
+
+    def given_up(self, ripe: bytes) -> list[str]:
+        """Names that the identity of this ripe had."""
+        mine = (former.c.owner == self.scope.account.uuid, former.c.ripe == ripe)
+        return list(self.scope.connection.execute(select(former.c.name).where(*mine).order_by(former.c.name)).scalars())
 
 
 def claim(scope: AccountScope | GatewayScope, folded: str, owner: bytes, now: int) -> None:
     """Let `owner`, the uuid of an account, have a name; raises Conflict when it is taken, or was within a year."""
-    if scope.connection.execute(select(aliases.c.name).where(aliases.c.name == folded)).first() is not None:
+    if _TAKEN.first(scope.connection, {"name": folded}) is not None:
         raise Conflict(f"the name {folded!r} is taken")
-    row = scope.connection.execute(select(former).where(former.c.name == folded)).first()
+    row: AnyRow | None = _FORMER.first(scope.connection, {"name": folded})
     if row is None:
         return
     if row.owner != owner and row.released_at > now - KEEP_NAMES_SECONDS:

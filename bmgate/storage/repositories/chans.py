@@ -6,9 +6,8 @@ account. The last member to leave takes them along.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import PrivateKeys, PublicKeys
@@ -20,6 +19,7 @@ from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
 from bmgate.storage.schema import chan as chans
 from bmgate.storage.schema import identity as identities
 from bmgate.storage.schema import membership as memberships
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import Purpose, Vault
 
 _CHANS = select(chans).order_by(chans.c.id)
@@ -29,6 +29,19 @@ _MEMBERS = (
     .join(chans, chans.c.id == memberships.c.chan)
     .order_by(memberships.c.id)
 )
+_MINE = _MEMBERS.where(memberships.c.account == bindparam("account"))
+_EVERY = Prepared(_MINE)
+_OF_MINE = Prepared(_MINE.where(memberships.c.id == bindparam("id")))
+_BY_MAILBOX = Prepared(_MINE.where(memberships.c.mailbox == bindparam("mailbox")))
+_IS_OF = tuple(chans.c[name] == bindparam(name) for name in ("ripe", "version", "stream"))
+_BY_ADDRESS = Prepared(_MINE.where(*_IS_OF))
+_BY_RIPE = Prepared(_MINE.where(chans.c.ripe == bindparam("ripe")))
+_CHAN_BY_ADDRESS = Prepared(_CHANS.where(*_IS_OF))
+_CHAN = Prepared(_CHANS.where(chans.c.id == bindparam("id")))
+_COUNT = Prepared(select(func.count().label("number")).where(memberships.c.account == bindparam("account")))
+_OUR_IDENTITY = Prepared(select(identities.c.id).where(identities.c.ripe == bindparam("ripe")))
+_NEW_CHAN = Prepared(insert(chans).returning(chans.c.id))
+_NEW_MEMBER = Prepared(insert(memberships).returning(memberships.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +88,39 @@ class AccountChanRepository:
 
     def all(self) -> list[Membership]:
         """In the order in which the account joined."""
-        return [_read(row) for row in self.scope.connection.execute(self._mine())]
+        return [_read(row) for row in _EVERY.all(self.scope.connection, {"account": self.scope.account.id})]
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(_COUNT.scalar(self.scope.connection, {"account": self.scope.account.id}) or 0)
 
     def find(self, address: Address) -> Membership | None:
         """The account's part in the chan of that address."""
-        return self._first(*_is_of(address))
+        return self._first(_BY_ADDRESS, **_named(address))
+
+    def of_ripe(self, ripe: bytes) -> Membership | None:
+        """The account's part in the chan of these keys, whatever the version of its address."""
+        return self._first(_BY_RIPE, ripe=ripe)
 
     def by_mailbox(self, mailbox: MailboxId) -> Membership | None:
         """The chan whose posts that mailbox takes."""
-        return self._first(memberships.c.mailbox == mailbox)
+        return self._first(_BY_MAILBOX, mailbox=mailbox)
 
     def join(self, chan: NewChan, mailbox: MailboxId, now: int) -> Membership:
         """Raises Conflict when the account takes part already, or the keys are those of an identity."""
-        ours = select(identities.c.id).where(identities.c.ripe == chan.address.ripe)
-        if self.scope.connection.execute(ours).first() is not None:
+        if _OUR_IDENTITY.first(self.scope.connection, {"ripe": chan.address.ripe}) is not None:
             raise Conflict(f"{chan.address} is an identity of this gateway, and cannot be a chan as well")
         if self.find(chan.address) is not None:
             raise Conflict(f"you take part in {chan.address} already")
         row = _find(self.scope, chan.address)
-        chan_id = self._add(chan) if row is None else row.id
-        values = {"account": self.scope.account.id, "chan": chan_id, "mailbox": mailbox}
-        values |= {"joined_at": now, "scan_from": 0}
-        self.scope.connection.execute(insert(memberships).values(values))
-        joined = self.find(chan.address)
-        assert joined is not None
-        return joined
+        account, chan_id = self.scope.account.id, ChanId(self._add(chan) if row is None else row.id)
+        values = {"account": account, "chan": chan_id, "mailbox": mailbox, "joined_at": now, "scan_from": 0}
+        new = MembershipId(_NEW_MEMBER.new_id(self.scope.connection, values))
+        return Membership(new, account, chan_id, chan.address, mailbox, now, scan_from=0)
 
     def leave(self, membership: MembershipId) -> None:
         """The keys go with the last member; raises Missing."""
-        left = self._first(memberships.c.id == membership)
+        left = self._first(_OF_MINE, id=membership)
         if left is None:
             raise Missing("you take no part in that chan")
         self.scope.connection.execute(delete(memberships).where(memberships.c.id == membership))
@@ -113,10 +130,11 @@ class AccountChanRepository:
 
     def private_keys(self, membership: MembershipId) -> PrivateKeys:
         """The keys that all members share; raises Missing."""
-        found = self._first(memberships.c.id == membership)
+        found = self._first(_OF_MINE, id=membership)
         if found is None:
             raise Missing("you take no part in that chan")
-        row = self.scope.connection.execute(_CHANS.where(chans.c.id == found.chan)).one()
+        row = _CHAN.first(self.scope.connection, {"id": found.chan})
+        assert row is not None, "a chan goes with its last member"
         return _keys(self.scope.vault, row)
 
     def _add(self, chan: NewChan) -> int:
@@ -134,23 +152,20 @@ class AccountChanRepository:
             "sealed_signing_key": sealed[0],
             "sealed_encryption_key": sealed[1],
         }
-        added: int = self.scope.connection.execute(insert(chans).values(values).returning(chans.c.id)).scalar_one()
-        return added
+        return _NEW_CHAN.new_id(self.scope.connection, values)
 
-    def _first(self, *conditions: ColumnElement[bool]) -> Membership | None:
-        row = self.scope.connection.execute(self._mine().where(*conditions)).first()
+    def _first(self, statement: Prepared, **values: object) -> Membership | None:
+        row = statement.first(self.scope.connection, {"account": self.scope.account.id, **values})
         return None if row is None else _read(row)
-
-    def _mine(self) -> Select[Any]:
-        return _MEMBERS.where(memberships.c.account == self.scope.account.id)
 
 
 def _find(scope: AccountScope | GatewayScope, address: Address) -> AnyRow | None:
-    return scope.connection.execute(_CHANS.where(*_is_of(address))).first()
+    row: AnyRow | None = _CHAN_BY_ADDRESS.first(scope.connection, _named(address))
+    return row
 
 
-def _is_of(address: Address) -> tuple[ColumnElement[bool], ...]:
-    return chans.c.ripe == address.ripe, chans.c.version == address.version, chans.c.stream == address.stream
+def _named(address: Address) -> dict[str, object]:
+    return {"ripe": address.ripe, "version": address.version, "stream": address.stream}
 
 
 def _keys(vault: Vault, row: AnyRow) -> PrivateKeys:

@@ -20,6 +20,11 @@ _ONE = Prepared(
         contacts.c.account == bindparam("account"), contacts.c.address_tag == bindparam("address_tag")
     )
 )
+_COUNT = Prepared(
+    select(func.count().label("number")).where(
+        contacts.c.account == bindparam("account"), contacts.c.sealed_label.is_not(None)
+    )
+)
 _ADD = Prepared(insert(contacts))
 _OUTDATED = delete(dedupe).where(dedupe.c.account == bindparam("account"), dedupe.c.keep_until < bindparam("before"))
 _CHANGE = Prepared(update(contacts).where(contacts.c.id == bindparam("row")))
@@ -38,8 +43,7 @@ class AccountContactRepository:
 
     def count(self) -> int:
         """How many are in the address book."""
-        book = (contacts.c.account == self.scope.account.id, contacts.c.sealed_label.is_not(None))
-        return self.scope.connection.execute(select(func.count()).select_from(contacts).where(*book)).scalar_one()
+        return int(_COUNT.scalar(self.scope.connection, {"account": self.scope.account.id}) or 0)
 
     def entries(self) -> list[Contact]:
         """With those that were only allowed or blocked; raises AccountLocked."""
@@ -50,6 +54,10 @@ class AccountContactRepository:
         """Add to the address book, or give another label."""
         sealed = self.scope.keys.seal(contact.label.encode(), b"contact label", self._tag(contact.address))
         self._write(contact.address, self._row(contact.address), sealed_label=sealed)
+
+    def known(self) -> list[Address]:
+        """Every address about which something is remembered, oldest first; raises AccountLocked."""
+        return [self._address(row) for row in self.scope.connection.execute(self._mine())]
 
     def remove(self, address: Address) -> None:
         """Take out of the address book, and forget whether it was allowed or blocked."""

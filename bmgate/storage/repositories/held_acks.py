@@ -1,10 +1,12 @@
 """Acks that wait for their reader's word. Whose they are is not told: HMAC tags find them, and they are sealed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
 
 from bmgate.bm.addresses import Address
+from bmgate.domain.contact import HeldAck
 from bmgate.mail.message_identity import dedupe_tag
 from bmgate.storage.repositories.scope import AccountScope, AnyRow
 from bmgate.storage.schema import held_ack as held
@@ -21,7 +23,9 @@ class AccountHeldAckRepository:
 
     def hold(self, sender: Address, content_id: bytes, packet: bytes, keep_until: int) -> None:
         """In place of an earlier one for the same mail; beyond a thousand the first to end goes."""
-        tag = dedupe_tag(self.scope.secrets.dedupe_key, content_id)
+        self._hold(sender, dedupe_tag(self.scope.secrets.dedupe_key, content_id), packet, keep_until)
+
+    def _hold(self, sender: Address, tag: bytes, packet: bytes, keep_until: int) -> None:
         self.scope.connection.execute(delete(held).where(self._mine(), held.c.content_tag == tag))
         self._make_room()
         values = {
@@ -39,6 +43,21 @@ class AccountHeldAckRepository:
         rows = self.scope.connection.execute(select(held).where(*theirs).order_by(held.c.keep_until)).all()
         self.scope.connection.execute(delete(held).where(*theirs))
         return [self._packet(row) for row in rows]
+
+    def held_for(self, senders: Iterable[Address]) -> list[HeldAck]:
+        """Those for mail of these senders: a tag finds a sender, but does not tell him."""
+        rows = self.scope.connection.execute(select(held).where(self._mine()).order_by(held.c.keep_until)).all()
+        known = {self._sender_tag(sender): sender for sender in senders} if rows else {}
+        return [
+            HeldAck(known[row.sender_tag], row.content_tag, self._packet(row), row.keep_until)
+            for row in rows
+            if row.sender_tag in known
+        ]
+
+    def take_over(self, acks: Iterable[HeldAck]) -> None:
+        """What another gateway held, under the dedupe key that this account has now."""
+        for ack in acks:
+            self._hold(ack.sender, ack.content_tag, ack.packet, ack.keep_until)
 
     def forget(self, before: int) -> None:
         """Drop what was to be kept until a time before that."""

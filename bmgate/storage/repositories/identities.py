@@ -34,8 +34,9 @@ from bmgate.storage.schema import identity as identities
 from bmgate.storage.schema import publication as publications
 from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import AccountKeys, Purpose
+from bmgate.units import DAY
 
-KEEP_PUBLICATIONS_SECONDS = 7 * 86_400
+KEEP_PUBLICATIONS_SECONDS = 7 * DAY
 OUTDATED, ON_REQUEST = "outdated", "on request"  # what may stand beside a pubkey
 
 _BY_ID = select(identities).where(identities.c.id == bindparam("id"))
@@ -54,14 +55,25 @@ _RECEIVING = (
     .order_by(identities.c.id)
 )
 _RECEIVING_SOME = _RECEIVING.where(identities.c.id.in_(bindparam("ids", expanding=True)))
-_BY_ADDRESS = Prepared(
-    _OLDEST_FIRST.where(
-        identities.c.ripe == bindparam("ripe"),
-        identities.c.version == bindparam("version"),
-        identities.c.stream == bindparam("stream"),
-        identities.c.deleted_at.is_(None),
+_WITH_ADDRESS = _OLDEST_FIRST.where(
+    identities.c.ripe == bindparam("ripe"),
+    identities.c.version == bindparam("version"),
+    identities.c.stream == bindparam("stream"),
+    identities.c.deleted_at.is_(None),
+)
+_BY_ADDRESS = Prepared(_WITH_ADDRESS)
+_BY_OWN_ADDRESS = Prepared(_WITH_ADDRESS.where(identities.c.account == bindparam("account")))
+_COUNT = Prepared(
+    select(func.count().label("number")).where(
+        identities.c.account == bindparam("account"), identities.c.deleted_at.is_(None)
     )
 )
+_DEFAULT = Prepared(
+    _OLDEST_FIRST.where(identities.c.account == bindparam("account"), identities.c.is_default.is_(True))
+)
+_WITH_RIPE = Prepared(select(identities).where(identities.c.ripe == bindparam("ripe")))
+_CHAN_WITH_RIPE = Prepared(select(chans.c.id).where(chans.c.ripe == bindparam("ripe")))
+_NEW = Prepared(insert(identities).returning(identities.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +98,7 @@ class IdentityRepository:
         return self._first(_OLDEST_FIRST.where(*asked, identities.c.deleted_at.is_(None)))
 
     def by_address(self, address: Address) -> Identity | None:
-        wanted = {"ripe": address.ripe, "version": address.version, "stream": address.stream}
-        row = _BY_ADDRESS.first(self.scope.connection, wanted)
+        row = _BY_ADDRESS.first(self.scope.connection, _parts(address))
         return None if row is None else self._read(row)
 
     def by_alias(self, name: str) -> Identity | None:
@@ -233,16 +244,25 @@ class AccountIdentityRepository:
             "pubkey_note": ON_REQUEST if identity.publish_on_request else None,
             "pubkey_sent_at": identity.pubkey_sent_at,
         }
-        new = connection.execute(insert(identities).values(values).returning(identities.c.id)).scalar_one()
-        return self.get(IdentityId(new))
+        return self.get(IdentityId(_NEW.new_id(connection, values)))
 
     def all(self) -> list[Identity]:
         """Oldest first."""
         rows = _OF_ACCOUNT.all(self.scope.connection, {"account": self.scope.account.id})
         return [_read_identity(row, self.scope.keys) for row in rows]
 
+    def count(self) -> int:
+        """How many there are, without looking into them."""
+        return int(_COUNT.scalar(self.scope.connection, {"account": self.scope.account.id}) or 0)
+
+    def find(self, address: Address) -> Identity | None:
+        """The one of this address."""
+        wanted = _parts(address) | {"account": self.scope.account.id}
+        row = _BY_OWN_ADDRESS.first(self.scope.connection, wanted)
+        return None if row is None else _read_identity(row, self.scope.keys)
+
     def default(self) -> Identity | None:
-        row = self.scope.connection.execute(self._mine(_OLDEST_FIRST).where(identities.c.is_default.is_(True))).first()
+        row = _DEFAULT.first(self.scope.connection, {"account": self.scope.account.id})
         return None if row is None else _read_identity(row, self.scope.keys)
 
     def get(self, identity: IdentityId) -> Identity:
@@ -317,14 +337,20 @@ class AccountIdentityRepository:
             meant = {name: default.id if identity is None else identity for name, identity in meant.items()}
         return {name: IdentityId(identity) for name, identity in meant.items() if identity is not None}
 
+    def former_aliases(self, identity: IdentityId) -> list[str]:
+        """The names that a deleted one would have again; raises Missing."""
+        return AliasNames(self.scope).given_up(self._row(identity).ripe)
+
     def _check_new(self, address: Address) -> None:
         connection = self.scope.connection
-        row = connection.execute(select(identities).where(identities.c.ripe == address.ripe)).first()
+        row: AnyRow | None = _WITH_RIPE.first(connection, {"ripe": address.ripe})
+        there = address if row is None else _address(row)
+        same_keys = "" if there == address else f"{address} has the same keys as {there} (v{there.version}): "
         if row is not None and row.deleted_at is not None and row.account == self.scope.account.id:
-            raise Conflict(f"{address} was deleted; bring it back: bmgate address undelete {address}")
+            raise Conflict(f"{same_keys}{there} was deleted; bring it back: bmgate address undelete {there}")
         if row is not None:
-            raise Conflict(f"this gateway has {address} already")
-        if connection.execute(select(chans.c.id).where(chans.c.ripe == address.ripe)).first() is not None:
+            raise Conflict(f"{same_keys}this gateway has {there} already")
+        if _CHAN_WITH_RIPE.first(connection, {"ripe": address.ripe}) is not None:
             raise Conflict(f"{address} is a chan of this gateway, and cannot be an address of one account as well")
 
     def _write(self, identity: IdentityId, **values: object) -> None:
@@ -365,6 +391,10 @@ def _read_identity(row: AnyRow, keys: AccountKeys) -> Identity:
         is_pubkey_outdated=row.pubkey_note == OUTDATED,
         deleted_at=row.deleted_at,
     )
+
+
+def _parts(address: Address) -> dict[str, Any]:
+    return {"ripe": address.ripe, "version": address.version, "stream": address.stream}
 
 
 def _address(row: AnyRow) -> Address:

@@ -20,10 +20,25 @@ _MINE = select(mailboxes).where(mailboxes.c.account == bindparam("account"))
 _ALL = Prepared(_MINE)
 _BY_ID = Prepared(_MINE.where(mailboxes.c.id == bindparam("id")))
 _NEW = Prepared(insert(mailboxes))
+_NEW_ONE = Prepared(insert(mailboxes).returning(mailboxes.c.id))
 _BY_TAG = Prepared(_MINE.where(mailboxes.c.name_tag == bindparam("tag")))
 _BY_KIND = Prepared(_MINE.where(mailboxes.c.kind == bindparam("kind")).order_by(mailboxes.c.id))
+_LAST = accounts.c.last_uidvalidity
+_NEXT_UIDVALIDITY = Prepared(
+    update(accounts)
+    .where(accounts.c.id == bindparam("of"))
+    .values(last_uidvalidity=case((bindparam("now") < _LAST + 1, _LAST + 1), else_=bindparam("now")))
+    .returning(_LAST)
+)
+
+_COUNT = Prepared(select(func.count().label("number")).where(mailboxes.c.account == bindparam("account")))
 
 _FORMER = select(former_mailbox).where(former_mailbox.c.account == bindparam("account"))
+_FORGET = Prepared(
+    delete(former_mailbox).where(
+        former_mailbox.c.account == bindparam("account"), former_mailbox.c.name_tag == bindparam("tag")
+    )
+)
 FORMER_KEPT = 1_000  # per account
 _ORDER = {kind: place for place, kind in enumerate(SPECIAL_MAILBOXES)}
 
@@ -38,6 +53,10 @@ class AccountMailboxRepository:
         """Special ones first, then by name."""
         rows = _ALL.all(self.scope.connection, {"account": self.scope.account.id})
         return sorted(map(self._read, rows), key=lambda mailbox: (_ORDER.get(mailbox.kind, len(_ORDER)), mailbox.name))
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(_COUNT.scalar(self.scope.connection, {"account": self.scope.account.id}) or 0)
 
     def find(self, name: str) -> Mailbox | None:
         """Exact name; INBOX in any case."""
@@ -76,7 +95,7 @@ class AccountMailboxRepository:
             "uidnext": 1,
             "modseq": 1,
         }
-        new = self.scope.connection.execute(insert(mailboxes).values(values).returning(mailboxes.c.id)).scalar_one()
+        new = _NEW_ONE.new_id(self.scope.connection, values)
         return Mailbox(MailboxId(new), name, kind, subscribed, uidvalidity, uidnext=1, modseq=1)
 
     def create_special(self, now: int) -> None:
@@ -98,7 +117,7 @@ class AccountMailboxRepository:
             connection.execute(delete(table).where(table.c.mailbox == doomed))
         connection.execute(delete(mailboxes).where(mailboxes.c.id == doomed))
         if gone.subscribed:
-            self._keep_subscription(gone.name)
+            self.keep_subscription(gone.name)
         delete_unshown(self.scope, shown)
 
     def rename(self, mailbox: MailboxId, name: str) -> None:
@@ -121,11 +140,13 @@ class AccountMailboxRepository:
 
     def forget_subscription(self, name: str) -> bool:
         """Whether that was the name of a mailbox that is gone."""
-        own = (former_mailbox.c.account == self.scope.account.id, former_mailbox.c.name_tag == self._tag(name))
-        return self.scope.connection.execute(delete(former_mailbox).where(*own)).rowcount > 0
+        own = {"account": self.scope.account.id, "tag": self._tag(name)}
+        return _FORGET.run(self.scope.connection, own) > 0
 
-    def _keep_subscription(self, name: str) -> None:
-        if len(self.former_subscriptions()) >= FORMER_KEPT:
+    def keep_subscription(self, name: str) -> None:
+        """Somebody is subscribed to this name, of which there is no mailbox; beyond a number it is passed over."""
+        former = self.former_subscriptions()
+        if len(former) >= FORMER_KEPT or name in former:
             return
         tag = self._tag(name)
         sealed = self.scope.keys.seal(name.encode(), b"mailbox", tag)
@@ -155,11 +176,7 @@ class AccountMailboxRepository:
             raise MailboxExists(f"mailbox {name!r} exists already")
 
     def _next_uidvalidity(self, now: int) -> int:
-        last = accounts.c.last_uidvalidity
-        following = case((last + 1 > now, last + 1), else_=now)
-        change = update(accounts).where(accounts.c.id == self.scope.account.id).values(last_uidvalidity=following)
-        uidvalidity: int = self.scope.connection.execute(change.returning(last)).scalar_one()
-        return uidvalidity
+        return _NEXT_UIDVALIDITY.new_id(self.scope.connection, {"of": self.scope.account.id, "now": now})
 
     def _tag(self, name: str) -> bytes:
         spelled = "INBOX" if name.upper() == "INBOX" else name

@@ -44,6 +44,10 @@ ROWS = (
 
 _SOME_ROWS = ROWS.where(messages.c.uid.in_(bindparam("uids", expanding=True)))
 _ALL_ROWS = Prepared(ROWS)
+_KEYWORDS = (
+    select(messages.c.keywords).where(messages.c.mailbox == bindparam("mailbox"), messages.c.keywords != "").distinct()
+)
+_SOME_KEYWORDS = _KEYWORDS.where(messages.c.uid.in_(bindparam("uids", expanding=True)))
 _INSERT = Prepared(insert(messages))
 
 
@@ -68,6 +72,16 @@ def advance(scope: AccountScope, mailbox: MailboxId, uids: int = 0) -> tuple[int
 def all_rows(scope: AccountScope, mailbox: MailboxId) -> list[MessageRow]:
     """By UID."""
     return read_rows(_ALL_ROWS.all(scope.connection, {"mailbox": mailbox}))
+
+
+def keywords_of(scope: AccountScope, mailbox: MailboxId, uids: Collection[int] | None) -> set[str]:
+    """Of all its messages, or of `uids`; in lower case."""
+    found: set[str] = set()
+    if uids is None:
+        found.update(scope.connection.execute(_KEYWORDS, {"mailbox": mailbox}).scalars())
+    for portion in portions(uids or ()):
+        found.update(scope.connection.execute(_SOME_KEYWORDS, {"mailbox": mailbox, "uids": portion}).scalars())
+    return {word.lower() for words in found for word in words.split()}
 
 
 def some_rows(scope: AccountScope, mailbox: MailboxId, uids: Collection[int]) -> list[MessageRow]:

@@ -37,7 +37,14 @@ def show_staged(scope: AccountScope, mailbox: MailboxId, staged: Sequence[Staged
     uidnext, modseq = advance(scope, mailbox, uids=len(staged))
     first = uidnext - len(staged)
     rows = (
-        MessageRow(first + place, modseq, mail.flags, with_keywords((), mail.keywords), mail.internaldate, saved_at)
+        MessageRow(
+            first + place,
+            modseq,
+            mail.flags,
+            with_keywords((), mail.keywords),
+            mail.internaldate,
+            saved_at if mail.saved_at is None else mail.saved_at,
+        )
         for place, mail in enumerate(staged)
     )
     insert_rows(scope, mailbox, zip(rows, (mail.content for mail in staged), strict=True))

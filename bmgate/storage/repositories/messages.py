@@ -15,6 +15,7 @@ from bmgate.domain.mailbox import (
     FlagChange,
     Flags,
     MailboxId,
+    MailboxKind,
     MessageHead,
     MessageRow,
     NewContent,
@@ -23,8 +24,20 @@ from bmgate.domain.mailbox import (
     StoredMessage,
 )
 from bmgate.errors import MessageMissing
-from bmgate.storage.repositories.contents import add_content
-from bmgate.storage.repositories.message_contents import read_content, read_heads, read_messages
+from bmgate.storage.repositories.contents import (
+    add_body,
+    add_content,
+    begin_content,
+    delete_unshown,
+    finish_content,
+)
+from bmgate.storage.repositories.message_contents import (
+    read_body,
+    read_content,
+    read_heads,
+    read_messages,
+    read_portion,
+)
 from bmgate.storage.repositories.message_flags import change_rows, changed, exchange_keywords, with_keywords
 from bmgate.storage.repositories.message_history import changes_since, expunge
 from bmgate.storage.repositories.message_rows import (
@@ -32,6 +45,7 @@ from bmgate.storage.repositories.message_rows import (
     all_rows,
     counters,
     insert_rows,
+    keywords_of,
     shown_contents,
     some_rows,
 )
@@ -39,6 +53,7 @@ from bmgate.storage.repositories.message_staging import drop_staged, has_staged,
 from bmgate.storage.repositories.scope import AccountScope
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
+from bmgate.storage.schema import mailbox as mailboxes
 from bmgate.storage.schema import message as messages
 from bmgate.storage.schema import submission as submissions
 from bmgate.storage.statements import Prepared
@@ -76,6 +91,22 @@ class AccountMessageRepository:
         """With a budget the first whose sizes fit, but at least one (I7). Raises MailboxMissing, AccountLocked."""
         return read_messages(self.scope, mailbox, uids, budget_octets)
 
+    def portion(
+        self, mailbox: MailboxId, uids: Collection[int], budget_octets: int
+    ) -> list[StoredMessage] | list[MessageHead]:
+        """The first whose sizes fit; one that is larger than the budget comes alone, as its head (I7).
+
+        Raises MailboxMissing, AccountLocked.
+        """
+        return read_portion(self.scope, mailbox, uids, budget_octets)
+
+    def body(self, uuid: bytes, start: int, end: int) -> bytes:
+        """Octets of the body of that content from `start` on: some at least, and none from `end` on.
+
+        Raises MessageMissing when no message shows it any more, AccountLocked.
+        """
+        return read_body(self.scope, uuid, start, end)
+
     def by_content(self, content: ContentId) -> StoredMessage | None:
         """A mail by its content, with UID 0; None when it is gone. Raises AccountLocked."""
         return read_content(self.scope, content)
@@ -83,6 +114,24 @@ class AccountMessageRepository:
     def add_content(self, content: NewContent) -> ContentId:
         """Sealed and stored once, for a locked account too; raises OverQuota."""
         return add_content(self.scope, content)
+
+    def begin_content(self, size: int) -> ContentId:
+        """Room for a mail of `size` octets that comes in several transactions; raises OverQuota."""
+        return begin_content(self.scope, size)
+
+    def add_body(self, content: ContentId, start: int, data: bytes, *, last: bool) -> None:
+        """Octets of its body from `start` on, in whole MiB but for the last; raises MessageMissing, AccountLocked."""
+        add_body(self.scope, content, start, data, last=last)
+
+    def finish_content(
+        self, content: ContentId, header: bytes, index: bytes, message_id_tag: bytes, vector_tag: bytes
+    ) -> None:
+        """Its header and tags, behind its body; raises MessageMissing, AccountLocked."""
+        finish_content(self.scope, content, header, index, message_id_tag, vector_tag)
+
+    def drop_contents(self, contents: Collection[ContentId]) -> None:
+        """Those of them that no message shows go."""
+        delete_unshown(self.scope, contents)
 
     def append(
         self,
@@ -133,6 +182,11 @@ class AccountMessageRepository:
             self.scope, mailbox, uids, lambda row: changed(row, change, flags, keywords), unchanged_since
         )
 
+    def keywords(self, mailbox: MailboxId, uids: Collection[int] | None = None) -> set[str]:
+        """All that its messages have, or those of `uids`; in lower case. Raises MailboxMissing."""
+        counters(self.scope, mailbox)
+        return keywords_of(self.scope, mailbox, uids)
+
     def status_keywords(self, content: ContentId, remove: Collection[str], add: Collection[str]) -> list[MailboxId]:
         """Change keywords of every message showing `content`, and tell in which mailboxes that changed something."""
         return exchange_keywords(self.scope, content, remove, add)
@@ -144,7 +198,10 @@ class AccountMessageRepository:
     def copy(
         self, mailbox: MailboxId, uids: Collection[int], target: MailboxId, saved_at: int | None = None
     ) -> list[tuple[int, int]]:
-        """Pairs of source and new UID; flags, keywords and internaldate travel along."""
+        """Pairs of source and new UID; flags, keywords and internaldate travel along.
+
+        A copy is saved at `saved_at`, which may be rounded down, but not before what it is a copy of.
+        """
         counters(self.scope, mailbox)
         counters(self.scope, target)
         rows = some_rows(self.scope, mailbox, uids)
@@ -153,7 +210,14 @@ class AccountMessageRepository:
             return []
         uidnext, modseq = advance(self.scope, target, uids=len(rows))
         first = uidnext - len(rows)
-        copies = [row._replace(uid=first + place, modseq=modseq, saved_at=saved_at) for place, row in enumerate(rows)]
+        copies = [
+            row._replace(
+                uid=first + place,
+                modseq=modseq,
+                saved_at=None if saved_at is None else max(saved_at, row.saved_at or 0),
+            )
+            for place, row in enumerate(rows)
+        ]
         insert_rows(self.scope, target, zip(copies, shown, strict=True))
         return [(row.uid, copy.uid) for row, copy in zip(rows, copies, strict=True)]
 
@@ -178,6 +242,20 @@ class AccountMessageRepository:
             .where(
                 contents.c.account == self.scope.account.id,
                 contents.c.message_id_tag == self.message_id_tag(message_id),
+            )
+            .order_by(messages.c.mailbox, messages.c.uid)
+        )
+        return [(MailboxId(mailbox), uid) for mailbox, uid in self.scope.connection.execute(query)]
+
+    def untagged(self) -> list[tuple[MailboxId, int]]:
+        """Mailbox and UID of each mail that is found by no Message-ID, but what the Outbox shows."""
+        query = (
+            select(messages.c.mailbox, messages.c.uid)
+            .select_from(messages.join(contents).join(mailboxes, mailboxes.c.id == messages.c.mailbox))
+            .where(
+                contents.c.account == self.scope.account.id,
+                contents.c.message_id_tag.is_(None),
+                mailboxes.c.kind != MailboxKind.OUTBOX.value,
             )
             .order_by(messages.c.mailbox, messages.c.uid)
         )

@@ -24,8 +24,9 @@ from bmgate.storage.repositories.scope import GatewayScope, encode_nonce
 from bmgate.storage.schema import enclosure, outbox
 from bmgate.storage.schema import submission as submissions
 from bmgate.storage.statements import Prepared
+from bmgate.units import DAY
 
-LATE_ACK_SECONDS = 56 * 86_400  # after a failure: the ack may have waited in the network as long as the msg
+LATE_ACK_SECONDS = 56 * DAY  # after a failure: the ack may have waited in the network as long as the msg
 
 _BY_ID = Prepared(ROWS.where(outbox.c.id == bindparam("id")))
 _STATE = Prepared(select(outbox.c.state).where(outbox.c.id == bindparam("id")))

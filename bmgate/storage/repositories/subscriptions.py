@@ -7,7 +7,7 @@ tag of what a broadcast tells of its sender: the address tag (v5), nothing at al
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.domain.account import AccountId
@@ -16,9 +16,16 @@ from bmgate.domain.subscription import Subscription, SubscriptionId
 from bmgate.errors import Conflict, Missing
 from bmgate.storage.repositories.scope import AccountScope, AnyRow, GatewayScope
 from bmgate.storage.schema import subscription as subscriptions
+from bmgate.storage.statements import Prepared
 from bmgate.storage.vault import Purpose, Vault
 
 _ALL = select(subscriptions).order_by(subscriptions.c.id)
+_MINE = _ALL.where(subscriptions.c.account == bindparam("account"))
+_EVERY = Prepared(_MINE)
+_BY_TAG = Prepared(_MINE.where(subscriptions.c.address_tag == bindparam("tag")))
+_BY_MAILBOX = Prepared(_MINE.where(subscriptions.c.mailbox == bindparam("mailbox")))
+_COUNT = Prepared(select(func.count().label("number")).where(subscriptions.c.account == bindparam("account")))
+_NEW = Prepared(insert(subscriptions).returning(subscriptions.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +70,19 @@ class AccountSubscriptionRepository:
 
     def all(self) -> list[Subscription]:
         """Oldest first."""
-        return [_read(self.scope.vault, row) for row in self.scope.connection.execute(self._mine())]
+        rows = _EVERY.all(self.scope.connection, {"account": self.scope.account.id})
+        return [_read(self.scope.vault, row) for row in rows]
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(_COUNT.scalar(self.scope.connection, {"account": self.scope.account.id}) or 0)
 
     def find(self, address: Address) -> Subscription | None:
-        return self._first(subscriptions.c.address_tag == self._tag(address))
+        return self._first(_BY_TAG, tag=self._tag(address))
 
     def by_mailbox(self, mailbox: MailboxId) -> Subscription | None:
         """The one whose broadcasts that mailbox takes."""
-        return self._first(subscriptions.c.mailbox == mailbox)
+        return self._first(_BY_MAILBOX, mailbox=mailbox)
 
     def add(self, address: Address, mailbox: MailboxId, now: int) -> Subscription:
         """Raises Conflict when it is there already."""
@@ -88,10 +100,8 @@ class AccountSubscriptionRepository:
             "created_at": now,
             "scan_from": 0,
         }
-        self.scope.connection.execute(insert(subscriptions).values(values))
-        added = self.find(address)
-        assert added is not None
-        return added
+        new = SubscriptionId(_NEW.new_id(self.scope.connection, values))
+        return Subscription(new, self.scope.account.id, address, mailbox, True, now, scan_from=0)
 
     def set_enabled(self, subscription: SubscriptionId, enabled: bool) -> None:
         """What came in between is looked for again; raises Missing."""
@@ -109,12 +119,9 @@ class AccountSubscriptionRepository:
     def _is_mine(self, subscription: SubscriptionId) -> ColumnElement[bool]:
         return (subscriptions.c.account == self.scope.account.id) & (subscriptions.c.id == subscription)
 
-    def _first(self, *conditions: ColumnElement[bool]) -> Subscription | None:
-        row = self.scope.connection.execute(self._mine().where(*conditions)).first()
+    def _first(self, statement: Prepared, **values: object) -> Subscription | None:
+        row = statement.first(self.scope.connection, {"account": self.scope.account.id, **values})
         return None if row is None else _read(self.scope.vault, row)
-
-    def _mine(self) -> Select[Any]:
-        return _ALL.where(subscriptions.c.account == self.scope.account.id)
 
     def _tag(self, address: Address) -> bytes:
         return self.scope.vault.tag(b"subscription", self.scope.account.uuid, str(address).encode())

@@ -1,5 +1,7 @@
 """Logging in: every form of the name, a cache that forgets, and a limiter that no secret passes."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar
@@ -196,6 +198,109 @@ async def test_the_first_address_is_the_default_and_answers_to_the_name(station:
         await identities.new(account.id, AddressRequest(passphrase="three", alias="BOB".lower()))
     with pytest.raises(Missing):
         await identities.show(account.id, "BM-2cUQDtsUrv3WTKcFedRDit6n75w1WtsKuQ")
+
+
+# -- another name --------------------------------------------------------------------------------------------------
+
+
+async def test_a_renamed_account_logs_in_as_it_is_called_now_and_its_former_name_is_nobody_elses(
+    accounts: Accounts, alice: User
+) -> None:
+    await accounts.login("alice", PASSWORD, FAR)
+    assert (await accounts.rename("Alice@bm.internal", " Alicia ")).name == "alicia"
+    assert await accounts.login("alicia", PASSWORD, FAR) == alice.id
+    assert await accounts.of_sender("alicia@bm.internal") == alice.id
+    with pytest.raises(LoginFailed):
+        await accounts.login("alice", PASSWORD, FAR)
+    with pytest.raises(NotOwner):
+        await accounts.of_sender("alice@bm.internal")
+    with pytest.raises(Conflict, match="free a year after"):
+        await accounts.add("alice", PASSWORD)
+    assert (await accounts.rename("alicia", "alice")).name == "alice", "its owner may take it back"
+
+
+async def test_a_kept_name_is_an_alias_of_the_default_address(
+    station: Station, accounts: Accounts, alice: User
+) -> None:
+    identities = station.services.identities
+    await accounts.rename("alice", "alicia", keep_alias=True)
+    for name in ("alice", "alicia"):
+        assert await accounts.login(name, PASSWORD, FAR) == alice.id
+        assert await accounts.of_sender(f"{name}@bm.internal") == alice.id
+    other = await identities.new(alice.id, AddressRequest())
+    await identities.make_default(alice.id, str(other.address))
+    assert await identities.aliases(alice.id) == {"alice": alice.identity.address, "alicia": other.address}
+    await identities.remove_alias(alice.id, "alice")
+    assert list(await identities.aliases(alice.id)) == ["alicia"]
+
+
+async def test_the_name_an_account_has_already_changes_nothing(accounts: Accounts, alice: User) -> None:
+    for name in ("alice", "ALICE"):
+        assert await accounts.rename("alice", name, keep_alias=True) == alice.account
+    assert await accounts.login("alice", PASSWORD, FAR) == alice.id
+
+
+async def test_an_own_alias_becomes_the_name_where_it_means_the_same(
+    station: Station, accounts: Accounts, alice: User
+) -> None:
+    identities = station.services.identities
+    await identities.add_alias(alice.id, "office", str(alice.identity.address))
+    other = await identities.new(alice.id, AddressRequest(alias="sales"))
+    with pytest.raises(Conflict, match="remove it first"):
+        await accounts.rename("alice", "sales")
+    await accounts.rename("alice", "office")
+    assert await identities.aliases(alice.id) == {"office": alice.identity.address, "sales": other.address}
+
+
+@pytest.mark.parametrize("name", ["", "postmaster", "a b", "bm-x", "\ud800", "x" * 31])
+async def test_no_account_gets_a_name_that_cannot_be(accounts: Accounts, alice: User, name: str) -> None:
+    with pytest.raises(NotAllowed, match=r"cannot name an account|a reserved word"):
+        await accounts.rename("alice", name)
+
+
+async def test_what_cannot_be_renamed_stays_as_it_was(station: Station, accounts: Accounts, alice: User) -> None:
+    await accounts.add("bob", PASSWORD)
+    for former, new, error in (("alice", "bob", Conflict), ("carol", "dora", Missing)):
+        with pytest.raises(error):
+            await accounts.rename(former, new)
+    with pytest.raises(Missing, match="no address that could keep"):
+        await accounts.rename("bob", "bert", keep_alias=True)
+    assert (await accounts.named("bob")).name == "bob"
+    await accounts.delete("bob")
+    with pytest.raises(NotAllowed, match="was deleted"):
+        await accounts.rename("bob", "bert")
+    assert await station.services.identities.aliases(alice.id) == {"alice": alice.identity.address}
+
+
+@pytest.mark.parametrize("wishes", [(("alice", "carol"), ("bob", "carol")), (("alice", "dora"), ("alice", "emil"))])
+async def test_of_two_renamings_that_exclude_each_other_one_is_refused(
+    accounts: Accounts, alice: User, wishes: tuple[tuple[str, str], ...]
+) -> None:
+    await accounts.add("bob", PASSWORD)
+    outcomes = await asyncio.gather(*(accounts.rename(*wish) for wish in wishes), return_exceptions=True)
+    assert [isinstance(each, (Conflict, Missing)) for each in outcomes].count(True) == 1
+
+
+@pytest.mark.parametrize("change", ["name", "password"])
+async def test_a_login_that_was_under_way_is_not_remembered(
+    accounts: Accounts, alice: User, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    open_slot = CountingPasswords.open_slot
+
+    def late(self: CountingPasswords, parameters: bytes, wrapped: bytes, password: str) -> bytes | None:
+        began.set()
+        assert go_on.wait(5)
+        return open_slot(self, parameters, wrapped, password)
+
+    monkeypatch.setattr(CountingPasswords, "open_slot", late)
+    login = asyncio.create_task(accounts.login("alice", PASSWORD, FAR))
+    assert await asyncio.to_thread(began.wait, 5)
+    await (accounts.rename("alice", "alicia") if change == "name" else accounts.set_password("alice", "another secret"))
+    go_on.set()
+    assert await login == alice.id
+    with pytest.raises(LoginFailed):
+        await accounts.login("alice", PASSWORD, FAR)
 
 
 # -- the limiter ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Chans and subscriptions by their mailboxes, as a mail program makes, renames and deletes them (M4, M5)."""
 
 import os
+from collections.abc import Callable
+from random import Random
 
 import pytest
 from fakes import Failpoints
@@ -9,17 +11,22 @@ from stations import DOMAIN, Station
 from bmgate.bm.addresses import Address, parse_address
 from bmgate.bm.keys import random_keys
 from bmgate.domain.account import Account
+from bmgate.domain.chan import NewChan
 from bmgate.domain.mailbox import SPECIAL_MAILBOXES, Flags, MailboxKind, NewMail, StoredMessage
+from bmgate.domain.ports.database import Store
 from bmgate.errors import Conflict, LimitReached, MailboxExists, Missing, NotAllowed
 from bmgate.mail.structure import index_message
 from bmgate.services.chans import chans, subscriptions
-from bmgate.services.chans.chans import Chans
+from bmgate.services.chans import mailboxes as chan_mailboxes
+from bmgate.services.chans.chans import Chans, Joining
 from bmgate.services.chans.mailboxes import ChanRules, SubscriptionRules
-from bmgate.services.chans.subscriptions import Subscriptions
+from bmgate.services.chans.subscriptions import Subscribing, Subscriptions
 from bmgate.services.mailboxes.mailboxes import Mailboxes
+from bmgate.storage.repositories.chans import AccountChanRepository
+from bmgate.storage.repositories.subscriptions import AccountSubscriptionRepository
 
 GENERAL = parse_address("BM-2cW67GEKkHGonXKZLCzouLLxnLym3azS8r")
-NEWS = random_keys(os.urandom).public.address()
+NEWS = random_keys(Random("news").randbytes).public.address()
 
 
 class Rooms:
@@ -76,7 +83,29 @@ async def test_m4_the_first_message_tells_the_address_and_warns_of_what_can_be_g
     assert b"Anyone can guess it" in short.body
     assert b"Anyone can guess it" not in long.body
     raw = short.header + short.body
-    assert index_message(raw).value(raw, "subject") == b"You joined general"
+    assert index_message(raw).value(raw, "subject") == f"You joined {GENERAL}".encode()
+
+
+async def test_keys_are_derived_before_the_transaction_begins(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    within: list[bool] = []
+    is_begun = False
+    derive, transact = chans.derive, rooms.station.database.transact
+
+    def watched(passphrase: str, address: Address | None = None) -> NewChan:
+        within.append(is_begun)
+        return derive(passphrase, address)
+
+    async def begun(work: Callable[[Store], object]) -> object:
+        nonlocal is_begun
+        is_begun = True
+        return await transact(work)
+
+    monkeypatch.setattr(chan_mailboxes, "derive", watched)
+    monkeypatch.setattr(rooms.station.database, "transact", begun)
+    await rooms.create("Chans/general")
+    assert within == [False]
+    with pytest.raises(MailboxExists):
+        await rooms.create("Chans/general")
 
 
 @pytest.mark.parametrize("name", ["Chans/a/b", "Chans/" + "x" * 101, "Chans/tab\there"])
@@ -180,10 +209,25 @@ async def test_m3_the_parents_hold_no_mail(rooms: Rooms) -> None:
 
 async def test_a_chan_is_joined_by_address_with_a_label_of_its_own(rooms: Rooms) -> None:
     old = Address(3, GENERAL.stream, GENERAL.ripe)
-    chan = await rooms.chans.join(rooms.account.id, "general", old, "old/room")
-    assert (chan.membership.address, chan.label) == (old, "old_room")
+    for label in ("old/room", "*", "100%"):
+        with pytest.raises(NotAllowed, match="the label names a mailbox"):
+            await rooms.chans.join(rooms.account.id, "general", old, label)
+    chan = await rooms.chans.join(rooms.account.id, "general", old, "old room")
+    assert (chan.membership.address, chan.label) == (old, "old room")
     with pytest.raises(NotAllowed, match="case and spaces"):
         await rooms.chans.join(rooms.account.id, "General", GENERAL)
+
+
+async def test_one_takes_part_once_under_whatever_version_of_the_address(rooms: Rooms) -> None:
+    await rooms.chans.join(rooms.account.id, "general")
+    old = Address(3, GENERAL.stream, GENERAL.ripe)
+    with pytest.raises(Conflict, match=rf"already, as {GENERAL} \(mailbox Chans/general\)$"):
+        await rooms.chans.join(rooms.account.id, "general", old)
+    again = await rooms.chans.join(rooms.account.id, "general", old, if_missing=True)
+    assert again.membership.address == GENERAL
+    assert await rooms.names() == ["Chans", "Chans/general"]
+    other = await rooms.station.add_account("bob")
+    assert (await rooms.chans.join(other.id, "general", old)).membership.address == old
 
 
 async def test_an_own_identity_cannot_be_a_chan(rooms: Rooms) -> None:
@@ -211,7 +255,52 @@ async def test_an_address_means_its_own_chan_whatever_others_are_called(rooms: R
         await rooms.chans.leave(rooms.account.id, str(GENERAL))
 
 
+async def test_a_label_with_our_domain_in_it_is_no_other_one(rooms: Rooms) -> None:
+    await rooms.chans.join(rooms.account.id, "foo")
+    with pytest.raises(Missing):
+        await rooms.chans.leave(rooms.account.id, f"foo@{DOMAIN}")
+    await rooms.chans.join(rooms.account.id, f"foo@{DOMAIN}")
+    await rooms.chans.leave(rooms.account.id, f"foo@{DOMAIN}")
+    assert await rooms.names() == ["Chans", "Chans/foo"]
+
+
+async def test_a_chan_whose_label_is_a_mail_address_is_meant_before_the_address(rooms: Rooms) -> None:
+    await rooms.chans.join(rooms.account.id, "general")
+    await rooms.chans.join(rooms.account.id, f"{GENERAL}@{DOMAIN}")
+    for left in (["Chans", "Chans/general"], ["Chans"]):
+        await rooms.chans.leave(rooms.account.id, f"{GENERAL}@{DOMAIN}")
+        assert await rooms.names() == left
+
+
+@pytest.mark.parametrize("text", [f"{GENERAL}@{DOMAIN}", f"{GENERAL}@BM.example", f"bitmessage:{GENERAL}?label=x"])
+async def test_an_address_is_an_address_with_a_domain_or_as_a_link(rooms: Rooms, text: str) -> None:
+    await rooms.chans.join(rooms.account.id, "general")
+    await rooms.chans.label(rooms.account.id, text, "other")
+    await rooms.chans.leave(rooms.account.id, text)
+    await rooms.subscriptions.subscribe(rooms.account.id, GENERAL, "news")
+    await rooms.subscriptions.set_enabled(rooms.account.id, text, False)
+    await rooms.subscriptions.unsubscribe(rooms.account.id, text)
+
+
+@pytest.mark.parametrize("name", [" foo", "foo ", "a  b"])
+async def test_m4_spaces_of_a_label_count(rooms: Rooms, name: str) -> None:
+    await rooms.create(f"Chans/{name}")
+    await rooms.create(f"Chans/{' '.join(name.split())}")
+    await rooms.chans.leave(rooms.account.id, name)
+    assert await rooms.names() == ["Chans", f"Chans/{' '.join(name.split())}"]
+
+
 # --- subscriptions ---
+
+
+async def test_a_subscription_with_our_domain_in_its_label_is_no_other_one(rooms: Rooms) -> None:
+    other = random_keys(os.urandom).public.address()
+    await rooms.subscriptions.subscribe(rooms.account.id, other, "foo")
+    await rooms.subscriptions.subscribe(rooms.account.id, NEWS, f"foo@{DOMAIN}")
+    for _ in range(2):
+        assert not (await rooms.subscriptions.set_enabled(rooms.account.id, f"foo@{DOMAIN}", False)).stored.enabled
+    await rooms.subscriptions.unsubscribe(rooms.account.id, f"foo@{DOMAIN}")
+    assert await rooms.names() == ["Subscriptions", "Subscriptions/foo"]
 
 
 async def test_m5_creating_a_mailbox_below_subscriptions_subscribes(rooms: Rooms) -> None:
@@ -264,3 +353,91 @@ async def test_only_the_network_delivers_there(rooms: Rooms, name: str) -> None:
     mail = b"Subject: mine\r\n\r\nmine\r\n"
     with pytest.raises(NotAllowed, match="from the network alone"):
         await rooms.mailboxes.append_all(rooms.account.id, name, [NewMail(mail, Flags.NONE, (), None)])
+
+
+async def test_m4_what_cannot_be_a_mailbox_is_joined_by_a_command(rooms: Rooms) -> None:
+    with pytest.raises(NotAllowed, match=f"mail the command join to bmgate@{DOMAIN}"):
+        await rooms.create("Chans/a/b")
+
+
+async def test_m5_what_is_no_address_is_not_called_a_damaged_one(rooms: Rooms) -> None:
+    with pytest.raises(NotAllowed, match=r"name the mailbox Subscriptions/BM-\.\.\. and a label: foo is no address"):
+        await rooms.create("Subscriptions/foo")
+    with pytest.raises(NotAllowed, match="checksum"):
+        await rooms.create(f"Subscriptions/{str(NEWS)[:-1]}")
+
+
+async def test_a_label_given_by_command_renames_the_mailbox(rooms: Rooms) -> None:
+    chan = await rooms.chans.join(rooms.account.id, "general")
+    await rooms.subscriptions.subscribe(rooms.account.id, NEWS, "News")
+    assert (await rooms.chans.label(rooms.account.id, "general", " my  room ")).label == "my room"
+    assert (await rooms.subscriptions.label(rooms.account.id, str(NEWS), "Letters")).label == "Letters"
+    assert await rooms.names() == ["Chans", "Chans/my room", "Subscriptions", "Subscriptions/Letters"]
+    assert (await rooms.chans.label(rooms.account.id, "my room", "my room")).membership == chan.membership
+    assert [mailbox.subscribed for mailbox in await rooms.mailboxes.all(rooms.account.id)][-3:] == [True, True, True]
+
+
+async def test_a_label_that_is_taken_or_no_name_is_refused(rooms: Rooms) -> None:
+    for name in ("general", "other"):
+        await rooms.chans.join(rooms.account.id, name)
+    with pytest.raises(MailboxExists):
+        await rooms.chans.label(rooms.account.id, "general", "other")
+    for label in ("", "a/b", "a%"):
+        with pytest.raises(NotAllowed):
+            await rooms.chans.label(rooms.account.id, "general", label)
+    with pytest.raises(Missing):
+        await rooms.chans.label(rooms.account.id, "nobody", "x")
+
+
+@pytest.mark.parametrize("by_mailbox", [True, False])
+async def test_the_name_of_a_mailbox_that_is_left_is_kept_nowhere(rooms: Rooms, by_mailbox: bool) -> None:
+    account = rooms.account.id
+    await rooms.chans.join(account, "a secret passphrase")
+    await rooms.subscriptions.subscribe(account, NEWS, "News")
+    if by_mailbox:
+        await rooms.mailboxes.delete(account, "Chans/a secret passphrase")
+        await rooms.mailboxes.delete(account, "Subscriptions/News")
+    else:
+        await rooms.chans.leave(account, "a secret passphrase")
+        await rooms.subscriptions.unsubscribe(account, "News")
+    assert await rooms.mailboxes.former_subscriptions(account) == []
+
+
+async def test_an_ordinary_mailbox_stays_subscribed_when_it_is_deleted(rooms: Rooms) -> None:
+    await rooms.create("Work")
+    await rooms.mailboxes.set_subscribed(rooms.account.id, "Work", True)
+    await rooms.mailboxes.delete(rooms.account.id, "Work")
+    assert await rooms.mailboxes.former_subscriptions(rooms.account.id) == ["Work"], "RFC 3501 6.3.6"
+
+
+async def test_many_are_joined_with_word_of_how_far_it_is(rooms: Rooms) -> None:
+    prepared, applied = list[tuple[int, int]](), list[tuple[int, int]]()
+
+    async def tell_prepared(done: int, of: int) -> None:
+        prepared.append((done, of))
+
+    async def tell_applied(done: int, of: int) -> None:
+        applied.append((done, of))
+
+    wanted = [(line, Joining(rooms.account.id, f"room {line}")) for line in range(12)]
+    assert len(await rooms.chans.join_all(wanted, tell_prepared, tell_applied)) == 12
+    assert prepared == [(10, 12)]
+    assert applied == [(10, 12)]
+
+
+async def test_a_batch_looks_at_no_list_for_each_of_its_lines(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    def every(_repository: object) -> list[object]:
+        raise AssertionError("all of them are read for one")
+
+    for repository in (AccountChanRepository, AccountSubscriptionRepository):
+        monkeypatch.setattr(repository, "all", every)
+    account, told = rooms.account.id, list[tuple[int, int]]()
+
+    async def tell(done: int, of: int) -> None:
+        told.append((done, of))
+
+    addresses = [random_keys(os.urandom).public.address() for _ in range(12)]
+    wanted = [(line, Subscribing(account, address)) for line, address in enumerate(addresses)]
+    assert len(await rooms.subscriptions.subscribe_all(wanted, tell)) == 12
+    assert told == [(10, 12)]
+    await rooms.chans.join_all([(1, Joining(account, "general"))])

@@ -3,6 +3,7 @@
 import re
 from email import message_from_bytes
 from email.message import Message
+from random import Random
 
 import pytest
 from stations import DOMAIN, Station, User
@@ -10,14 +11,16 @@ from storage_fixtures import new_identity
 from waiting_mail import careful, subjects, write
 from writers import Writer
 
+from bmgate.bm.keys import deterministic_keys
 from bmgate.domain.mailbox import MailboxKind
+from bmgate.domain.ports.database import Store
 from bmgate.errors import NotAllowed, StorageFull
 from bmgate.mail.command_line import usages
 from bmgate.services.commands.own import TOKEN_SECONDS
 from bmgate.services.outbound.submission import Envelope, Receipt, Recipient
 
 CHAN = "BM-2cW67GEKkHGonXKZLCzouLLxnLym3azS8r"
-SOMEBODY = new_identity().address
+SOMEBODY = new_identity(entropy=Random("somebody").randbytes).address
 
 
 async def order(
@@ -151,7 +154,7 @@ async def test_addresses_are_made_listed_named_and_switched_off(alice: User) -> 
 
 
 async def test_a_passphrase_comes_from_the_body_and_is_kept_nowhere(alice: User) -> None:
-    subject, text = await answer_to(alice, "createAddr deterministic home", "\r\n  a very long passphrase \r\nThanks")
+    subject, text = await answer_to(alice, "createAddr deterministic home", "\r\n\r\na very long passphrase\r\nThanks")
     assert subject == "OK: createAddr"
     assert "from your passphrase" in text
     assert "home" in text
@@ -200,6 +203,23 @@ async def test_chans_by_subject_or_body_checked_against_an_address(alice: User) 
     assert (await answer_to(alice, f"join other {CHAN}"))[0] == "ERR: join"
     assert (await answer_to(alice, "leave general"))[0] == "OK: leave"
     assert (await answer_to(alice, "join"))[0] == "ERR: join"
+
+
+async def test_the_passphrase_of_a_chan_that_stands_in_the_body_is_told_nowhere(alice: User) -> None:
+    for _ in range(2):
+        subject, text = await answer_to(alice, "join", "general")
+        assert (subject, " ".join(text.split())) == (
+            "OK: join",
+            f"You joined {CHAN}. Its mailbox is Chans/{CHAN}; rename it as you like.",
+        )
+    (chan,) = await alice.station.services.chans.all(alice.id)
+
+    def note(store: Store) -> bytes:
+        mine = store.account(alice.id)
+        (letter,) = mine.messages.messages(chan.membership.mailbox, [1])
+        return letter.header + letter.body
+
+    assert b"general" not in await alice.station.database.read(note)
 
 
 async def test_contacts_by_command(alice: User) -> None:
@@ -261,3 +281,108 @@ async def test_whatever_stands_behind_a_command_is_answered(alice: User, word: s
     for usage in usages():
         subject, _ = await answer_to(alice, f"{usage.name} {word} {word}"[:480], "é\r\n")
         assert subject in (f"OK: {usage.name}", f"ERR: {usage.name}")
+
+
+async def test_m4_no_other_chan_is_left_than_the_one_that_is_written(alice: User) -> None:
+    chans = alice.station.services.chans
+    for name in ("a b", "a  b", "foo", f"foo@{DOMAIN}", "ab"):
+        await chans.join(alice.id, name)
+    for subject, told in (
+        ("leave a  b", "quotes"),
+        ("leave =?utf-8?q?a=E2=80=AEb?=", "nobody sees"),
+        ("leave =?utf-8?q?a=00b?=", "nobody sees"),
+        ("join =?utf-8?b?YeKAqGI=?=", "nobody sees"),
+        (f"leave bar@{DOMAIN}", "no chan"),
+    ):
+        answer, text = await answer_to(alice, subject)
+        assert answer.startswith("ERR: "), subject
+        assert told in text, subject
+    assert len(await chans.all(alice.id)) == 5
+    assert (await answer_to(alice, 'leave "a  b"'))[0] == "OK: leave"
+    assert (await answer_to(alice, f"leave foo@{DOMAIN}"))[0] == "OK: leave"
+    assert {chan.label for chan in await chans.all(alice.id)} == {"a b", "foo", "ab"}
+    assert (await answer_to(alice, "join =?utf-8?q?=22x?= =?utf-8?q?__y=22?="))[0] == "OK: join"
+    assert "x  y" in {chan.label for chan in await chans.all(alice.id)}
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\x85", "\x0c", "\x0b", "\x07", "\ufeff"])
+@pytest.mark.parametrize("command", ["createAddr deterministic", "join"])
+async def test_a_passphrase_is_taken_whole_or_not_at_all(alice: User, command: str, letter: str) -> None:
+    body = f"a long and{letter} winding passphrase"
+    submissions = alice.station.services.submissions
+    recipient = Recipient(await submissions.resolve(alice.id, f"bmgate@{DOMAIN}"))
+    head = f"From: <{alice.mail_address}>\r\nSubject: {command}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    receipt = await submissions.submit(Envelope(alice.id, alice.mail_address, (recipient,)), (head + body).encode())
+    assert receipt.answer == f"ERR: {command.split()[0]}"
+    assert "passphrase" not in text_of((await answers(alice))[-1])
+
+
+async def test_a_flowed_passphrase_is_one_line(alice: User) -> None:
+    submissions = alice.station.services.submissions
+    recipient = Recipient(await submissions.resolve(alice.id, f"bmgate@{DOMAIN}"))
+    head = f"From: <{alice.mail_address}>\r\nSubject: createAddr deterministic\r\n"
+    head += "Content-Type: text/plain; charset=utf-8; format=flowed\r\n\r\n"
+    raw = (head + "one long \r\npassphrase\r\nThanks\r\n").encode()
+    await submissions.submit(Envelope(alice.id, alice.mail_address, (recipient,)), raw)
+    assert str(next(deterministic_keys(b"one long passphrase")).public.address()) in text_of((await answers(alice))[-1])
+
+
+async def test_links_are_taken_as_addresses_with_their_labels(alice: User) -> None:
+    link = f"bitmessage:{SOMEBODY}?label=Aunt%20Mary"
+    assert "Subscriptions/Aunt Mary." in (await answer_to(alice, f"sub {link}"))[1]
+    assert (await answer_to(alice, f"contact {link}"))[1] == f'{SOMEBODY} is your contact "Aunt Mary".'
+    assert (await answer_to(alice, f"contact {link} Mary"))[1] == f'{SOMEBODY} is your contact "Mary".'
+    assert (await answer_to(alice, f"block {link}"))[0] == "OK: block"
+    assert (await answer_to(alice, f"usub {link}"))[0] == "OK: usub"
+    assert "Chans/a_b." in (await answer_to(alice, f"join general bitmessage:{CHAN}?label=a/b"))[1]
+    assert (await answer_to(alice, f"leave bitmessage:{CHAN}"))[0] == "OK: leave"
+    subject, text = await answer_to(alice, "sub bitmessage:BM-nothing")
+    assert (subject, "checksum" in text) == ("ERR: sub", True)
+
+
+async def test_addresses_chans_and_subscriptions_get_other_labels(alice: User) -> None:
+    await answer_to(alice, "join general")
+    await answer_to(alice, f"sub {SOMEBODY} News")
+    assert (await answer_to(alice, "label alice at home"))[1] == f'{alice.identity.address} is called "at home" now.'
+    assert 'called "the room" now' in (await answer_to(alice, "label general the room"))[1]
+    assert " ".join((await answer_to(alice, f"label {SOMEBODY} Letters"))[1].split()) == (
+        f'The subscription to {SOMEBODY} is called "Letters" now. Its mailbox is Subscriptions/Letters.'
+    )
+    names = {mailbox.name for mailbox in await alice.station.services.mailboxes.all(alice.id)}
+    assert {"Chans/the room", "Subscriptions/Letters"} <= names
+    subject, text = await answer_to(alice, "label nothing x")
+    assert (subject, text.splitlines()[0]) == (
+        "ERR: label",
+        "Nothing is none of your addresses, chans or subscriptions.",
+    )
+
+
+async def test_an_end_of_a_subscription_names_its_mailbox(alice: User) -> None:
+    await answer_to(alice, f"sub {SOMEBODY} News")
+    assert "The mailbox Subscriptions/News is gone." in " ".join((await answer_to(alice, "usub News"))[1].split())
+
+
+@pytest.mark.parametrize(
+    ("subject", "advice"),
+    [("status 7KQ2AB", "see: list queue"), ("cancel 7KQ2AB", "see: list queue"), ("enable nobody", "see: list.")],
+)
+async def test_what_is_advised_by_mail_is_done_by_mail(alice: User, subject: str, advice: str) -> None:
+    text = (await answer_to(alice, subject))[1]
+    assert advice in text.replace("\n", " ")
+    assert "bmgate queue" not in text
+
+
+async def test_an_option_is_given_up_by_mail(alice: User) -> None:
+    assert (await answer_to(alice, "set ttl 2d"))[1] == "ttl is 2d now."
+    assert (await answer_to(alice, "set ttl default"))[1] == "ttl is 4d now, as for all of this gateway."
+    assert "(set here)" not in (await answer_to(alice, "show"))[1]
+
+
+async def test_the_queue_is_told_in_the_words_of_the_outbox(alice: User) -> None:
+    bob = await alice.station.add_user("bob")
+    await alice.send(bob)
+    (row,) = await alice.rows()
+    for subject in ("list queue", f"status {bob.identity.address}", f"status {row.name}"):
+        text = (await answer_to(alice, subject))[1]
+        assert re.search(r"queued|waiting for the recipient's key|computing proof of work|held|sent", text), text
+        assert not re.search("ACCEPTED|READY|need pubkey", text)

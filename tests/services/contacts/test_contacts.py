@@ -1,7 +1,10 @@
 """Contacts: the address book, and what is thought of senders."""
 
 import time
+from collections.abc import Awaitable, Callable
 from email import message_from_bytes
+from functools import partial
+from random import Random
 
 import pytest
 from stations import Station, User, Wire
@@ -12,12 +15,13 @@ from writers import Writer
 from bmgate.domain.contact import Standing
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.policy import Reads
-from bmgate.errors import BadAddress, BadOption, BatchRefused, Conflict, LimitReached, Missing, NotAllowed
+from bmgate.errors import Ambiguous, BadAddress, BadOption, BatchRefused, Conflict, LimitReached, Missing, NotAllowed
 from bmgate.services.contacts.contacts import NewContact
 from bmgate.services.delivery.strangers import REQUESTS
 from bmgate.services.outbound.submission import Envelope, Recipient
+from bmgate.storage.repositories.contacts import AccountContactRepository
 
-FRIEND = new_identity().address
+FRIEND = new_identity(entropy=Random("friend").randbytes).address
 
 
 async def test_a_contact_is_added_found_relabelled_and_removed(station: Station) -> None:
@@ -64,6 +68,39 @@ async def test_what_is_no_address_of_somebody_is_refused(station: Station) -> No
             await work(alice.id, str(alice.identity.address))
     with pytest.raises(NotAllowed, match="is your own"):
         await contacts.add(alice.id, str(alice.identity.address), "me")
+
+
+async def test_a_label_of_two_contacts_means_neither_nor_anybody_else(station: Station) -> None:
+    alice, bert, contacts = await station.add_user("alice"), await station.add_user("bert"), station.services.contacts
+    one, other, near = (new_identity().address for _ in range(3))
+    for address, label in ((one, "bert"), (other, "Bert"), (near, "Bertie")):
+        await contacts.add(alice.id, str(address), label)
+    ways: tuple[Callable[[str], Awaitable[object]], ...] = (
+        partial(contacts.block, alice.id),
+        partial(contacts.allow, alice.id),
+        partial(contacts.remove, alice.id),
+        partial(contacts.show, alice.id),
+        partial(contacts.label, alice.id, label="x"),
+        partial(station.services.submissions.resolve, alice.id),
+    )
+    for way in ways:
+        for text in ("bert@bm.internal", "bert", "BERT"):
+            with pytest.raises(Ambiguous, match="several"):
+                await way(text)
+    for text in ("bertie+x", "bert+ie", "berti", "ber"):
+        with pytest.raises(Missing):
+            await contacts.block(alice.id, text)
+    assert all(entry.contact.standing is Standing.NONE for entry in await contacts.all(alice.id))
+    await contacts.remove(alice.id, str(one))
+    assert (await contacts.block(alice.id, "bert")).address == other != bert.identity.address
+
+
+async def test_who_is_behind_a_relay_is_not_the_relay(station: Station) -> None:
+    alice, contacts = await station.add_user("alice"), station.services.contacts
+    await contacts.add(alice.id, str(FRIEND), "post office")
+    await contacts.set(alice.id, "post office", "relay", "on")
+    with pytest.raises(NotAllowed, match="no address of somebody"):
+        await contacts.block(alice.id, "anna=example.com@relay.bm.internal")
 
 
 async def test_the_address_book_has_a_bound(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +199,22 @@ async def test_a_full_address_book_is_made_and_listed_in_time(station: Station) 
     await contacts.add_all(lines)
     assert len(await contacts.all(alice.id)) == 500
     assert time.process_time() - begun < 5
+
+
+async def test_a_batch_counts_an_address_book_once(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmgate.services.contacts.contacts.MAX_CONTACTS", 21)
+    alice, bob, contacts = await station.add_user("alice"), await station.add_user("bob"), station.services.contacts
+    counted, count = list[object](), AccountContactRepository.count
+
+    def look(book: AccountContactRepository) -> int:
+        counted.append(book)
+        return count(book)
+
+    monkeypatch.setattr(AccountContactRepository, "count", look)
+    lines = [(n, (alice, bob)[n % 2].id, NewContact(str(new_identity().address), f"{n}")) for n in range(40)]
+    await contacts.add_all(lines)
+    assert len(counted) == 2
+    more = [(n, alice.id, NewContact(str(new_identity().address), f"more {n}")) for n in range(2)]
+    with pytest.raises(BatchRefused, match="line 1: an address book holds at most 21"):
+        await contacts.add_all(more)
+    await contacts.add_all(more[:1])

@@ -16,7 +16,7 @@ from bmgate.domain.ports.database import Store
 from bmgate.domain.thread import Exchange, Thread
 from bmgate.errors import MailboxMissing, NotAllowed
 from bmgate.services.delivery.strangers import REQUESTS
-from bmgate.services.mailboxes.mailboxes import indexed
+from bmgate.services.mailboxes.indexed import indexed
 
 
 async def test_m3_mail_of_a_stranger_waits_and_is_not_confirmed(station: Station) -> None:

@@ -12,6 +12,7 @@ from storage_fixtures import NOW
 
 from bmgate.bm.network import TESTNET
 from bmgate.domain.chan import CHANS
+from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.policy import Policy
 from bmgate.domain.ports.database import Store
@@ -20,6 +21,7 @@ from bmgate.services.accounts.purging import Purging
 from bmgate.services.chans.chans import derive
 from bmgate.services.identities import AddressEntry, AddressRequest, Identities, requests
 from bmgate.services.policies import Policies
+from bmgate.storage.repositories.identities import AccountIdentityRepository
 
 DAY = 86_400
 
@@ -59,6 +61,51 @@ async def anna(house: House) -> User:
 @pytest.fixture
 async def bob(house: House) -> User:
     return await house.station.add_user("bob")
+
+
+async def test_room_for_a_batch_is_looked_for_before_any_key(
+    house: House, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_IDENTITIES", 3)
+    monkeypatch.setattr(house.identities, "search", None)
+    with pytest.raises(BatchRefused, match="line 2: an account has at most 3 addresses"):
+        await house.identities.add_all([AddressEntry(n, anna.id, AddressRequest(number=2)) for n in (1, 2)])
+
+
+async def test_a_batch_tells_the_names_of_each_address(house: House, anna: User) -> None:
+    entries = [AddressEntry(n, anna.id, AddressRequest(alias=name)) for n, name in enumerate(("", "One", "two"))]
+    made = await house.identities.add_all(entries)
+    assert [each.aliases for each in made] == [(), ("one",), ("two",)]
+
+
+async def test_what_is_missing_is_looked_up_once_for_a_whole_batch(
+    house: House, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, everything = list[object](), AccountIdentityRepository.all
+
+    def look(identities: AccountIdentityRepository) -> list[Identity]:
+        looked.append(identities)
+        return everything(identities)
+
+    monkeypatch.setattr(AccountIdentityRepository, "all", look)
+    entries = [AddressEntry(n, anna.id, AddressRequest(label=f"{n // 2}")) for n in range(8)]
+    entries += [AddressEntry(n, anna.id, AddressRequest(alias=f"name{n // 2}")) for n in range(8, 16)]
+    made = await house.identities.add_all(entries, if_missing=True)
+    assert [each.is_new for each in made] == 8 * [True, False]
+    assert len(looked) == 1
+    again = await house.identities.add_all(entries, if_missing=True)
+    assert [each.identity.address for each in again] == [each.identity.address for each in made]
+
+
+async def test_the_other_version_of_an_address_has_the_same_keys_and_that_is_said(house: House, anna: User) -> None:
+    made = await house.identities.new(anna.id, AddressRequest(passphrase="a long passphrase"))
+    old = replace(made.address, version=3)
+    told = f"^{old} has the same keys as {made.address} \\(v4\\): "
+    with pytest.raises(Conflict, match=f"{told}this gateway has {made.address} already$"):
+        await house.identities.new(anna.id, AddressRequest(passphrase="a long passphrase", version=3))
+    await house.identities.delete(anna.id, str(made.address))
+    with pytest.raises(Conflict, match=f"{told}.*undelete {made.address}$"):
+        await house.identities.new(anna.id, AddressRequest(passphrase="a long passphrase", version=3))
 
 
 async def test_a_passphrase_gives_several_addresses_in_order(house: House, anna: User) -> None:

@@ -27,6 +27,7 @@ from bmgate.domain.ports.database import Store
 from bmgate.errors import StorageBusy
 from bmgate.services.delivery.arrivals import Arrival
 from bmgate.services.delivery.delivery import Delivered, Deliverer
+from bmgate.services.inbound.receiving import Processed
 from bmgate.services.outbound.pubkeys import PublishPolicy
 
 ONION = "4vu4hpcujnbw5gj2qxi6jbbsdzbznb4sn33d7rdvpmbdgdhhaj2kmmbv.onion"
@@ -375,3 +376,9 @@ async def test_an_object_that_cannot_be_processed_stops_no_other_and_comes_no_se
     assert await alice.bodies() == ["from afar"]
     assert f"object {read_object(msgs[1]).vector.hex()} is put aside" in caplog.text
     assert await station.database.read(lambda store: store.inventory.to_process(10)) == []
+
+
+async def test_objects_are_counted_by_kind(station: Station) -> None:
+    alice, stranger = await station.add_user("alice"), Writer()
+    await receive(station, stranger.msg(await key_of(alice)), stranger.msg(Writer().pubkey))
+    assert station.services.receiving.processed == Processed(msgs=2)

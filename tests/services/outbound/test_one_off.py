@@ -11,6 +11,7 @@ from bmgate.domain.outbox import State
 from bmgate.errors import LimitReached, NotAllowed, RecipientMissing, UnsupportedMedia
 from bmgate.services.identities import requests
 from bmgate.smtp.replies import Stage, reply_for
+from bmgate.storage.repositories.identities import AccountIdentityRepository
 
 RANDOM = f"random@{DOMAIN}"
 
@@ -83,6 +84,25 @@ async def test_where_the_account_has_too_many_addresses_none_is_made(
     assert reply_for(refused.value, Stage.DATA).code == 452
     assert len(await identities(alice)) == 1
     assert await alice.rows() == []
+
+
+async def test_where_the_account_has_a_thousand_addresses_none_of_them_is_read(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await station.add_user("alice"), await station.add_user("bob")
+    await station.settle()
+    read: list[str] = []
+    every = AccountIdentityRepository.all
+
+    def watched(mine: AccountIdentityRepository) -> list[Identity]:
+        read.append(mine.scope.account.name)
+        return every(mine)
+
+    monkeypatch.setattr(AccountIdentityRepository, "all", watched)
+    await station.services.submissions.check_sender(alice.id, RANDOM)
+    await submit(alice, to(bob.identity.address), spec=RANDOM, raw=mail("In-Reply-To: <somebody@elsewhere>"))
+    await submit(alice, to(bob.identity.address))
+    assert read.count("alice") == 0
 
 
 async def test_without_message_id_every_mail_is_another(station: Station) -> None:

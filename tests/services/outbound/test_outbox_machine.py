@@ -19,6 +19,7 @@ from stations import DOMAIN, Settings, Station, User
 from storage_fixtures import NOW
 
 from bmgate.bm.acks import ack_object
+from bmgate.bm.addresses import Address
 from bmgate.bm.keys import PrivateKeys, random_keys
 from bmgate.bm.objects import ObjectType, read_object
 from bmgate.bm.plaintext import Behavior, Pubkey, build_pubkey
@@ -43,8 +44,15 @@ def stranger(behavior: Behavior = Behavior.DOES_ACK, nonce_trials_per_byte: int 
     return Pubkey(4, 1, behavior, keys.public, nonce_trials_per_byte, 1000), keys
 
 
+CHAN, BROADCAST = 4, 5
+ANYBODY = st.integers(0, BROADCAST)
+
+
 class OutboxMachine(RuleBasedStateMachine):
-    """One account sends to four strangers: of known key, of unknown key, who never acks, who demands too much."""
+    """One account sends to four strangers: of known key, of unknown key, who never acks, who demands too much.
+
+    And to a chan, which it leaves and joins again, and to its subscribers; alone and beside the others.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +80,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.alice: User = await self.station.add_user("alice")
         self.strangers = [stranger(), stranger(), stranger(Behavior(0)), stranger(nonce_trials_per_byte=1000)]
         await self.station.database.transact(self._learn_keys)
+        self.chan = (await self.station.services.chans.join(self.alice.id, "general")).membership.address
+        await self.station.settle()
 
     def _learn_keys(self, store: Store) -> None:
         for number in (0, 2, 3):
@@ -86,15 +96,16 @@ class OutboxMachine(RuleBasedStateMachine):
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
-    @initialize(numbers=st.sets(st.integers(0, 3), min_size=1))
-    def first_mail(self, numbers: set[int]) -> None:
-        self.submit(numbers)
+    @initialize(numbers=st.sets(ANYBODY, min_size=1), post_as=st.sampled_from(["chan", "identity"]))
+    def first_mail(self, numbers: set[int], post_as: str) -> None:
+        self.submit(numbers, post_as)
 
-    @rule(numbers=st.sets(st.integers(0, 3), min_size=1, max_size=3))
+    @rule(numbers=st.sets(ANYBODY, min_size=1, max_size=3), post_as=st.sampled_from(["chan", "identity"]))
     @precondition(lambda self: len(self.submitted) < 4)
-    def submit(self, numbers: set[int]) -> None:
+    def submit(self, numbers: set[int], post_as: str) -> None:
         number = len(self.submitted)
-        raw = f"From: {self.alice.mail_address}\r\nSubject: s\r\nMessage-ID: <{number}@here>\r\n\r\nbody {number}\r\n"
+        head = f"From: {self.alice.mail_address}\r\nX-Bitmessage-Post-As: {post_as}\r\n"
+        raw = f"{head}Subject: s\r\nMessage-ID: <{number}@here>\r\n\r\nbody {number}\r\n"
         recipients = tuple(sorted(numbers))
         queue_id = self.run(self._submit(raw.encode(), recipients))
         self.submitted.append((raw.encode(), recipients, queue_id))
@@ -121,7 +132,12 @@ class OutboxMachine(RuleBasedStateMachine):
 
     async def _submit(self, raw: bytes, numbers: tuple[int, ...]) -> str:
         recipients = tuple(
-            Recipient(Resolved(RecipientKind.ADDRESS, self.strangers[number][0].address)) for number in numbers
+            Recipient(
+                Resolved(RecipientKind.BROADCAST, word="broadcast")
+                if number == BROADCAST
+                else Resolved(RecipientKind.ADDRESS, self._address(number))
+            )
+            for number in numbers
         )
         envelope = Envelope(self.alice.id, f"{self.alice.identity.address}@{DOMAIN}", recipients)
         while True:
@@ -129,6 +145,24 @@ class OutboxMachine(RuleBasedStateMachine):
                 return (await self.station.services.submissions.submit(envelope, raw)).queue_id
             except Killed:
                 await self._restart()
+
+    def _address(self, number: int) -> Address:
+        """Of whom a number means; a broadcast has that of its sender."""
+        if number < CHAN:
+            return self.strangers[number][0].address
+        return self.chan if number == CHAN else self.alice.identity.address
+
+    @rule()
+    def the_chan_is_left_or_joined(self) -> None:
+        async def change() -> None:
+            chans = self.station.services.chans
+            if await chans.all(self.alice.id):
+                await chans.leave(self.alice.id, str(self.chan))
+            else:
+                await chans.join(self.alice.id, "general")
+            await self.station.settle()
+
+        self.run(change())
 
     @rule(which=st.integers(0, 10))
     @precondition(lambda self: self.solver.waiting)
@@ -286,9 +320,7 @@ class OutboxMachine(RuleBasedStateMachine):
             assert len(self.points.passed) >= (self.points.kill_at or 1 << 60), "only a killer ends the services"
             await self._restart()
         rows = await self.station.rows()
-        expected = [
-            (queue_id, self.strangers[number][0].address) for _, each, queue_id in self.submitted for number in each
-        ]
+        expected = [(queue_id, self._address(number)) for _, each, queue_id in self.submitted for number in each]
         assert sorted((row.queue_id, str(row.recipient)) for row in rows) == sorted(
             (queue_id, str(address)) for queue_id, address in expected
         ), "O1, O9: every row is there, once"
@@ -297,6 +329,8 @@ class OutboxMachine(RuleBasedStateMachine):
             self._check_edges(row, histories[row.id])
             self._check_payload(row)
             self._check_resending(row)
+            if row.kind.is_public:
+                assert not {State.PUBLISHED, State.ACKED} & set(histories[row.id]), "nobody confirms it"
         await self._check_objects(histories)
         await self._check_notices(rows, histories)
         await self._check_texts_and_keywords(rows)
@@ -328,7 +362,8 @@ class OutboxMachine(RuleBasedStateMachine):
         stored = await self.station.database.read(
             lambda store: store.inventory.get([vector for vector, _, _ in store.inventory.vectors()])
         )
-        msgs = [each for each in map(read_object, stored.values()) if each.object_type == ObjectType.MSG]
+        kinds = (ObjectType.MSG, ObjectType.BROADCAST)
+        msgs = [each for each in map(read_object, stored.values()) if each.object_type in kinds]
         sent = sum(states.count(State.PUBLISHED) + states.count(State.NO_ACK_EXPECTED) for states in histories.values())
         assert len(msgs) == sent, "O3: one inventory vector for each publication"
 

@@ -224,8 +224,10 @@ async def test_a_flag_is_priority(station: Station) -> None:
     alice, _ = await waiting_mail(station)
     snapshot, mailboxes = await opened(alice), station.services.mailboxes
     uids, box = [snapshot.rows[0].uid], snapshot.mailbox.id
+    station.clock.advance(60)
     await mailboxes.set_flags(alice.id, box, uids, FlagChange.ADD, Flags.FLAGGED | Flags.SEEN, ())
-    assert (await the_row(alice)).priority is Priority.HIGH
+    row = await the_row(alice)
+    assert (row.priority, row.updated_at) == (Priority.HIGH, station.clock.now())
     assert station.solver.queue[0].rank == 1, "its work moves"
     await mailboxes.set_flags(alice.id, box, uids, FlagChange.REPLACE, Flags.SEEN, ())
     assert (await the_row(alice)).priority is Priority.NORMAL

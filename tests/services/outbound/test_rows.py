@@ -17,7 +17,7 @@ from bmgate.domain.mailbox import Flags, MailboxKind
 from bmgate.domain.outbox import Kind, Reason, State
 from bmgate.domain.policy import Attachments, Policy
 from bmgate.domain.ports.database import Store
-from bmgate.errors import NotAllowed, NotOwner, UnsupportedMedia
+from bmgate.errors import NotAllowed, NotOwner, RecipientMissing, UnsupportedMedia
 from bmgate.services.chans.options import ChanOptions
 from bmgate.services.objects.pricing import broadcast_size, msg_size
 from bmgate.services.outbound.submission import Envelope, Recipient
@@ -118,7 +118,6 @@ async def test_no_form_of_a_post_names_its_author_or_other_recipients(make_stati
         ("identity", "", False),
         ("identity", "X-Bitmessage-Post-As: chan", True),
         ("chan", "X-Bitmessage-Post-As: Identity", False),
-        ("chan", "X-Bitmessage-Post-As: nobody", True),
     ],
 )
 async def test_m11_who_signs_a_post(make_station: MakeStation, option: str, field: str, as_chan: bool) -> None:
@@ -182,6 +181,17 @@ async def test_a_chan_that_was_not_joined_is_like_any_address_whoever_else_joine
     (row,) = await alice.rows()
     assert (row.kind, row.state) == (Kind.MSG, State.REQUESTED), "nothing tells that somebody here takes part"
     assert await mails(bob, "Chans/general") == []
+
+
+async def test_a_post_to_a_chan_that_was_left_meanwhile_is_no_msg_that_asks_for_its_key(station: Station) -> None:
+    alice = await station.add_user("alice")
+    await join(alice)
+    recipient = Recipient(await station.services.submissions.resolve(alice.id, spec_of(GENERAL)))
+    await station.services.chans.leave(alice.id, "general")
+    envelope = Envelope(alice.id, alice.mail_address, (recipient,))
+    with pytest.raises(RecipientMissing, match="just left"):
+        await station.services.submissions.submit(envelope, b"Subject: hello\r\n\r\ntext\r\n")
+    assert await alice.rows() == []
 
 
 async def test_a_post_fails_when_its_author_left_before_it_was_signed(station: Station) -> None:

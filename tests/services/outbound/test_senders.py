@@ -8,7 +8,7 @@ from strangers import Stranger
 from bmgate.domain.identity import Identity
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.policy import Policy
-from bmgate.errors import BadAddress, ForeignDomain, NotAllowed, NotOwner, RecipientMissing
+from bmgate.errors import Ambiguous, BadAddress, ForeignDomain, NotAllowed, NotOwner, RecipientMissing
 from bmgate.mail.addresses import RecipientKind, Resolved
 from bmgate.services.outbound.submission import Envelope, Receipt, Recipient
 
@@ -126,15 +126,16 @@ async def test_mail_to_the_operator_goes_to_his_address(make_station: MakeStatio
     resolved = await station.services.submissions.resolve(alice.id, name)
     assert (resolved.kind, resolved.address) == (RecipientKind.ADDRESS, carol.identity.address)
     await station.services.submissions.check_sender(carol.id, name)
-    with pytest.raises(NotOwner):
+    with pytest.raises(NotAllowed, match="only the operator sends as") as refused:
         await station.services.submissions.check_sender(alice.id, name)
+    assert not isinstance(refused.value, NotOwner), "550, not 553 (1.3)"
 
 
 async def test_without_an_operator_nobody_takes_it(station: Station) -> None:
     alice = await station.add_user("alice")
     with pytest.raises(RecipientMissing, match="nobody takes this mail here"):
         await station.services.submissions.resolve(alice.id, "postmaster")
-    with pytest.raises(NotOwner):
+    with pytest.raises(NotAllowed, match="only the operator sends as postmaster"):
         await station.services.submissions.check_sender(alice.id, "postmaster")
 
 
@@ -171,3 +172,40 @@ async def test_case_damaged_addresses_are_repaired_from_those_one_wrote_to(stati
     await alice.send(stranger.as_user(alice))
     resolved = await station.services.submissions.resolve(alice.id, f"{damaged}+ttl=2d@bm.addr")
     assert (resolved.address, resolved.is_repaired, resolved.ttl_seconds) == (stranger.pubkey.address, True, 172_800)
+
+
+async def test_two_contacts_of_one_label_are_told_apart_by_who_writes(station: Station) -> None:
+    alice, (first, second) = (
+        await station.add_user("alice"),
+        sorted([new_identity().address, new_identity().address], key=str),
+    )
+    for address in (first, second):
+        await station.services.contacts.add(alice.id, str(address), "Bob")
+    with pytest.raises(Ambiguous, match="bob is the label of several contacts") as refused:
+        await station.services.submissions.resolve(alice.id, "bob@bm.internal")
+    assert sorted(refused.value.candidates) == [str(first), str(second)]
+
+
+async def test_nobody_sends_as_a_contact_of_the_label_of_his_own_alias(station: Station) -> None:
+    alice = await station.add_user("alice")
+    await station.services.contacts.add(alice.id, str(new_identity().address), "alice")
+    await station.services.submissions.check_sender(alice.id, "alice@bm.internal")
+
+
+async def test_without_an_address_the_name_of_the_account_sends_commands_alone(station: Station) -> None:
+    account = await station.add_account("anna")
+    bob, submissions = await station.add_user("bob"), station.services.submissions
+    raw = b"From: <Anna@bm.internal>\r\nSubject: createAddr first\r\n\r\n"
+    await submissions.check_sender(account.id, "Anna@BM.internal")
+    with pytest.raises(NotOwner):
+        await submissions.check_sender(account.id, "bob@bm.internal")
+    command = Recipient(await submissions.resolve(account.id, "bmgate@bm.internal"))
+    other = Recipient(await submissions.resolve(account.id, bob.mail_address))
+    with pytest.raises(NotOwner, match="your addresses: none"):
+        await submissions.submit(Envelope(account.id, "anna@bm.internal", (other,)), raw)
+    with pytest.raises(NotOwner):
+        await submissions.submit(Envelope(account.id, "anna@bm.internal", (command,)), raw.replace(b"Anna", b"bob"))
+    receipt = await submissions.submit(Envelope(account.id, "anna@bm.internal", (command,)), raw)
+    assert receipt.answer == "OK: createAddr"
+    (made,) = await station.services.identities.all(account.id)
+    assert made.is_default
