@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bmgate.domain.account import Account, AccountId, AccountSecrets
+from bmgate.storage.repositories.account_identities import AccountIdentityRepository
 from bmgate.storage.repositories.account_outbox import AccountOutboxRepository
 from bmgate.storage.repositories.accounts import AccountRepository
 from bmgate.storage.repositories.acks import AckRepository
@@ -12,7 +13,7 @@ from bmgate.storage.repositories.answers import AccountAnswerRepository
 from bmgate.storage.repositories.chans import AccountChanRepository, ChanRepository
 from bmgate.storage.repositories.contacts import AccountContactRepository, AccountDuplicateRepository
 from bmgate.storage.repositories.held_acks import AccountHeldAckRepository
-from bmgate.storage.repositories.identities import AccountIdentityRepository, IdentityRepository
+from bmgate.storage.repositories.identities import IdentityRepository
 from bmgate.storage.repositories.inventory import InventoryRepository
 from bmgate.storage.repositories.mailboxes import AccountMailboxRepository
 from bmgate.storage.repositories.messages import AccountMessageRepository

@@ -21,7 +21,7 @@ from bmgate.services.accounts.purging import Purging
 from bmgate.services.chans.chans import derive
 from bmgate.services.identities import AddressEntry, AddressRequest, Identities, requests
 from bmgate.services.policies import Policies
-from bmgate.storage.repositories.identities import AccountIdentityRepository
+from bmgate.storage.repositories.account_identities import AccountIdentityRepository
 
 DAY = 86_400
 

@@ -11,7 +11,7 @@ from bmgate.domain.outbox import State
 from bmgate.errors import LimitReached, NotAllowed, RecipientMissing, UnsupportedMedia
 from bmgate.services.identities import requests
 from bmgate.smtp.replies import Stage, reply_for
-from bmgate.storage.repositories.identities import AccountIdentityRepository
+from bmgate.storage.repositories.account_identities import AccountIdentityRepository
 
 RANDOM = f"random@{DOMAIN}"
 
