@@ -43,6 +43,7 @@ class AddressMethods:
                 1,
                 4,
                 "a new address: label (base64), eighteenByteRipe, totalDifficulty, smallMessageDifficulty",
+                searches=True,
             ),
             "createDeterministicAddresses": Method(
                 self._create_deterministic,
@@ -50,9 +51,14 @@ class AddressMethods:
                 7,
                 "addresses of a passphrase: passphrase (base64), number, version, stream, eighteenByteRipe, "
                 "totalDifficulty, smallMessageDifficulty",
+                searches=True,
             ),
             "getDeterministicAddress": Method(
-                self._deterministic, 3, 3, "the first address of a passphrase: passphrase (base64), version, stream"
+                self._deterministic,
+                3,
+                3,
+                "the first address of a passphrase: passphrase (base64), version, stream",
+                searches=True,
             ),
             "createChan": Method(self._create_chan, 1, 1, "join or found a chan: passphrase (base64)"),
             "joinChan": Method(self._join_chan, 2, 2, "join a chan: passphrase (base64), address"),

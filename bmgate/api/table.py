@@ -7,6 +7,7 @@ from typing import TypeAlias
 from bmgate.api.faults import Code, Fault
 from bmgate.api.values import Wire, shortened
 from bmgate.domain.account import AccountId
+from bmgate.services.finishing import finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Method:
     least: int
     most: int
     help: str
+    searches: bool = False
+    """Whether it takes its time, and may be broken off."""
 
     async def call(self, name: str, account: AccountId, params: tuple[Wire, ...]) -> Wire:
         """Raises Fault for a wrong number of parameters, and what the services raise."""
@@ -28,7 +31,8 @@ class Method:
             raise Fault(
                 f"Command {name} takes at least {self.least} parameters ({len(params)} given)", Code.PARAMETER_COUNT
             )
-        return await self.answer(account, *params)
+        answering = self.answer(account, *params)
+        return await (answering if self.searches else finished(answering))
 
 
 Table: TypeAlias = Mapping[str, Method]

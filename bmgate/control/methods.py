@@ -24,6 +24,7 @@ from bmgate.domain.peers import Standing
 from bmgate.errors import Ambiguous, Missing, NotAllowed, ProtocolError, Unavailable
 from bmgate.mail.wishes import read_exact_ttl
 from bmgate.services.accounts.accounts import Accounts
+from bmgate.services.finishing import finished
 from bmgate.services.outbound.queue import Queue, QueueNews
 from bmgate.services.status import NodeView, Status
 
@@ -106,7 +107,9 @@ class Methods:
         if found is None:
             raise ProtocolError(f"there is no method {method}; there are {', '.join(self.names)}")
         values = checked(method, found.params, params)
-        return await (found.answer(tell, **values) if found.tells else found.answer(**values))
+        if found.tells:  # it takes its time, and may be broken off
+            return await found.answer(tell, **values)
+        return await finished(found.answer(**values))
 
     async def _account(self, name: str, how: str = "--account") -> Account:
         """The account of this name; with no name the only one there is."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bmgate.domain.ports.database import Database, Store
 from bmgate.errors import BatchRefused, GatewayError, Unavailable
+from bmgate.services.finishing import finished
 
 T = TypeVar("T")
 
@@ -56,8 +57,17 @@ async def untold(_done: int, _of: int) -> None:
     """For who wants to hear of no progress."""
 
 
-async def apply_all(database: Database, steps: Iterable[Step[T]], tell: Tell = untold) -> list[T]:
-    """Carry out every step in one transaction, in order; raises BatchRefused, and then nothing has changed."""
+def _nothing() -> None:
+    """Follows from a batch of which nobody need hear."""
+
+
+async def apply_all(
+    database: Database, steps: Iterable[Step[T]], tell: Tell = untold, then: Callable[[], None] = _nothing
+) -> list[T]:
+    """Carry out every step in one transaction, in order; raises BatchRefused, and then nothing has changed.
+
+    `then` is called behind the commit, whatever has become of the caller.
+    """
     wanted, loop, news = list(steps), asyncio.get_running_loop(), asyncio.Queue[int]()
 
     def apply(store: Store) -> list[T]:
@@ -70,9 +80,14 @@ async def apply_all(database: Database, steps: Iterable[Step[T]], tell: Tell = u
         report.check()
         return results
 
+    async def commit() -> list[T]:
+        results = await database.transact(apply)
+        then()
+        return results
+
     telling = asyncio.ensure_future(_tell_all(news, len(wanted), tell))
     try:
-        return await database.transact(apply)
+        return await finished(commit())
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)

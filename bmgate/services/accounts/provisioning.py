@@ -76,8 +76,8 @@ class Provisioning:
             (entry.line, step(_Prepared(entry, hashed, address)))
             for entry, hashed, address in zip(missing, prepared, addresses, strict=True)
         ]
-        made = {each.account.name: each for each in await apply_all(self._database, steps)}
-        self._identities.changed()
+        provided = await apply_all(self._database, steps, then=self._identities.changed)
+        made = {each.account.name: each for each in provided}
         return [{**there, **made}[folded(entry.request.name)] for entry in entries]
 
     async def add(self, entry: AccountEntry, *, if_missing: bool = False) -> Provided:

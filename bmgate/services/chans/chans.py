@@ -131,9 +131,7 @@ class Chans:
             if done % TELL_EVERY == 0:
                 await prepared(done, len(wanted))
         report.check()
-        chans = await apply_all(self._database, steps, applied)
-        self.changed()
-        return chans
+        return await apply_all(self._database, steps, applied, self.changed)
 
     def _join(self, store: Store, ready: "_Ready", now: int, *, if_missing: bool) -> tuple[Chan, bool]:
         mine = store.account(ready.wanted.account)

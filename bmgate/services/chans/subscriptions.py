@@ -83,9 +83,7 @@ class Subscriptions:
         """
         now = self._clock.now()
         steps = [(line, partial(self._subscribe, wanted=each, now=now, if_missing=if_missing)) for line, each in wanted]
-        made = await apply_all(self._database, steps, tell)
-        self.changed()
-        return made
+        return await apply_all(self._database, steps, tell, self.changed)
 
     def _subscribe(self, store: Store, wanted: Subscribing, now: int, *, if_missing: bool) -> tuple[Subscription, bool]:
         mine, address = store.account(wanted.account), wanted.address

@@ -22,6 +22,7 @@ from bmgate.errors import Missing, NotAllowed
 from bmgate.mail.text import clean_line
 from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.behavior import behavior_of
+from bmgate.services.finishing import finished
 from bmgate.services.identities.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.identities.naming import (
     MAX_LABEL,
@@ -87,9 +88,12 @@ class Identities:
                 check_room(store.account(account))
             return made
 
-        made = await self._database.transact(add)
-        self.changed()
-        return made
+        async def commit() -> list[Named]:
+            made = await self._database.transact(add)
+            self.changed()
+            return made
+
+        return await finished(commit())
 
     async def add_all(
         self, entries: Sequence[AddressEntry], tell: Tell = untold, *, if_missing: bool = False
@@ -113,8 +117,7 @@ class Identities:
         ]
         last_lines = {entry.account: entry.line for entry in entries}
         steps += [(line, partial(_checked_room, account=account)) for account, line in last_lines.items()]
-        made = await apply_all(self._database, steps)
-        self.changed()
+        made = await apply_all(self._database, steps, then=self.changed)
         return [each for of_entry in made for each in of_entry]
 
     def add(
