@@ -3,28 +3,39 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fakes import Failpoints, FakeClock
 from stations import DOMAIN, Services, Station
 from storage_fixtures import CHEAP, NOW, new_identity
 
 from bmgate.bm.addresses import Address
 from bmgate.bm.keys import PrivateKeys, deterministic_keys, encode_wif
+from bmgate.bm.network import TESTNET
 from bmgate.domain.account import Account
 from bmgate.domain.chan import CHANS, NewChan
 from bmgate.domain.contact import Contact, Standing
-from bmgate.domain.mailbox import Flags, MailboxKind, NewMail
-from bmgate.domain.policy import Reads, Scope
-from bmgate.domain.ports.database import Store
+from bmgate.domain.identity import Identity
+from bmgate.domain.mailbox import Flags, Mailbox, MailboxKind
+from bmgate.domain.moving import MovedMail
+from bmgate.domain.outbox import NewOutgoing, NewSubmission, Priority, ReturnContent, State
+from bmgate.domain.policy import Policy, Reads, Scope
+from bmgate.domain.ports.account_store import AccountStore
+from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.subscription import SUBSCRIPTIONS
+from bmgate.domain.thread import Exchange, Thread
 from bmgate.foreign.adapter import DiskFiles
+from bmgate.foreign.mbox import mbox_entry
+from bmgate.services.events import MailboxEvents
+from bmgate.services.mailboxes.indexed import indexed
 from bmgate.services.mailboxes.mailbox_names import make_with_parents
-from bmgate.services.mailboxes.mailboxes import indexed
 from bmgate.services.moving.applying import Applier
 from bmgate.services.moving.exporting import Exports
 from bmgate.services.moving.importing import Imports
+from bmgate.services.policies import Policies
 
 PASSPHRASE = "twelve letters and more"
 SMALL_KIB = CHEAP.memory_bytes // 1024
@@ -50,6 +61,10 @@ CREATE TABLE chat (kivy text);
 """What PyBitmessage makes, and a table that its Kivy interface adds."""
 
 
+VECTOR = bytes(range(32))
+
+
+@cache
 def keys_of(name: str) -> PrivateKeys:
     return next(deterministic_keys(name.encode()))
 
@@ -105,17 +120,38 @@ class Movers:
 def movers(station: Station, scratch: Path) -> Movers:
     """Over the station as it runs now."""
     services: Services = station.services
-    network, clock = station.settings.network, station.clock
-    files = DiskFiles(scratch)
-    applier = Applier(services.policies, network)
 
     def changed() -> None:
         services.receiving.identities_changed()
         services.receiving.chans_changed()
         services.receiving.subscriptions_changed()
 
-    imports = Imports(station.database, services.events, clock, files, applier, DOMAIN, services.failpoints, changed)
-    exports = Exports(station.database, clock, os.urandom, files, services.policies, network, _NO_ACCOUNTS, SMALL_KIB)
+    return _movers(station.database, station.clock, scratch, services.policies, services, changed)
+
+
+def movers_over(database: Database, scratch: Path, failpoints: Failpoints | None = None) -> Movers:
+    """Over a database, where nothing else runs."""
+    services = _Alone(MailboxEvents(), failpoints or Failpoints())
+    return _movers(database, FakeClock(NOW), scratch, Policies(Policy()), services, lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    events: MailboxEvents
+    failpoints: Failpoints
+
+
+def _movers(
+    database: Database,
+    clock: FakeClock,
+    scratch: Path,
+    policies: Policies,
+    services: _Alone | Services,
+    changed: Callable[[], None],
+) -> Movers:
+    files, applier = DiskFiles(scratch / "gateway"), Applier(policies, TESTNET)
+    imports = Imports(database, services.events, clock, files, applier, DOMAIN, services.failpoints, changed)
+    exports = Exports(database, clock, os.urandom, files, policies, TESTNET, _NO_ACCOUNTS, SMALL_KIB)
     return Movers(imports, exports)
 
 
@@ -162,15 +198,61 @@ def fill_account(store: Store, account: Account) -> None:
     own = make_with_parents(mailboxes, "Own/Deep.er \u00fc", NOW)
     mailboxes.set_subscribed(own.id, False)
     mine.duplicates.remember(b"content id", NOW + 1)
+    _fill_what_is_not_seen(mine, (first, second), own)
+    _fill_queue(store, mine, first)
     inbox = mailboxes.by_kind(MailboxKind.INBOX)
     places = (inbox, mailboxes.by_kind(MailboxKind.SENT), chan_box, news_box, own)
     for number, mailbox in enumerate(places * 3):
         flags = Flags.SEEN | Flags.FLAGGED if number % 2 else Flags.NONE
-        new = NewMail(
-            raw_mail(number, size=300_000 if number == 7 else 20), flags, ("bm-acked", "$Label1"), NOW - number
+        raw = raw_mail(number, size=300_000 if number == 7 else 20)
+        content = mine.messages.add_content(indexed(raw).content(mine.messages.message_id_tag(f"<{number}@x>")))
+        words = ("bm-acked", "$Label1")
+        mine.messages.append(mailbox.id, content, flags, words, NOW - number, saved_at=NOW - 2 * number)
+
+
+def _fill_what_is_not_seen(mine: AccountStore, identities: Sequence[Identity], own: Mailbox) -> None:
+    """What mail that is still to come is handled by, and what could be brought back."""
+    first, second = identities
+    friend, stranger = address_of("friend"), address_of("stranger")
+    mine.settings.put(Scope.IDENTITY, second.id, "deliver_to", own.name)
+    quiet = mine.contacts.make_ref(address_of("quiet"))
+    mine.settings.put(Scope.CONTACT, quiet, "quotes", "dashes")
+    mine.answers.note(first.id, friend, NOW - 5)
+    mine.held_acks.hold(stranger, b"his mail", b"the ack", NOW + 9)
+    exchange, mail = Exchange(first.address, friend), Thread("<1@x>", ("<0@x>",))
+    mine.threads.add_vector(VECTOR, mail, exchange, NOW)
+    mine.threads.add_alias("<theirs@x>", mail, exchange, NOW)
+    mine.threads.add_subject("lunch \u00e9", mail, exchange, NOW)
+    gone = mine.mailboxes.create("Gone", MailboxKind.USER, NOW)
+    mine.mailboxes.delete(gone.id)
+    for name in (CHANS, f"{SUBSCRIPTIONS}/news", "Junk", "Outbox"):
+        unseen = mine.mailboxes.find(name)
+        assert unseen is not None
+        mine.mailboxes.set_subscribed(unseen.id, False)
+    former = mine.identities.add(new_identity("former", is_default=False))
+    mine.identities.add_alias("formerly", former.id, NOW)
+    mine.settings.put(Scope.IDENTITY, former.id, "ack", "never")
+    mine.identities.delete(former.id, NOW - 10)
+
+
+def _fill_queue(store: Store, mine: AccountStore, sender: Identity) -> None:
+    """A mail to two, of whom one has got it; and one that is confirmed."""
+    ends = [("friend", State.ACCEPTED), ("foe", State.PUBLISHED)], [("friend", State.ACKED)]
+    for number, rows in enumerate(ends):
+        new = NewSubmission(
+            sender.id, f"QUEUE{number}", f"waiting {number}", "text", "", ReturnContent.FULL, "", None, b"tag", NOW
         )
-        content = mine.messages.add_content(indexed(new.raw).content(mine.messages.message_id_tag(f"<{number}@x>")))
-        mine.messages.append(mailbox.id, content, new.flags, new.keywords, NOW - number)
+        recipients = [
+            NewOutgoing(n, address_of(name), b"", 3600, Priority.NORMAL, (), "") for n, (name, _) in enumerate(rows, 1)
+        ]
+        for row, (_, state) in zip(mine.outbox.add(new, recipients), rows, strict=True):
+            if state is not State.ACCEPTED:
+                store.outbox.save(replace(row, state=state, expires_time=NOW + 3600), NOW, "")
+
+
+def mbox_of(*mails: MovedMail) -> bytes:
+    """An mbox file with these."""
+    return b"".join(portion for mail in mails for portion in mbox_entry(mail))
 
 
 def raw_mail(number: int, size: int = 20, message_id: str = "") -> bytes:
@@ -226,6 +308,35 @@ def picture_of(account: Account) -> Callable[[Store], dict[str, Any]]:
                 for each in mine.chans.all()
             ],
             "subscriptions": [(each.address, each.enabled) for each in mine.subscriptions.all()],
+            "deleted": [
+                (
+                    each.address,
+                    each.label,
+                    each.deleted_at,
+                    mine.identities.private_keys(each.id),
+                    mine.identities.former_aliases(each.id),
+                    values(Scope.IDENTITY, each.id),
+                )
+                for each in mine.identities.deleted()
+            ],
+            "answered": [mine.answers.last(each.id, address_of("friend")) for each in mine.identities.all()],
+            "settings of others": {
+                address: found
+                for address in mine.contacts.known()
+                if (found := values(Scope.CONTACT, mine.contacts.ref_of(address)))
+            },
+            "held": mine.held_acks.held_for([address_of("stranger")]),
+            "threads": [
+                (
+                    mine.threads.by_vector(VECTOR),
+                    mine.threads.vectors_of("<1@x>", Exchange(each.address, address_of("friend"))),
+                    mine.threads.by_alias("<theirs@x>", Exchange(each.address, address_of("friend"))),
+                    mine.threads.by_subject("lunch \u00e9", Exchange(each.address, address_of("friend")), NOW),
+                )
+                for each in mine.identities.all()
+            ],
+            "former": mine.mailboxes.former_subscriptions(),
+            "saved": {each.name: [row.saved_at for row in mine.messages.rows(each.id)] for each in mailboxes},
             "mailboxes": {each.name: (each.kind, each.subscribed) for each in mailboxes},
             "mail": {each.name: mails_in(store, account, each.name) for each in mailboxes},
         }

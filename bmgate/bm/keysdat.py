@@ -1,10 +1,12 @@
 """keys.dat, the file in which PyBitmessage and notbit keep addresses with their private keys.
 
 An INI file: a section for each address, its name the address, and sections of settings that are none of our business.
-PyBitmessage writes literal percent signs twice. Whoever reads a file gets all of it or an error that names section and
-key; texts never repeat a private key. Source: protocol reference 13.1; notbit adds public keys of contacts.
+PyBitmessage writes literal percent signs twice. It also lets one pair of keys have an address of each version: all of
+them are read, and which one is used is for others to say. Whoever reads a file gets all of it or an error that names
+section and key; texts never repeat a private key. Source: protocol reference 13.1; notbit adds contacts.
 """
 
+import codecs
 import configparser
 import io
 import re
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from bmgate.bm.addresses import PREFIX, Address, parse_address
 from bmgate.bm.keys import KEY_SIZE, PrivateKeys, decode_wif, encode_wif
 from bmgate.errors import BadAddress, ProtocolError
+from bmgate.units import DAY
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes: a hundred thousand addresses are not half of it
 SETTINGS = "bitmessagesettings"
@@ -23,10 +26,11 @@ OLD_UNITS_UNTIL = 9  # `settingsversion` up to which demands are in the units of
 OLD_TRIALS, OLD_EXTRA = 320, 14_000  # what was difficulty 1 there
 SETTINGS_VERSION = 10
 
-DAY, MONTH = 86_400, 2_629_800  # seconds
+MONTH = 2_629_800  # seconds
 
 _INTEGER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?", re.ASCII)
+_WORDS = re.compile(rb"\s*(label|mailinglistname)\s*=", re.IGNORECASE)
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 
 
@@ -81,18 +85,19 @@ def read_keys_file(data: bytes) -> KeysFile:
         raise BadKeysFile(f"{len(data)} bytes are too many for a keys.dat")
     parser = _parser()
     try:
-        parser.read_string(data.decode("utf-8-sig"), "keys.dat")
-    except UnicodeDecodeError as error:
-        raise BadKeysFile(f"not UTF-8 at byte {error.start}") from error
+        parser.read_string(_decoded(data), "keys.dat")
     except configparser.Error as error:
-        raise BadKeysFile(f"no INI file: {type(error).__name__} in line {getattr(error, 'lineno', '?')}") from error
+        raise BadKeysFile(f"no INI file: {type(error).__name__} in line {_line_of(error)}") from error
+    if not parser.sections():
+        raise BadKeysFile("no keys.dat: there is no section in it" if data.strip() else "no keys.dat: it is empty")
     version = _settings_version(parser)
-    sections = [parser[name] for name in parser.sections() if name.startswith(PREFIX)]
+    sections = [parser[name] for name in parser.sections() if name[: len(PREFIX)].upper() == PREFIX]
+    named = {section.name for section in sections}
+    for name in parser.sections():
+        if name not in named and "privsigningkey" in parser[name]:
+            raise BadKeysFile(f"[{name[:60]}]: a section with private keys is named by an address, {PREFIX}...")
     entries = tuple(_entry(section, version) for section in sections if "privsigningkey" in section)
     contacts = tuple(_contact(section) for section in sections if "privsigningkey" not in section)
-    twice = len(entries) - len({entry.keys.public.ripe for entry in entries})
-    if twice:
-        raise BadKeysFile(f"{twice} addresses are in the file twice, by other names")
     settings = parser[SETTINGS] if parser.has_section(SETTINGS) else {}
     return KeysFile(
         entries,
@@ -105,6 +110,13 @@ def read_keys_file(data: bytes) -> KeysFile:
     )
 
 
+def _line_of(error: configparser.Error) -> int | str:
+    """The first of those that a list of errors names."""
+    errors = getattr(error, "errors", None)
+    line: int | str = errors[0][0] if errors else getattr(error, "lineno", "?")
+    return line
+
+
 def write_keys_file(entries: Iterable[KeysEntry]) -> bytes:
     """A keys.dat that PyBitmessage reads beside its own settings."""
     parser = _parser()
@@ -114,6 +126,31 @@ def write_keys_file(entries: Iterable[KeysEntry]) -> bytes:
     out = io.StringIO()
     parser.write(out)
     return out.getvalue().encode()
+
+
+def _decoded(data: bytes) -> str:
+    """UTF-8, with or without its mark. Words of people may be in Latin-1, as files of old have them.
+
+    Where no line ends with LF, CR ends them.
+    """
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadKeysFile("in UTF-16; save it as UTF-8") from error
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return "\n".join(_decoded_line(number, line) for number, line in enumerate(lines, 1))
+
+
+def _decoded_line(number: int, line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        if _WORDS.match(line):
+            return line.decode("latin-1")
+        raise BadKeysFile(f"not UTF-8 in line {number}") from error
 
 
 def _parser() -> configparser.RawConfigParser:
@@ -170,7 +207,7 @@ def _contact(section: configparser.SectionProxy) -> KeysContact:
 
 def _address(section: configparser.SectionProxy) -> Address:
     try:
-        return parse_address(section.name)
+        return parse_address(PREFIX + section.name[len(PREFIX) :])
     except BadAddress as error:
         raise BadKeysFile(f"[{section.name[:60]}]: {error}") from error
 

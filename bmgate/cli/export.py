@@ -76,8 +76,9 @@ def maildir(path: Path, account: str, password_stdin: bool, as_json: bool) -> No
 def archive(path: Path, force: bool, account: str, password_stdin: bool, as_json: bool, passphrase_stdin: bool) -> None:
     """Write the whole account into one encrypted file, which another gateway imports.
 
-    It holds options, addresses with their keys and aliases, contacts, chans, subscriptions, and all mailboxes with
-    their mail; not the password, and not what is still to be sent. With both --..-stdin the password comes first.
+    It holds options, addresses with their keys and aliases, contacts, chans, subscriptions, threads, and all mailboxes
+    with their mail; not the password. What is still to be sent is sent by this gateway, and in the archive as drafts.
+    With both --..-stdin the password comes first.
     """
     password = _password(password_stdin)
     passphrase = read_secret("Passphrase", passphrase_stdin)
@@ -102,3 +103,8 @@ def _finish(method: str, as_json: bool, *, path: Path, **params: Any) -> None:
         return
     what = f"{result['messages']} messages" if "messages" in result else f"{result['addresses']} addresses"
     click.echo(f"{printable(result['path'])} holds {what} of the account {result['account']}.")
+    if result.get("waiting"):
+        click.echo(
+            f"{result['waiting']} of them are drafts of what is still to be sent. This gateway goes on sending it: send"
+            " a draft from the other one only after `bmgate queue cancel` here."
+        )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bmgate.cli.calls import call_telling
-from bmgate.cli.options import account_option, json_option, place_options, read_secret
+from bmgate.cli.options import account_option, ask, json_option, place_options, read_secret
 from bmgate.cli.output import print_json, print_table, printable, size
 from bmgate.cli.steps import Steps
 
@@ -84,7 +84,7 @@ def archive(path: Path, dry_run: bool, account: str, as_json: bool, passphrase_s
     if passphrase_stdin:
         passphrase = read_secret("Passphrase", from_stdin=True)
     else:
-        passphrase = click.prompt("Passphrase of the archive", hide_input=True)
+        passphrase = ask("Passphrase of the archive", hidden=True)
     _run("import.archive", as_json, account=account, path=path, dry_run=dry_run, passphrase=passphrase)
 
 

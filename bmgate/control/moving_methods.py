@@ -1,5 +1,6 @@
 """The methods that bring things in and take them out. Files are read and written by the gateway, under its user."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 from bmgate.control.protocol import Tell
 from bmgate.control.table import ACCOUNT, FindAccount, Method, Param
 from bmgate.domain.account import Account
-from bmgate.errors import NotAllowed, Refused
-from bmgate.services.moving.applying import Report
+from bmgate.errors import NotAllowed, Refused, StorageFull
 from bmgate.services.moving.exporting import Exports
 from bmgate.services.moving.importing import Imports
+from bmgate.services.moving.report import Report
 
 _PATH, _PASSWORD, _FORCE = Param("path", str), Param("password", str, ""), Param("force", bool, False)
 _DRY_RUN, _MAILBOX = Param("dry_run", bool, False), Param("mailbox", str, "")
@@ -88,8 +89,8 @@ class MovingMethods:
 
         async def archive(tell: Tell, account: str, path: str, password: str, force: bool, passphrase: str) -> Any:
             owner = await opened(account, password)
-            mails = await self.exports.archive(owner, _path(path), passphrase, tell, force=force)
-            return _exported(owner, path, "messages", mails)
+            made = await self.exports.archive(owner, _path(path), passphrase, tell, force=force)
+            return _exported(owner, path, "messages", made.mails) | {"waiting": made.waiting}
 
         return {
             "export.keys": Method(keys, (*_OUT, _FORCE)),
@@ -109,6 +110,8 @@ def _explained(method: Method) -> Method:
         except (ConnectionError, TimeoutError):
             raise  # of whom it is told, not of a file
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"{values['path']}: no room is left on that disk") from error
             name = error.filename if isinstance(error.filename, str | Path) else values["path"]
             raise Refused(f"{name}: {error.strerror or error}") from error
 

@@ -95,6 +95,8 @@ def refuse_taken(path: Path, replace: bool) -> None:
         raise Conflict(f"{path} is a folder already; name one that is not there yet")
     if os.path.lexists(path) and not replace:
         raise Conflict(f"{path} is there already; --force replaces it")
+    if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):
+        raise Conflict(f"{path} is no regular file: nothing replaces it")
 
 
 def _link(part: Path, path: Path) -> None:

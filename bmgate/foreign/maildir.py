@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bmgate.domain.mailbox import Flags
-from bmgate.domain.moving import MovedMail
+from bmgate.domain.moving import MovedMail, usable_keywords
 from bmgate.errors import BadImport
 from bmgate.foreign.files import read_file, write_private
-from bmgate.foreign.mail_bytes import MAX_MAIL, crlf_of, usable_keywords
+from bmgate.foreign.mail_bytes import MAX_MAIL, crlf_of
 from bmgate.foreign.names import MAX_BYTES, file_name, mailbox_of
 from bmgate.mail.dates import MAX_TIME
 

@@ -1,14 +1,12 @@
 """messages.dat, the SQLite database of PyBitmessage: schema 11, and those from 7 on that have the same columns.
 
-It is copied, checked and opened to read only; the copy has no name any more while it is read, so that nothing is left
-of it. Texts may be invalid UTF-8, and byte strings may be stored as text: Python 2 wrote them so. Nothing in the file
+It is opened where it is, to read only, and nothing of it is copied to a disk; who writes to it meanwhile is noticed.
+Texts may be invalid UTF-8, and byte strings may be stored as text: Python 2 wrote them so. Nothing in the file
 is run: tables that are views or come from modules are refused. Source: protocol reference 13.2.
 """
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,23 +14,24 @@ from typing import Any
 
 from bmgate.domain.moving import InboxRow, ListedAddress, SentRow, StoredPubkey
 from bmgate.errors import BadImport
-from bmgate.foreign.files import COPY_SIZE, opened
+from bmgate.foreign.files import opened
 from bmgate.mail.dates import MAX_TIME
 
 OLDEST, NEWEST = 7, 11
-MAX_VALUE = 64 * 1024 * 1024  # bytes of one column
+MAX_VALUE = 4 * 1024 * 1024  # bytes of one column: sixteen times what an object holds
 MAX_FILE = 16 * 1024 * 1024 * 1024
 MAX_LISTED = 1_000_000
 TABLES = ("inbox", "sent", "subscriptions", "addressbook", "blacklist", "whitelist", "pubkeys", "settings")
+CACHE_KIB = 2_048  # that SQLite keeps of it in memory
 _JOURNALS = ("-journal", "-wal")
 _SQLITE = b"SQLite format 3\0"
 
 
 class MessagesDatFile:
-    """An opened copy. Values come as they are: missing ones empty, numbers from text where they stand as text."""
+    """An opened file. Values come as they are: missing ones empty, numbers from text where they stand as text."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, path: Path, looks: "_Looks") -> None:
+        self._connection, self._path, self._looks = connection, path, looks
         self._columns = {table: self._columns_of(table) for table in TABLES}
         self.version = self._version()
 
@@ -101,6 +100,8 @@ class MessagesDatFile:
         columns = ", ".join(f'"{name}"' if name in there else "NULL" for name in names)
         with translated():
             yield from self._connection.execute(f'SELECT {columns} FROM "{table}" ORDER BY rowid')  # noqa: S608 - ours
+        if _looks_of(self._path) != self._looks:
+            raise BadImport(f"{self._path} changed while it was read: PyBitmessage runs; quit it first")
 
     def _columns_of(self, table: str) -> frozenset[str]:
         with translated():
@@ -129,56 +130,57 @@ class MessagesDatFile:
 
 
 @contextmanager
-def messages_dat(path: Path, scratch: Path) -> Iterator[MessagesDatFile]:
-    """A checked copy of the file, made in a folder `scratch`; raises BadImport."""
+def messages_dat(path: Path) -> Iterator[MessagesDatFile]:
+    """The file, checked; raises BadImport."""
     for end in _JOURNALS:
         journal = path.with_name(path.name + end)
         if journal.exists() and journal.stat().st_size:
             raise BadImport(f"{journal} is there: PyBitmessage runs, or was killed; start it and quit it first")
-    connection = _opened_copy(path, scratch)
+    looks = _looks_of(path)
+    _check_size(path)
+    with translated():
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"  # which leaves locks and journals alone
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
     try:
-        yield MessagesDatFile(connection)
+        _check(connection)
+        yield MessagesDatFile(connection, path, looks)
     finally:
         connection.close()
 
 
-def _opened_copy(path: Path, scratch: Path) -> sqlite3.Connection:
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=scratch) as folder, translated():
-        copy = Path(folder) / "messages.dat"
-        _copy(path, copy)
-        connection = sqlite3.connect(f"{copy.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    try:
-        _check(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+_Looks = tuple[int, int, int, int]
+"""Device, inode, size and time of the last change, by which a file is known to be the same."""
+
+
+def _looks_of(path: Path) -> _Looks:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _check(connection: sqlite3.Connection) -> None:
     with translated():
         connection.text_factory = bytes
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
-        for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0"):
+        cache = f"cache_size=-{CACHE_KIB}"
+        for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0", cache):
             connection.execute(f"PRAGMA {pragma}").close()
         damage = connection.execute("PRAGMA quick_check(1)").fetchone()
         if damage is None or damage[0] != b"ok":
             raise BadImport(f"messages.dat is damaged: {_text(damage and damage[0])[:200]}")
 
 
-def _copy(path: Path, copy: Path) -> None:
-    with opened(path) as source, open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        size = os.fstat(source.fileno()).st_size
-        if size > MAX_FILE:
-            raise BadImport(f"{path} is larger than {MAX_FILE} bytes")
-        first = source.read(len(_SQLITE) + 2)
-        if not first.startswith(_SQLITE):
-            raise BadImport(f"{path} is no SQLite database")
-        page_size = max(512, int.from_bytes(first[len(_SQLITE) :]) & ~1 or 65_536)
-        if size % page_size:  # which SQLite itself lets pass
-            raise BadImport(f"{path} is damaged: it is cut off")
-        target.write(first)
-        shutil.copyfileobj(source, target, COPY_SIZE)
+def _check_size(path: Path) -> None:
+    with opened(path) as file:
+        size, first = os.fstat(file.fileno()).st_size, file.read(len(_SQLITE) + 2)
+    if not size:
+        raise BadImport(f"{path} is empty")
+    if size > MAX_FILE:
+        raise BadImport(f"{path} is larger than {MAX_FILE} bytes")
+    if not first.startswith(_SQLITE):
+        raise BadImport(f"{path} is no SQLite database")
+    page_size = max(512, int.from_bytes(first[len(_SQLITE) :]) & ~1 or 65_536)
+    if size % page_size:  # which SQLite itself lets pass
+        raise BadImport(f"{path} is damaged: it is cut off")
 
 
 @contextmanager
@@ -186,7 +188,7 @@ def translated() -> Iterator[None]:
     """What SQLite says about a damaged file is BadImport."""
     try:
         yield
-    except (sqlite3.Error, sqlite3.Warning) as error:
+    except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:  # the last for a name in what it says
         raise BadImport(f"messages.dat is damaged: {error}") from error
 
 

@@ -105,7 +105,7 @@ def test_e8_a_damaged_file_is_refused_whole_with_the_place(found: str, instead: 
     assert encode_wif(ALICE.signing)[5:20] not in str(caught.value)
 
 
-@pytest.mark.parametrize(("mark", "end"), [("", "\r\n"), ("\ufeff", "\n"), ("\ufeff", "\r\n")])
+@pytest.mark.parametrize(("mark", "end"), [("", "\r\n"), ("", "\r"), ("\ufeff", "\n"), ("\ufeff", "\r\n")])
 def test_marks_and_line_ends_of_other_systems_change_nothing(mark: str, end: str) -> None:
     assert read_keys_file((mark + SECTION.replace("\n", end)).encode()) == read_keys_file(SECTION.encode())
 
@@ -149,11 +149,22 @@ def test_e8_a_number_of_thousands_of_digits_is_refused(line: str) -> None:
         read_keys_file(SECTION.replace(line, line.rstrip("0123456789") + "9" * 5_000, 1).encode())
 
 
-def test_e8_the_same_keys_under_two_names_are_refused() -> None:
+def test_the_same_keys_under_two_versions_are_both_read() -> None:
     old = ALICE.public.address(version=3)
     keys = f"privsigningkey = {encode_wif(ALICE.signing)}\nprivencryptionkey = {encode_wif(ALICE.encryption)}\n"
-    with pytest.raises(BadKeysFile, match="twice"):
-        read_keys_file(f"{SECTION}\n[{old}]\n{keys}".encode())
+    assert old in [each.address for each in read_keys_file(f"{SECTION}\n[{old}]\n{keys}".encode()).entries]
+
+
+def test_an_address_in_small_letters_is_read_and_keys_without_one_are_refused() -> None:
+    small = read_keys_file(SECTION.replace("[BM-", "[bm-").encode())
+    assert small == read_keys_file(SECTION.encode())
+    with pytest.raises(BadKeysFile, match="a section with private keys"):
+        read_keys_file(SECTION.replace("[BM-", "[old-").encode())
+
+
+def test_a_line_that_is_none_is_told_by_its_number() -> None:
+    with pytest.raises(BadKeysFile, match="ParsingError in line 3"):
+        read_keys_file(b"[bitmessagesettings]\nttl = 5\nnonsense\n")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ LEVELS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters
 
 def write(tmp_path: Path, *mails: MovedMail) -> Path:
     target = tmp_path / "Maildir"
-    with DiskFiles(tmp_path).new_maildir(target) as folder:
+    with DiskFiles(tmp_path / "gateway").new_maildir(target) as folder:
         folder.add(mails)
     return target
 

@@ -1,16 +1,19 @@
 """mbox files: what we write is read again byte for byte, and what others write is understood."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moving_fixtures import mbox_of
 
 from bmgate.domain.mailbox import Flags
 from bmgate.domain.moving import MovedMail
 from bmgate.errors import BadImport, Conflict
+from bmgate.foreign import mbox
 from bmgate.foreign.adapter import DiskFiles
-from bmgate.foreign.mbox import mbox_entry, read_mbox
+from bmgate.foreign.mbox import PORTION, MboxFolder, read_mbox
 from bmgate.mail.dates import MAX_TIME
 
 STORED = Flags.SEEN | Flags.ANSWERED | Flags.FLAGGED | Flags.DELETED | Flags.DRAFT
@@ -24,6 +27,7 @@ MAILS = st.builds(
     internaldate=st.integers(0, 4_000_000_000),
     of=st.none(),
     known_by=st.just(""),
+    saved_at=st.none(),
 )
 FILE = """From someone@example.org Sat Nov 21 20:15:00 2026
 Subject: first
@@ -49,14 +53,53 @@ text
 
 
 def files(tmp_path: Path) -> DiskFiles:
-    return DiskFiles(tmp_path)
+    return DiskFiles(tmp_path / "gateway")
 
 
 @given(st.lists(MAILS, max_size=5))
 def test_mails_survive_the_round_trip(tmp_path_factory: pytest.TempPathFactory, mails: list[MovedMail]) -> None:
     path = tmp_path_factory.mktemp("mbox") / "box"
-    path.write_bytes(b"".join(map(mbox_entry, mails)))
+    path.write_bytes(mbox_of(*mails))
     assert list(read_mbox(path, "INBOX")) == mails
+
+
+@pytest.mark.parametrize("lines", [b"x\r\n", b"From \r\n", b">From x\r\n"])
+def test_large_mails_survive_the_round_trip_portion_by_portion(tmp_path: Path, lines: bytes) -> None:
+    raw = b"Subject: x\r\n\r\n" + lines * (2 * PORTION // len(lines))
+    mails = [MovedMail("INBOX", raw, internaldate=5), MovedMail("INBOX", b"", internaldate=5)]
+    (tmp_path / "box").write_bytes(mbox_of(*mails))
+    assert list(read_mbox(tmp_path / "box", "INBOX")) == mails
+
+
+def test_a_mail_of_very_short_lines_takes_little_memory_beside_itself(tmp_path: Path) -> None:
+    lines = b"\r\n" * (2 * PORTION)
+    mail = MovedMail("INBOX", b"Subject: x\r\n\r\n" + lines, internaldate=5)
+    less = mail._replace(raw=mail.raw[:200_000])
+    (tmp_path / "less").write_bytes(mbox_of(less))
+    tracemalloc.start()
+    try:
+        MboxFolder(tmp_path).add([mail])
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert list(read_mbox(tmp_path / "less", "INBOX")) == [less]
+        read = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert written < 8 * PORTION
+    assert read < 5 * len(less.raw)
+
+
+def test_one_giant_line_is_a_mail(tmp_path: Path) -> None:
+    mail = MovedMail("INBOX", b"Subject: x\r\n\r\n" + b"x" * (3 * PORTION) + b"\r\n", internaldate=5)
+    (tmp_path / "box").write_bytes(mbox_of(mail))
+    assert list(read_mbox(tmp_path / "box", "INBOX")) == [mail]
+
+
+def test_a_mail_larger_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mbox, "MAX_MAIL", 1_000)
+    (tmp_path / "box").write_bytes(mbox_of(MovedMail("INBOX", b"Subject: x\r\n\r\n" + b"x" * 2_000)))
+    with pytest.raises(BadImport, match="more than 1000 bytes"):
+        list(read_mbox(tmp_path / "box", "INBOX"))
 
 
 def test_a_file_of_other_programs_is_understood(tmp_path: Path) -> None:
@@ -99,7 +142,7 @@ def test_e8_what_is_no_mbox_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_e8_links_and_devices_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_bytes(mbox_entry(MovedMail("x", b"Subject: secret\r\n\r\n")))
+    secret.write_bytes(mbox_of(MovedMail("x", b"Subject: secret\r\n\r\n")))
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "link").symlink_to(secret)
@@ -139,5 +182,5 @@ def test_one_empty_line_before_the_next_mail_is_its_gap(tmp_path: Path, end: str
 
 
 def test_a_date_after_the_year_9999_is_the_last_of_it() -> None:
-    entry = mbox_entry(MovedMail("x", b"Subject: x\r\n", internaldate=MAX_TIME + 1))
+    entry = mbox_of(MovedMail("x", b"Subject: x\r\n", internaldate=MAX_TIME + 1))
     assert entry.startswith(b"From MAILER-DAEMON Fri Dec 31 23:59:59 9999\n")

@@ -1,6 +1,6 @@
 """Ports to files of other programs, and to those that leave the gateway. All of it blocks: call it on a thread."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -59,11 +59,14 @@ class ForeignFiles(Protocol):
         ...
 
     def messages_dat(self, path: Path) -> AbstractContextManager[MessagesDat]:
-        """A copy, opened to read."""
+        """Opened to read, where it is."""
         ...
 
-    def mbox(self, path: Path, mailbox: str) -> Iterator[MovedMail]:
-        """The mails of an mbox file, or of all in a folder; with `mailbox` all go there."""
+    def mbox(self, path: Path, mailbox: str, left_out: Callable[[], None]) -> Iterator[MovedMail]:
+        """The mails of an mbox file, or of all in a folder; with `mailbox` all go there.
+
+        `left_out` is called for each that another program only marked as gone.
+        """
         ...
 
     def maildir(self, path: Path, mailbox: str) -> Iterator[MovedMail]:
@@ -71,7 +74,10 @@ class ForeignFiles(Protocol):
         ...
 
     def new_file(self, path: Path, replace: bool) -> AbstractContextManager[NewFile]:
-        """For its owner's eyes only; raises Conflict where something is, unless it may be replaced."""
+        """For its owner's eyes only; raises Conflict where something is, unless it may be replaced.
+
+        This and new folders raise NotAllowed for a place among the gateway's own files.
+        """
         ...
 
     def new_mbox_folder(self, path: Path) -> AbstractContextManager[NewMailFolder]:
@@ -80,4 +86,8 @@ class ForeignFiles(Protocol):
 
     def new_maildir(self, path: Path) -> AbstractContextManager[NewMailFolder]:
         """A Maildir++; raises Conflict where something is."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what an earlier version left of files that it copied."""
         ...

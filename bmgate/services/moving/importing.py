@@ -7,17 +7,19 @@ over, so an import can be repeated.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from bmgate.bm.addresses import Address
 from bmgate.bm.keysdat import MAX_SIZE, KeysFile, read_keys_file
 from bmgate.domain.account import AccountId
-from bmgate.domain.mailbox import ContentId, StagedMail
+from bmgate.domain.mailbox import ContentId, MailboxId, StagedMail
 from bmgate.domain.moving import MovedMail, Parcel
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Failpoints, Store
@@ -26,20 +28,26 @@ from bmgate.domain.ports.world import Clock
 from bmgate.errors import BadImport, NotAllowed, OverQuota
 from bmgate.services.disk import room_for_all
 from bmgate.services.events import MailboxEvents
-from bmgate.services.mailboxes.mailboxes import Indexed, indexed
-from bmgate.services.moving.applying import Applier, Count, Place, Report, place_of
+from bmgate.services.finishing import finished
+from bmgate.services.mailboxes.indexed import Indexed, indexed
+from bmgate.services.moving.applying import Applier
 from bmgate.services.moving.archive import SEALED_SIZE, ArchiveKey, open_archive
-from bmgate.services.moving.archive_records import Manifest, read_archive
-from bmgate.services.moving.pybitmessage import OldMails, joined, labels_of, parcel_of_keys, parcel_of_lists
+from bmgate.services.moving.archive_reading import read_archive
+from bmgate.services.moving.archive_records import Manifest
+from bmgate.services.moving.batches import add, digests_of, is_there, look_up, place_named, take
+from bmgate.services.moving.old_mails import OldMails
+from bmgate.services.moving.places import Place, check_mailboxes, place_of
+from bmgate.services.moving.pybitmessage import joined, labels_of, parcel_of_keys, parcel_of_lists
+from bmgate.services.moving.report import Count, Report
 
 T = TypeVar("T")
 
 Tell = Callable[[Any], Awaitable[None]]
 """How an import tells how far it is."""
 
-BATCH_MAILS, BATCH_OCTETS = 64, 4 * 1024 * 1024  # of one transaction
 MAX_MAILS = 1_000_000  # of one import
 TOLD_EACH = 1_000  # mails, while they are only read
+LOOKED_AT = 16  # mails of the account at once, of those without a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,30 @@ class Source:
 
     parcel: Parcel
     mails: Callable[[], Iterator[MovedMail]]
+    left_out: "LeftOut" = field(default_factory=lambda: LeftOut())
+
+    @property
+    def has_nothing(self) -> bool:
+        """Nothing but mail, if at all."""
+        return replace(self.parcel, notes=()) == Parcel()
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Counts what a reading left out."""
+
+    number: int = 0
+
+    def begin(self) -> None:
+        """Another reading."""
+        self.number = 0
+
+    def one(self) -> None:
+        self.number += 1
+
+    def notes(self) -> Iterator[str]:
+        if self.number:
+            yield f"left out {self.number} mails that another program had deleted and not yet removed from its file"
 
 
 @dataclass(slots=True)
@@ -92,13 +124,18 @@ class Imports:
         file = await _in_thread(lambda: self._keys_file(self._files.beside(path).get("keys.dat")))
         if file is None:
             raise BadImport(f"{path} holds no keys.dat")
-        parcel = parcel_of_keys(file, self._applier.network)
+        parcel = parcel_of_keys(file, self._applier.network, await self._addresses(account))
         return await self._bring(account, Source(parcel, lambda: iter(())), tell, dry_run)
 
     async def mbox(self, account: AccountId, path: Path, mailbox: str, tell: Tell, *, dry_run: bool) -> Report:
         """An mbox file, or a folder of them; each has a mailbox of its name, unless one is given for all."""
-        source = Source(Parcel(), lambda: self._files.mbox(path, mailbox))
-        return await self._bring(account, source, tell, dry_run)
+        left = LeftOut()
+
+        def mails() -> Iterator[MovedMail]:
+            left.begin()
+            return self._files.mbox(path, mailbox, left.one)
+
+        return await self._bring(account, Source(Parcel(), mails, left), tell, dry_run)
 
     async def maildir(self, account: AccountId, path: Path, mailbox: str, tell: Tell, *, dry_run: bool) -> Report:
         """A Maildir with the folders in it."""
@@ -117,8 +154,14 @@ class Imports:
             raise NotAllowed(f"the archive is of the {manifest.network} network, not {self._applier.network.name}")
         return await self._bring(account, Source(parcel, lambda: read()[2]), tell, dry_run)
 
+    @property
+    def running(self) -> int:
+        """Imports that bring something now: the end of the gateway would undo them."""
+        return sum(turn.locked() for turn in list(self._turns.values()))
+
     async def sweep(self) -> None:
         """Drop what imports left that were killed; for the start of a gateway."""
+        await _in_thread(self._files.sweep)
         for account in await self._database.read(lambda store: [each.id for each in store.accounts.all()]):
             async with self._turn(account):
                 if await self._has_staged(account):
@@ -131,7 +174,8 @@ class Imports:
         """PyBitmessage's files, as far as they are there."""
         found = await _in_thread(lambda: self._files.beside(path))
         file = await _in_thread(lambda: self._keys_file(found.get("keys.dat")))
-        keys = Parcel() if file is None else parcel_of_keys(file, self._applier.network)
+        here = await self._addresses(account)
+        keys = Parcel() if file is None else parcel_of_keys(file, self._applier.network, here)
         if "messages.dat" not in found:
             yield Source(keys, lambda: iter(()))
             return
@@ -146,6 +190,11 @@ class Imports:
     def _keys_file(self, path: Path | None) -> KeysFile | None:
         return None if path is None else read_keys_file(self._files.read(path, MAX_SIZE))
 
+    async def _addresses(self, account: AccountId) -> list[Address]:
+        return await self._database.read(
+            lambda store: [each.address for each in store.account(account).identities.all()]
+        )
+
     def _renderer(self, mine: AccountStore, *parcels: Parcel) -> OldMails:
         labels = labels_of(parcels)
         labels |= {contact.address: contact.label for contact in mine.contacts.all() if contact.label}
@@ -158,33 +207,37 @@ class Imports:
     async def _bring(self, account: AccountId, source: Source, tell: Tell, dry_run: bool) -> Report:
         async with self._turn(account):
             places, mails, octets = await self._checked(source, tell)
+            if not mails and source.has_nothing:
+                why = "".join(f": {note}" for note in (*source.left_out.notes(), *source.parcel.notes))
+                raise BadImport(f"there is nothing in it that could come{why}")
+            unnamed = await self._unnamed(account) if mails else frozenset()
             tried = await self._tried(account, source, places)
-            await self._check_quota(account, octets)
+            left = await self._room_left(account)
+            if dry_run or (left is not None and octets > left):
+                await self._looked_up(account, source, mails, unnamed, left, tried, tell)
             if dry_run:
-                tried.count("messages", new=True, number=mails)
                 tried.octets = octets
+                tried.note_all(source.left_out.notes())
                 return tried
             await self._drop(account)
             try:
-                staged = await self._stage(account, source, mails, tell)
+                staged = await self._stage(account, source, mails, unnamed, tell)
                 self._failpoints.pass_("import.staged")
-                report = await self._show(account, source, staged)
+                report = await finished(self._show(account, source, staged))
             except BaseException:
                 await asyncio.shield(self._drop(account))
                 raise
         report.octets = octets
-        self._events.changed(report.mailboxes)
-        if report.changes_keys:
-            self._changed()
+        report.note_all(source.left_out.notes())
         return report
 
     async def _checked(self, source: Source, tell: Tell) -> tuple[dict[Place, None], int, int]:
         """Read all mail once: where it belongs, how much it is."""
         places, count, octets = dict[Place, None](), 0, 0
         mails = source.mails()
-        while batch := await _in_thread(lambda: _take(mails)):
+        while batch := await _in_thread(lambda: take(mails)):
             for mail in batch:
-                places[_place(mail)] = None
+                places[place_named(mail)] = None
                 octets += len(mail.raw)
             count += len(batch)
             if count > MAX_MAILS:
@@ -198,6 +251,7 @@ class Imports:
         now, report = self._clock.now(), Report()
 
         def rehearse(store: Store) -> None:
+            check_mailboxes(store.account(account), source.parcel, places)
             self._apply(store, account, source.parcel, _Staged(), now, report)
             for place in places:
                 place_of(store.account(account), place, now, report)
@@ -207,24 +261,61 @@ class Imports:
             await self._database.transact(rehearse)
         return report
 
-    async def _check_quota(self, account: AccountId, octets: int) -> None:
+    async def _room_left(self, account: AccountId) -> int | None:
+        """How many bytes of mail the account's quota leaves; None without one."""
+
         def room(store: Store) -> int | None:
             mine = store.account(account)
             quota = mine.account.quota_bytes
-            return None if quota is None else quota - mine.messages.used_octets()
+            return None if quota is None else max(0, quota - mine.messages.used_octets())
 
-        left = await self._database.read(room)
-        if left is not None and octets > left:
-            raise OverQuota(f"{octets} bytes of mail, and the account has room for {max(left, 0)}")
+        return await self._database.read(room)
 
-    async def _stage(self, account: AccountId, source: Source, total: int, tell: Tell) -> _Staged:
+    async def _unnamed(self, account: AccountId) -> frozenset[bytes]:
+        """The digests of mails that are there and are not found by a name."""
+        digests, of = set[bytes](), dict[MailboxId, list[int]]()
+        for mailbox, uid in await self._database.read(lambda store: store.account(account).messages.untagged()):
+            of.setdefault(mailbox, []).append(uid)
+        for mailbox, uids in of.items():
+            while uids:
+                found = await self._database.read(partial(digests_of, account, mailbox, uids[:LOOKED_AT]))
+                digests.update(digest for _, digest in found)
+                last = found[-1][0] if found else uids[:LOOKED_AT][-1]
+                uids = uids[bisect_right(uids, last) :]
+        return frozenset(digests)
+
+    async def _looked_up(
+        self,
+        account: AccountId,
+        source: Source,
+        total: int,
+        unnamed: Collection[bytes],
+        left: int | None,
+        report: Report,
+        tell: Tell,
+    ) -> None:
+        """What of the mail would be new; raises OverQuota where there is no room for that."""
+        mails, new_octets, done = source.mails(), 0, 0
+        while batch := await _in_thread(lambda: [(mail, indexed(mail.raw)) for mail in take(mails)]):
+            for mail, was_there in await self._database.read(partial(look_up, account, batch, unnamed)):
+                report.count("messages", new=not was_there)
+                new_octets += 0 if was_there else len(mail.raw)
+            if left is not None and new_octets > left:
+                raise OverQuota(f"the mail needs more room than the {left} bytes that the account's quota leaves")
+            done += len(batch)
+            await tell({"step": "looking", "done": done, "of": total})
+
+    async def _stage(
+        self, account: AccountId, source: Source, total: int, unnamed: Collection[bytes], tell: Tell
+    ) -> _Staged:
         staged, mails, done = _Staged(), source.mails(), 0
         await tell({"step": "storing", "done": 0, "of": total})
-        while batch := await _in_thread(lambda: [(mail, indexed(mail.raw)) for mail in _take(mails)]):
+        while batch := await _in_thread(lambda: [(mail, indexed(mail.raw)) for mail in take(mails)]):
             self._check_room()
-            for mail, content in await self._store(account, batch):
+            for mail, content in await self._store(account, batch, unnamed):
                 self._note(staged, mail, content)
             done += len(batch)
+            del batch, mail, content
             self._failpoints.pass_("import.batch")
             await tell({"step": "storing", "done": done, "of": total})
         if done != total:
@@ -232,11 +323,14 @@ class Imports:
         return staged
 
     async def _store(
-        self, account: AccountId, batch: list[tuple[MovedMail, Indexed]]
+        self, account: AccountId, batch: list[tuple[MovedMail, Indexed]], unnamed: Collection[bytes]
     ) -> list[tuple[MovedMail, ContentId | None]]:
         def store_new(store: Store) -> list[tuple[MovedMail, ContentId | None]]:
             mine = store.account(account)
-            return [(mail, None if _is_there(mine, mail, index) else _add(mine, mail, index)) for mail, index in batch]
+            return [
+                (mail, None if is_there(mine, mail, index, unnamed) else add(mine, mail, index))
+                for mail, index in batch
+            ]
 
         return await self._database.transact(store_new)
 
@@ -246,11 +340,16 @@ class Imports:
             return
         staged.count.new += 1
         date = self._clock.now() if mail.internaldate is None else mail.internaldate
-        staged.mails.setdefault(_place(mail), []).append(StagedMail(content, mail.flags, mail.keywords, date))
+        staged.mails.setdefault(place_named(mail), []).append(
+            StagedMail(content, mail.flags, mail.keywords, date, mail.saved_at)
+        )
 
     async def _show(self, account: AccountId, source: Source, staged: _Staged) -> Report:
         now, report = self._clock.now(), Report()
         await self._database.transact(lambda store: self._apply(store, account, source.parcel, staged, now, report))
+        self._events.changed(report.mailboxes)
+        if report.changes_keys:
+            self._changed()
         return report
 
     def _apply(
@@ -269,42 +368,6 @@ class Imports:
     def _turn(self, account: AccountId) -> asyncio.Lock:
         """One import of an account at a time: what it stored unseen is its own."""
         return self._turns.setdefault(account, asyncio.Lock())
-
-
-def _place(mail: MovedMail) -> Place:
-    return mail.mailbox, mail.of
-
-
-def _take(mails: Iterator[MovedMail]) -> list[MovedMail]:
-    """As many as one transaction takes."""
-    batch, octets = list[MovedMail](), 0
-    for mail in mails:
-        batch.append(mail)
-        octets += len(mail.raw)
-        if len(batch) >= BATCH_MAILS or octets >= BATCH_OCTETS:
-            break
-    return batch
-
-
-def _name_of(mail: MovedMail, index: Indexed) -> str:
-    """What it is found by: its Message-ID, or for want of one its bytes."""
-    return mail.known_by or index.message_id or f"<{sha256(mail.raw).hexdigest()}@bytes>"
-
-
-def _is_there(mine: AccountStore, mail: MovedMail, index: Indexed) -> bool:
-    """Whether the account shows this mail, in whatever mailbox its owner put it."""
-    places = mine.messages.places_of(_name_of(mail, index))
-    if mail.known_by:
-        return bool(places)
-    return any(
-        stored.header + stored.body == mail.raw
-        for mailbox, uid in places
-        for stored in mine.messages.messages(mailbox, [uid])
-    )
-
-
-def _add(mine: AccountStore, mail: MovedMail, index: Indexed) -> ContentId:
-    return mine.messages.add_content(index.content(mine.messages.message_id_tag(_name_of(mail, index))))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -1,66 +1,43 @@
 """What PyBitmessage and notbit keep, as what moves: keys.dat and messages.dat (protocol reference 13).
 
-Pure: files are read by others. What was sent goes to Sent with its status; what never went out goes to Drafts, because
-nothing is sent without being asked for.
+Pure: files are read by others, mails are rendered in `old_mails`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from bmgate.bm.addresses import Address, parse_address
-from bmgate.bm.encodings import SIMPLE, TRIVIAL, DecodedMessage
+from bmgate.bm.addresses import Address
 from bmgate.bm.keysdat import NETWORK_MINIMUM, KeysEntry, KeysFile
 from bmgate.bm.network import NetworkParameters
 from bmgate.bm.plaintext import Pubkey
 from bmgate.bm.plaintext.pubkeys import read_pubkey_record
 from bmgate.domain.contact import Standing
-from bmgate.domain.mailbox import SPECIAL_MAILBOXES, Flags, MailboxKind
 from bmgate.domain.moving import (
-    InboxRow,
     ListedAddress,
     MovedChan,
     MovedContact,
     MovedIdentity,
-    MovedMail,
     MovedSubscription,
     Parcel,
-    SentRow,
 )
 from bmgate.domain.policy import MAX_GIVE_UP, duration_text
 from bmgate.domain.ports.moving import MessagesDat
-from bmgate.errors import BadAddress, BadObject, ProtocolError
-from bmgate.mail.addresses import mail_address
-from bmgate.mail.imported import OldMail, render_old
-from bmgate.mail.incoming import IncomingMail, render
-from bmgate.mail.incoming_body import parts_of
-from bmgate.mail.message_identity import imported_id, message_id
-from bmgate.mail.read import from_decoded
-from bmgate.mail.reading import Kind, Manner
-from bmgate.mail.recognisers import recognised
+from bmgate.errors import BadObject, ProtocolError
 from bmgate.mail.text import clean_line
-from bmgate.mail.write import Mailbox, usable_label
+from bmgate.services.moving.applying import MAX_THINGS
+from bmgate.services.moving.old_mails import NOBODY, STATUS_KEYWORDS, SUBSCRIBERS, address_in
+from bmgate.units import DAY
 
-SUBSCRIBERS = "[Broadcast subscribers]"
-STATUS_KEYWORDS = {
-    "ackreceived": "bm-acked",
-    "msgsent": "bm-sent",
-    "msgsentnoackexpected": "bm-noack",
-    "broadcastsent": "bm-noack",
-}
-"""What went out, and how its copy in Sent says so."""
-
-MIN_TTL, MAX_TTL = 3_600, 28 * 86_400
+MIN_TTL, MAX_TTL = 3_600, 28 * DAY
 MAX_LABEL, MAX_LIST_NAME = 64, 60
 MAX_PUBKEYS = 10_000  # the others are asked for when they are needed
-_INBOX, _SENT, _DRAFTS, _TRASH = (
-    SPECIAL_MAILBOXES[kind] for kind in (MailboxKind.INBOX, MailboxKind.SENT, MailboxKind.DRAFTS, MailboxKind.TRASH)
-)
 
 
-def parcel_of_keys(file: KeysFile, network: NetworkParameters) -> Parcel:
-    """The addresses of a keys.dat, and what its settings say of sending."""
+def parcel_of_keys(file: KeysFile, network: NetworkParameters, here: Collection[Address] = ()) -> Parcel:
+    """The addresses of a keys.dat, and what its settings say of sending; `here` are those of the account."""
+    entries, notes = _one_of_each(file.entries, here)
     options = {}
     if file.ttl:
         options["ttl"] = duration_text(min(max(file.ttl, MIN_TTL), MAX_TTL))
@@ -69,11 +46,35 @@ def parcel_of_keys(file: KeysFile, network: NetworkParameters) -> Parcel:
     if not file.blacklist:
         options["requests"] = "on"  # whom no whitelist names is not simply let in
     return Parcel(
-        identities=tuple(_identity(entry, network) for entry in file.entries if not entry.is_chan),
-        chans=tuple(_chan(entry) for entry in file.entries if entry.is_chan),
+        identities=tuple(_identity(entry, network) for entry in entries if not entry.is_chan),
+        chans=tuple(_chan(entry) for entry in entries if entry.is_chan),
         contacts=tuple(MovedContact(contact.address, _label(contact.label)) for contact in file.contacts),
         options=options,
+        notes=tuple(notes),
     )
+
+
+def _one_of_each(entries: Sequence[KeysEntry], here: Collection[Address]) -> tuple[list[KeysEntry], list[str]]:
+    """One address of each pair of keys, and what is to be said of the others; of a chan one of each version.
+
+    That is the one that is here already, else the enabled one, else that of the higher version.
+    """
+    own = {address.ripe: address for address in here}
+    chans = {entry.address.ripe for entry in entries if entry.is_chan} - own.keys()
+    chosen = dict(own)
+    for entry in sorted(entries, key=lambda each: (not each.enabled, -each.address.version)):
+        if entry.address.ripe not in chans:
+            chosen.setdefault(entry.address.ripe, entry.address)
+    kept, notes = dict[Address, KeysEntry](), list[str]()
+    for entry in entries:
+        one = chosen.get(entry.address.ripe)
+        is_wanted = entry.is_chan if one is None else entry.address == one and not (entry.is_chan and one in here)
+        if is_wanted and entry.address not in kept:
+            kept[entry.address] = entry
+        elif entry.address not in kept:
+            other = "the chan" if one is None else str(one)
+            notes.append(f"passed over {entry.address}: {other} has the same keys, and mail to either address is read")
+    return list(kept.values()), notes
 
 
 def _identity(entry: KeysEntry, network: NetworkParameters) -> MovedIdentity:
@@ -104,23 +105,16 @@ def parcel_of_lists(messages: MessagesDat) -> Parcel:
     lists = _Lists()
     for row in messages.listed("addressbook"):
         lists.note(row, label=_label(row.label))
-    for row in messages.listed("blacklist"):
-        if row.enabled:
-            lists.note(row, standing=Standing.BLOCKED)
-    for row in messages.listed("whitelist"):
-        if row.enabled:
-            lists.note(row, standing=Standing.ALLOWED)
-    for address in dict.fromkeys(row.sender for row in messages.inbox()):
-        lists.note(ListedAddress("", address), corresponded=True)
-    for address in dict.fromkeys(row.recipient for row in messages.sent() if row.status in STATUS_KEYWORDS):
-        if address != SUBSCRIBERS:
-            lists.note(ListedAddress("", address), corresponded=True, written_to=True)
+    off = lists.note_standings(messages.listed("blacklist"), Standing.BLOCKED)
+    off += lists.note_standings(messages.listed("whitelist"), Standing.ALLOWED)
     subscriptions = [(lists.address(row), row) for row in messages.listed("subscriptions")]
-    records = islice(messages.pubkeys(), MAX_PUBKEYS)
+    notes = [*lists.notes(), *_note_correspondents(lists, messages)]
+    if off:
+        notes.append(f"{off} entries of the black- and whitelist are disabled: their labels came, nobody is blocked")
+    records = list(islice(messages.pubkeys(), MAX_PUBKEYS))
     pubkeys = tuple(found for row in records if (found := _pubkey(row.address, row.record)) is not None)
-    notes: tuple[str, ...] = ()
-    if lists.unusable:
-        notes = (f"left out {len(lists.unusable)} addresses that are none: {', '.join(sorted(lists.unusable)[:5])}",)
+    if len(pubkeys) < len(records):
+        notes.append(f"left out {len(records) - len(pubkeys)} pubkeys that cannot be read; they are asked for again")
     return Parcel(
         subscriptions=tuple(
             MovedSubscription(address, _label(row.label), row.enabled)
@@ -129,8 +123,33 @@ def parcel_of_lists(messages: MessagesDat) -> Parcel:
         ),
         contacts=tuple(lists.known.values()),
         pubkeys=pubkeys,
-        notes=notes,
+        notes=tuple(notes),
     )
+
+
+def _note_correspondents(lists: "_Lists", messages: MessagesDat) -> Iterator[str]:
+    """With whom mail was exchanged, and what is to be said of it; of very many the latest."""
+    heard, written, odd = dict[Address, None](), dict[Address, None](), 0
+    found = _Addresses()
+    for received in messages.inbox():
+        sender = found.of(received.sender)
+        odd += sender is None
+        if sender is not None:
+            heard[sender] = heard.pop(sender, None)
+    for sent in messages.sent():
+        recipient = found.of(sent.recipient)
+        odd += found.of(sent.sender) is None or (recipient is None and sent.recipient != SUBSCRIBERS)
+        if recipient is not None and sent.status in STATUS_KEYWORDS:
+            written[recipient] = written.pop(recipient, None)
+    room = max(0, MAX_THINGS - len(lists.known))
+    met = list(dict.fromkeys([*reversed(written), *reversed(heard)]))
+    for address in reversed(met[:room]):
+        facts = {"corresponded": True} | ({"written_to": True} if address in written else {})
+        lists.put(address, **facts)
+    if odd:
+        yield f"{odd} mails name a sender or recipient that is no address: {NOBODY} stands for it"
+    if len(met) > room:
+        yield f"of {len(met)} correspondents the latest {room} came"
 
 
 @dataclass(slots=True)
@@ -141,7 +160,7 @@ class _Lists:
     unusable: set[str] = field(default_factory=set)
 
     def address(self, row: ListedAddress) -> Address | None:
-        found = _address(row.address)
+        found = address_in(row.address)
         if found is None and row.address:
             self.unusable.add(clean_line(row.address)[:40])
         return found
@@ -150,86 +169,50 @@ class _Lists:
         """`facts` are fields of `MovedContact`."""
         address = self.address(row)
         if address is not None:
-            self.known[address] = replace(self.known.get(address, MovedContact(address)), **facts)
+            self.put(address, **facts)
+
+    def note_standings(self, rows: Iterable[ListedAddress], standing: Standing) -> int:
+        """Those of a black- or whitelist, with a label where the address book has none; how many are disabled."""
+        off = 0
+        for row in rows:
+            address = self.address(row)
+            if address is None:
+                continue
+            label = self.known.get(address, MovedContact(address)).label or _label(row.label)
+            self.put(address, label=label, **({"standing": standing} if row.enabled else {}))
+            off += not row.enabled
+        return off
+
+    def put(self, address: Address, **facts: Any) -> None:
+        """The same for an address that is one."""
+        self.known[address] = replace(self.known.get(address, MovedContact(address)), **facts)
+
+    def notes(self) -> Iterator[str]:
+        """What is to be said of it."""
+        if self.unusable:
+            some = ", ".join(sorted(self.unusable)[:5])
+            yield f"left out {len(self.unusable)} addresses that are none: {some}"
+
+
+class _Addresses:
+    """Each text is parsed once; the same few write again and again."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, Address | None] = {}
+
+    def of(self, text: str) -> Address | None:
+        if text not in self._parsed:
+            self._parsed[text] = address_in(text)
+        return self._parsed[text]
 
 
 def _pubkey(text: str, record: bytes) -> Pubkey | None:
     """None for what is no pubkey of that address."""
     try:
         pubkey = read_pubkey_record(record)
-        return pubkey if pubkey.address == _address(text) else None
+        return pubkey if pubkey.address == address_in(text) else None
     except (BadObject, ProtocolError):
         return None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OldMails:
-    """Renders the mails of a messages.dat; labels are the reader's own words for addresses."""
-
-    id_key: bytes
-    domain: str
-    recognise: bool
-    labels: Mapping[Address, str]
-
-    def of(self, messages: MessagesDat) -> Iterator[MovedMail]:
-        """All of them but those without a usable sender, and drafts to nobody."""
-        for received in messages.inbox():
-            mail = self._received(received)
-            if mail is not None:
-                yield mail
-        for sent in messages.sent():
-            mail = self._sent(sent)
-            if mail is not None:
-                yield mail
-
-    def _received(self, row: InboxRow) -> MovedMail | None:
-        sender, recipient = _address(row.sender), _address(row.recipient)
-        if sender is None:
-            return None
-        manner = Manner(Kind.IMPORT)
-        reading = from_decoded(DecodedMessage(row.subject, row.message), manner)
-        if self.recognise and row.encoding in (TRIVIAL, SIMPLE):
-            reading = recognised(reading, manner)
-        content = imported_id(b"inbox", row.msgid, *_texts(row.sender, row.recipient, row.subject, row.message))
-        mail = IncomingMail(
-            sender=sender,
-            recipient=recipient or sender,  # a broadcast is delivered for the subscribed address
-            encoding=row.encoding,
-            reading=reading,
-            parts=parts_of(reading),
-            content_id=content,
-            received_at=row.received,
-            sender_label=self.labels.get(sender, ""),
-            recipient_label=self.labels.get(recipient or sender, ""),
-        )
-        is_trash = row.folder == "trash"
-        return MovedMail(
-            mailbox=_TRASH if is_trash else _INBOX,
-            raw=render(mail, self.id_key, self.domain),
-            flags=Flags.SEEN if row.is_read or is_trash else Flags.NONE,
-            internaldate=row.received,
-            of=None if is_trash else (recipient or sender),
-            known_by=message_id(self.id_key, content, self.domain),
-        )
-
-    def _sent(self, row: SentRow) -> MovedMail | None:
-        sender, recipient = _address(row.sender), _address(row.recipient)
-        is_broadcast = row.recipient == SUBSCRIBERS
-        if sender is None or (recipient is None and not is_broadcast):
-            return None
-        content = imported_id(b"sent", row.ack_data, *_texts(row.sender, row.recipient, row.subject, row.message))
-        name = message_id(self.id_key, content, self.domain)
-        to = Mailbox(f"broadcast@{self.domain}") if recipient is None else self._mailbox(recipient)
-        old = OldMail(self._mailbox(sender), to, row.subject, row.message, name, row.at, row.encoding)
-        keyword = STATUS_KEYWORDS.get(row.status)
-        place, flags = (_SENT, Flags.SEEN) if keyword else (_DRAFTS, Flags.SEEN | Flags.DRAFT)
-        if row.folder == "trash":
-            place = _TRASH
-        keywords = (keyword,) if keyword and place == _SENT else ()
-        return MovedMail(place, render_old(old), flags, keywords, row.at, known_by=name)
-
-    def _mailbox(self, address: Address) -> Mailbox:
-        return Mailbox(mail_address(address, self.domain), usable_label(self.labels.get(address, "")))
 
 
 def labels_of(parcels: Iterable[Parcel]) -> dict[Address, str]:
@@ -256,16 +239,5 @@ def joined(first: Parcel, second: Parcel) -> Parcel:
     )
 
 
-def _address(text: str) -> Address | None:
-    try:
-        return parse_address(text)
-    except BadAddress:
-        return None
-
-
 def _label(text: str) -> str:
     return clean_line(text)[:MAX_LABEL]
-
-
-def _texts(*texts: str) -> tuple[bytes, ...]:
-    return tuple(text.encode(errors="replace") for text in texts)

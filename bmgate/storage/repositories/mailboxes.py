@@ -34,6 +34,8 @@ _NEXT_UIDVALIDITY = Prepared(
 _COUNT = Prepared(select(func.count().label("number")).where(mailboxes.c.account == bindparam("account")))
 
 _FORMER = select(former_mailbox).where(former_mailbox.c.account == bindparam("account"))
+_FORMER_ONE = Prepared(_FORMER.where(former_mailbox.c.name_tag == bindparam("tag")))
+_FORMER_COUNT = Prepared(select(func.count().label("number")).where(former_mailbox.c.account == bindparam("account")))
 _FORGET = Prepared(
     delete(former_mailbox).where(
         former_mailbox.c.account == bindparam("account"), former_mailbox.c.name_tag == bindparam("tag")
@@ -145,10 +147,11 @@ class AccountMailboxRepository:
 
     def keep_subscription(self, name: str) -> None:
         """Somebody is subscribed to this name, of which there is no mailbox; beyond a number it is passed over."""
-        former = self.former_subscriptions()
-        if len(former) >= FORMER_KEPT or name in former:
-            return
         tag = self._tag(name)
+        own = {"account": self.scope.account.id}
+        is_there = _FORMER_ONE.first(self.scope.connection, own | {"tag": tag}) is not None
+        if is_there or int(_FORMER_COUNT.scalar(self.scope.connection, own) or 0) >= FORMER_KEPT:
+            return
         sealed = self.scope.keys.seal(name.encode(), b"mailbox", tag)
         values = {"account": self.scope.account.id, "name_tag": tag, "sealed_name": sealed}
         self.scope.connection.execute(insert(former_mailbox).values(values))

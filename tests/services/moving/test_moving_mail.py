@@ -14,6 +14,7 @@ from moving_fixtures import (
     address_of,
     fill_account,
     mails_in,
+    mbox_of,
     movers,
     picture_of,
     raw_mail,
@@ -28,8 +29,7 @@ from bmgate.domain.mailbox import Flags
 from bmgate.domain.moving import MovedMail
 from bmgate.domain.ports.database import Store
 from bmgate.errors import BadImport, Conflict, NotAllowed
-from bmgate.foreign.mbox import mbox_entry
-from bmgate.services.moving.importing import BATCH_MAILS
+from bmgate.services.moving.batches import BATCH_MAILS
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def filled(station: Station) -> Account:
 
 def write_mbox(path: Path, count: int) -> Path:
     mails = (MovedMail("INBOX", raw_mail(number), Flags.SEEN, (), NOW - number) for number in range(count))
-    path.write_bytes(b"".join(map(mbox_entry, mails)))
+    path.write_bytes(mbox_of(*mails))
     return path
 
 
@@ -109,7 +109,7 @@ async def test_mail_without_a_message_id_comes_once(station: Station, tmp_path: 
     account, imports = await station.add_account("bert"), movers(station, tmp_path).imports
     path = tmp_path / "Old"
     mail = MovedMail("", b"Subject: no name\r\n\r\ntext\r\n", internaldate=5)
-    path.write_bytes(mbox_entry(mail) + mbox_entry(mail._replace(raw=mail.raw + b"more\r\n")))
+    path.write_bytes(mbox_of(mail, mail._replace(raw=mail.raw + b"more\r\n")))
     for expected in (2, 0):
         report = await imports.mbox(account.id, path, "", untold, dry_run=False)
         assert report.counts["messages"].new == expected

@@ -139,6 +139,60 @@ async def test_mail_comes_where_it_belongs_with_its_date_and_status(
     assert await station.rows() == []  # nothing is sent by itself
 
 
+async def test_mail_of_senders_that_are_no_addresses_comes_with_what_is_known(
+    station: Station, account: Account, moving: Movers, tmp_path: Path
+) -> None:
+    senders = ["", "BM-2cNotAnAddress", "someone@example.org", "two\nlines", "\u202eevil", "x" * 5000]
+    rows = [inbox_row(ALICE, sender, f"from {number}") for number, sender in enumerate(senders)]
+    rows += [
+        inbox_row("nobody", "nobody", "from nobody to nobody"),
+        inbox_row("nobody", BOB, "to nobody"),
+        sent_row("nobody", ALICE, "msgsent", subject="sent to nobody"),
+        sent_row("", ALICE, "draft", subject="draft to nobody"),
+        sent_row(BOB, "old address", "msgsent", subject="sent by nobody"),
+    ]
+    write_messages_dat(tmp_path / "messages.dat", rows)
+    for new in (11, 0):
+        report = await moving.imports.pybitmessage(account.id, tmp_path / "messages.dat", untold, dry_run=False)
+        assert report.counts["messages"].new == new
+        assert "10 mails name a sender or recipient that is no address" in report.notes[0]
+    inbox = [email.message_from_bytes(each[0]) for each in await mails(station, account, "INBOX")]
+    assert [mail["Subject"] for mail in inbox] == [
+        *(f"from {number}" for number in range(len(senders))),
+        "from nobody to nobody",
+        "to nobody",
+    ]
+    assert [mail["From"] for mail in inbox[:3]] == [
+        "noreply@bm.internal",
+        "BM-2cNotAnAddress <noreply@bm.internal>",
+        "noreply@bm.internal",  # what looks like another address is no name
+    ]
+    assert inbox[2]["X-Bitmessage-Claimed-Address"] == "someone@example.org"
+    assert inbox[3]["X-Bitmessage-Claimed-Address"] == "two lines"
+    assert all(mail["X-Bitmessage-Kind"] == "import" and not mail.defects for mail in inbox)
+    assert [mail.get_all("From") is not None and len(mail.get_all("From", [])) for mail in inbox] == [1] * len(inbox)
+    sent = [email.message_from_bytes(each[0]) for each in await mails(station, account, "Sent")]
+    assert [(mail["Subject"], mail["To"]) for mail in sent] == [
+        ("sent to nobody", "nobody <noreply@bm.internal>"),
+        ("sent by nobody", f"{BOB}@bm.internal"),
+    ]
+    assert len(await mails(station, account, "Drafts")) == 1
+
+
+async def test_of_very_many_correspondents_the_latest_come(
+    station: Station, account: Account, moving: Movers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmgate.services.moving.pybitmessage.MAX_THINGS", 3)
+    people = [str(address_of(name)) for name in ("friend", "foe", "was", "news")]
+    rows = [inbox_row(ALICE, sender) for sender in [*people, people[0]]]
+    write_messages_dat(tmp_path / "messages.dat", [("addressbook", ("Bob", BOB)), *rows])
+    report = await moving.imports.pybitmessage(account.id, tmp_path / "messages.dat", untold, dry_run=False)
+    assert report.counts["messages"].new == 5
+    assert report.notes == ["of 4 correspondents the latest 2 came"]
+    known = await station.database.read(lambda store: store.account(account.id).contacts.correspondents())
+    assert sorted(map(str, known)) == sorted([people[3], people[0]])
+
+
 async def test_contacts_lists_and_pubkeys_come(station: Station, account: Account, moving: Movers, old: Path) -> None:
     report = await moving.imports.pybitmessage(account.id, old / "messages.dat", untold, dry_run=False)
     assert "BM-nonsense" in report.notes[0]
