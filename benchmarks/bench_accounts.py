@@ -9,7 +9,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from common import CLOCK_TICKS, Figure, Must, Options, percentile, read_options, report, scratch, seconds
+from common import CLOCK_TICKS, Figure, Must, Options, percentile, read_options, repeated, report, scratch, seconds
 from nacl import bindings
 
 from bmgate.control.client import ControlClient
@@ -119,20 +118,11 @@ def commands_spent() -> float:
 @contextmanager
 def asked_meanwhile(folder: Path) -> Iterator[list[float]]:
     """How long the running gateway takes to answer somebody else, again and again."""
-    answers, done = list[float](), threading.Event()
-
-    def ask() -> None:
-        with ControlClient(DataFolder(folder).socket) as client:
-            while not done.wait(PAUSE_SECONDS):
-                answers.append(seconds(partial(client.call, "peers.list", {}, lambda _: None)))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
+    with (
+        ControlClient(DataFolder(folder).socket) as client,
+        repeated(partial(client.call, "peers.list", {}, lambda _: None), PAUSE_SECONDS) as answers,
+    ):
         yield answers
-    finally:
-        done.set()
-        asking.join()
 
 
 if __name__ == "__main__":

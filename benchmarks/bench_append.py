@@ -5,18 +5,16 @@ pieces of the same size, a commit for each MiB, without sealing, MIME or a clien
 connections are timed meanwhile.
 """
 
+import itertools
 import sqlite3
 import statistics
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from bench_imap import LIMITS, SIZE, Noops, session
-from clients import PASSWORD, USER, ImapClient
+from bench_imap import LIMITS, SIZE, Noops, empty_gateway, session
 from common import (
     Figure,
     Must,
@@ -28,13 +26,12 @@ from common import (
     megabytes,
     percentile,
     read_options,
+    repeated,
     report,
     scratch,
     seconds,
 )
 from mails import mail
-
-from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
 
 CHUNK = 256 * 1024
 COMMIT = 4 * CHUNK
@@ -59,23 +56,21 @@ def measure(options: Options) -> list[Figure]:
     size, rounds = options.pick(100_000_000, 24_000_000, 1_200_000), options.pick(5, 3, 1)
     large = FRONT + LINE * ((size - len(FRONT) - len(BACK)) // len(LINE)) + BACK
     with scratch() as folder, ExitStack() as stack:
-        own = folder / "gateway"
-        prepare_folder(own, free_hosts(1)[0], LIMITS, int(time.time()))
-        gateway = stack.enter_context(GatewayProcess(own))
-        gateway.start()
-        gateway.add_account(USER, PASSWORD)
+        gateway = stack.enter_context(empty_gateway(folder / "gateway", LIMITS))
         place = gateway.listener("imap starttls")
         clients = [stack.enter_context(session(*place)) for _ in range(CLIENTS)]
-        noops, small = Noops(stack.enter_context(session(*place))), SmallMails(stack.enter_context(session(*place)))
-        for number, client in enumerate(clients):
-            client.append(MAILBOX, mail(number, SIZE))
+        noops, other = Noops(stack.enter_context(session(*place))), stack.enter_context(session(*place))
+        numbers = itertools.count()
+        for client in clients:
+            client.append(MAILBOX, mail(next(numbers), SIZE))
         alone = partial(clients[0].append_large, MAILBOX, large)
         several = partial(_at_once, [partial(client.append_large, MAILBOX, large) for client in clients])
         grown = memory_figures(gateway.pid, alone, several, len(large))
         plain = partial(write_plainly, folder / "plain.db", large)
         speed = speed_figures(gateway.pid, alone, plain, rounds, size)
-        noops.meanwhile(lambda: small.meanwhile(several))
-    return [*grown, *speed, *delay_figures(noops.delays, "NOOP"), *delay_figures(small.delays, "APPEND of 4 kB")]
+        with repeated(lambda: other.append(MAILBOX, mail(next(numbers), SIZE))) as small:
+            noops.meanwhile(several)
+    return [*grown, *speed, *delay_figures(noops.delays, "NOOP"), *delay_figures(small, "APPEND of 4 kB")]
 
 
 def memory_figures(pid: int, alone: Callable[[], None], several: Callable[[], None], size: int) -> list[Figure]:
@@ -93,28 +88,6 @@ def growth(pid: int, work: Callable[[], None]) -> float:
     before = megabytes(pid, "VmRSS")
     work()
     return megabytes(pid, "VmHWM") - before
-
-
-class SmallMails:
-    """Small mails that another client stores, one after the other, while something else goes on."""
-
-    def __init__(self, client: ImapClient) -> None:
-        self._client = client
-        self.delays: list[float] = []
-
-    def meanwhile(self, work: Callable[[], None]) -> None:
-        over = threading.Event()
-        with ThreadPoolExecutor(1) as thread:
-            storing = thread.submit(self._store, over)
-            try:
-                work()
-            finally:
-                over.set()
-                storing.result()
-
-    def _store(self, over: threading.Event) -> None:
-        while not (over.is_set() and self.delays):
-            self.delays.append(seconds(partial(self._client.append, MAILBOX, mail(len(self.delays), SIZE))))
 
 
 def delay_figures(delays: list[float], what: str) -> list[Figure]:

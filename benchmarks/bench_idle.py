@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from bench_imap import LIMITS, SIZE, Noops, session
+from bench_imap import LIMITS, SIZE, Noops, empty_gateway, session
 from clients import PASSWORD, USER, ImapClient, any_certificate
 from common import (
     Figure,
@@ -25,8 +25,6 @@ from common import (
     scratch,
 )
 from mails import mail
-
-from bmgate.localnet import GatewayProcess, free_hosts, prepare_folder
 
 PLENTY = "100000"
 MAILS = 20
@@ -51,11 +49,7 @@ def idle_figures(name: str, door: str, must: Must, count: int, rest: float) -> l
     """Memory, processor time at rest, and how soon all are told of a mail."""
     limits = LIMITS | {("imap", key): PLENTY for key in ("connections", "connections_per_user")}
     with scratch() as folder, ExitStack() as stack:
-        own = folder / "gateway"
-        prepare_folder(own, free_hosts(1)[0], limits, int(time.time()))
-        gateway = stack.enter_context(GatewayProcess(own))
-        gateway.start()
-        gateway.add_account(USER, PASSWORD)
+        gateway = stack.enter_context(empty_gateway(folder / "gateway", limits))
         place = gateway.listener("imap starttls")
         storing, other = (stack.enter_context(session(*place)) for _ in range(2))
         for number in range(MAILS):

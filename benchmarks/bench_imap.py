@@ -9,7 +9,6 @@ is installed, over a Maildir with a warm cache.
 import asyncio
 import itertools
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from clients import PASSWORD, USER, ImapClient
 from common import (
@@ -32,6 +31,7 @@ from common import (
     peer,
     percentile,
     read_options,
+    repeated,
     report,
     scratch,
     seconds,
@@ -79,19 +79,10 @@ class Noops:
 
     def meanwhile(self, work: Callable[[], T]) -> T:
         """What `work` returns."""
-        over = threading.Event()
-        with ThreadPoolExecutor(1) as thread:
-            asking = thread.submit(self._ask, over)
-            try:
-                return work()
-            finally:
-                over.set()
-                asking.result()
-
-    def _ask(self, over: threading.Event) -> None:
-        self.delays.append(timed(self._client, b"NOOP"))
-        while not over.wait(NOOP_PAUSE_SECONDS):
-            self.delays.append(timed(self._client, b"NOOP"))
+        with repeated(partial(self._client.count_octets, b"NOOP"), NOOP_PAUSE_SECONDS) as delays:
+            found = work()
+        self.delays += delays
+        return found
 
 
 def main() -> None:
@@ -107,11 +98,8 @@ def measure(options: Options) -> list[Figure]:
         gateway = stack.enter_context(filled_gateway(count))
         place = gateway.listener("imap starttls")
         ours = stack.enter_context(session(*place))
-        stock_port, _ = stack.enter_context(peer("peer_imap.py", str(stock_count), str(SIZE)))
-        others = {STOCK: (stack.enter_context(session("127.0.0.1", stock_port)), stock_count)}
-        dovecot_place = stack.enter_context(dovecot("imap", count, SIZE))
-        if dovecot_place is not None:
-            others[DOVECOT] = (stack.enter_context(session(*dovecot_place)), count)
+        compared = stack.enter_context(rivals("imap", stock_count, count))
+        others = {name: (stack.enter_context(session(*where)), have) for name, (where, have) in compared.items()}
         noops = Noops(stack.enter_context(session(*place, b"Drafts")))
         forget_peak(gateway.pid)
         figures = first_times(place, count, noops)
@@ -149,6 +137,16 @@ def filled_gateway(count: int, size: int = SIZE) -> Iterator[GatewayProcess]:
             yield gateway
 
 
+@contextmanager
+def empty_gateway(folder: Path, settings: Mapping[tuple[str, str], str]) -> Iterator[GatewayProcess]:
+    """A running gateway with one account."""
+    prepare_folder(folder, free_hosts(1)[0], settings, int(time.time()))
+    with GatewayProcess(folder) as gateway:
+        gateway.start()
+        gateway.add_account(USER, PASSWORD)
+        yield gateway
+
+
 async def fill(folder: Path, count: int, size: int) -> None:
     """Make the account and store its mail, as deliveries do but many in a transaction."""
     data = DataFolder(folder)
@@ -171,6 +169,19 @@ def deliver(account: AccountId, numbers: range, size: int, store: Store) -> None
     for number in numbers:
         content = mine.messages.add_content(indexed(mail(number, size)).content())
         mine.messages.append(inbox.id, content, Flags.NONE, (), BASE_TIME + number)
+
+
+@contextmanager
+def rivals(
+    protocol: Literal["imap", "pop3"], stock_count: int, dovecot_count: int
+) -> Iterator[dict[str, tuple[tuple[str, int], int]]]:
+    """The servers we are compared with, where each listens and how many mails it has; Dovecot if it is there."""
+    with (
+        peer(f"peer_{protocol}.py", str(stock_count), str(SIZE)) as (port, _),
+        dovecot(protocol, dovecot_count, SIZE) as place,
+    ):
+        found = {STOCK: (("127.0.0.1", port), stock_count)}
+        yield found if place is None else found | {DOVECOT: (place, dovecot_count)}
 
 
 @contextmanager

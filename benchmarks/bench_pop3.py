@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from bench_imap import filled_gateway
+from bench_imap import filled_gateway, rivals
 from clients import PASSWORD, USER, Pop3Client
 from common import (
     Figure,
@@ -19,15 +19,11 @@ from common import (
     in_turns,
     median_ratio,
     megabytes,
-    peer,
     read_options,
     report,
     seconds,
 )
-from peer_dovecot import dovecot
 
-SIZE = 4096
-STOCK, DOVECOT = "stock Twisted in memory", "Dovecot"
 AHEAD = 500  # commands sent before an answer is waited for
 
 
@@ -45,12 +41,8 @@ def measure(options: Options) -> list[Figure]:
         place = gateway.listener("pop3 starttls")
         figures = [login_time(place, f"first login, {count:,} messages", 1)]
         figures.append(login_time(place, f"login, {count:,} messages", rounds))
-        clients = {"ours": (session(stack, place), count)}
-        stock_port, _ = stack.enter_context(peer("peer_pop3.py", str(other_count), str(SIZE)))
-        clients[STOCK] = (session(stack, ("127.0.0.1", stock_port)), other_count)
-        dovecot_place = stack.enter_context(dovecot("pop3", other_count, SIZE))
-        if dovecot_place is not None:
-            clients[DOVECOT] = (session(stack, dovecot_place), other_count)
+        places = {"ours": (place, count)} | stack.enter_context(rivals("pop3", other_count, other_count))
+        clients = {name: (session(stack, where), have) for name, (where, have) in places.items()}
         forget_peak(gateway.pid)  # a password takes 64 MiB for a moment
         figures += compared("RETR, one by one", retr_rate, clients, rounds, Must(2_000))
         figures += compared("RETR, pipelined", pipelined_rate, clients, rounds, None)

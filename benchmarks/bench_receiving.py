@@ -19,18 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import Figure, Must, Options, cpu_seconds, read_options, report, scratch
+from peer_node import own_version
 
 from bmgate.bm.commands import (
     Command,
     Getdata,
     Inv,
-    NetAddress,
     ObjectCommand,
     Ping,
     Pong,
-    Services,
     Verack,
-    VersionCommand,
     encode_command,
     read_command,
     split_vectors,
@@ -61,7 +59,6 @@ RECIPIENTS = 50
 TEXT = 350  # characters: a msg of 1 kB
 TTL_SECONDS = 3_600
 HEADROOM_SECONDS = 300
-PROTOCOL_VERSION = 3
 TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.25
 READ = 1 << 16
@@ -233,12 +230,7 @@ class Peer:
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.create_connection((host, port), TIMEOUT_SECONDS)
         self._packets = PacketReader(TESTNET.magic)
-        here = NetAddress(Services.NETWORK, "127.0.0.1", port)
-        self._say(
-            VersionCommand(
-                PROTOCOL_VERSION, Services.NETWORK, int(time.time()), here, here, os.urandom(8), b"/benchmark/", (1,)
-            )
-        )
+        self._say(own_version())
         while not isinstance(self._hear(), Verack):
             continue
         self._say(Verack())

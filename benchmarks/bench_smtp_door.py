@@ -6,10 +6,10 @@ handler.
 
 import base64
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from clients import PASSWORD, USER, SmtpClient
 from common import (
@@ -23,6 +23,7 @@ from common import (
     megabytes,
     peer,
     read_options,
+    repeated,
     report,
 )
 from mails import mail
@@ -124,20 +125,9 @@ def send_all(clients: list[SmtpClient], each: int) -> float:
 
 def longest_noop(client: SmtpClient, bystander: SmtpClient, bomb: bytes) -> float:
     """Seconds."""
-    over, longest = threading.Event(), 0.0
-
-    def send() -> None:
+    with repeated(partial(bystander.command, b"NOOP", b"250")) as delays:
         refused(client, bomb)
-        over.set()
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    while not over.is_set():
-        begun = time.perf_counter()
-        bystander.command(b"NOOP", b"250")
-        longest = max(longest, time.perf_counter() - begun)
-    sender.join()
-    return longest
+    return max(delays)
 
 
 def refused(client: SmtpClient, raw: bytes) -> None:

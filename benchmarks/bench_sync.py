@@ -7,16 +7,27 @@ objects pass through the gateway, from the packet that brings one to the packet 
 
 import os
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from clients import PASSWORD, ImapClient
-from common import Figure, Must, Options, forget_peak, megabytes, peer, percentile, read_options, report, scratch
+from common import (
+    Figure,
+    Must,
+    Options,
+    forget_peak,
+    megabytes,
+    peer,
+    percentile,
+    read_options,
+    repeated,
+    report,
+    scratch,
+)
 from peer_node import SIZE, own_version
 
 from bmgate.bm.commands import (
@@ -69,7 +80,7 @@ def measure(options: Options) -> list[Figure]:
         time.sleep(SETTLE_SECONDS)
         forget_peak(gateway.pid)
         before = megabytes(gateway.pid, "VmRSS")
-        with noops(imap) as seconds:
+        with repeated(partial(imap.command, b"NOOP"), NOOP_SECONDS) as seconds:
             elapsed = fetch(gateway, targets, count)
         grown = megabytes(gateway.pid, "VmHWM") - before
         passed = pass_through(gateway, host, hops)
@@ -122,27 +133,6 @@ def fetch(gateway: GatewayProcess, targets: list[str], count: int) -> float:
         assert time.perf_counter() < deadline, gateway.status()
         time.sleep(POLL_SECONDS)
     return time.perf_counter() - begun
-
-
-@contextmanager
-def noops(imap: ImapClient) -> Iterator[list[float]]:
-    """How long each NOOP of a mail program took while the context was open."""
-    seconds: list[float] = []
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(NOOP_SECONDS):
-            begun = time.perf_counter()
-            imap.command(b"NOOP")
-            seconds.append(time.perf_counter() - begun)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield seconds
-    finally:
-        ended.set()
-        thread.join()
 
 
 # -- passing on ------------------------------------------------------------------------------------------------------

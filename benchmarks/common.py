@@ -14,8 +14,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +157,25 @@ def seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+@contextmanager
+def repeated(act: Callable[[], object], pause_seconds: float = 0.0) -> Iterator[list[float]]:
+    """Do something over and over, once at least, while the context is open: how long it took each time, in seconds."""
+    times, over = list[float](), threading.Event()
+
+    def go_on() -> None:
+        times.append(seconds(act))
+        while not over.wait(pause_seconds):
+            times.append(seconds(act))
+
+    with ThreadPoolExecutor(1) as thread:
+        going = thread.submit(go_on)
+        try:
+            yield times
+        finally:
+            over.set()
+        going.result()
 
 
 def in_turns(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

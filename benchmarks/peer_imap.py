@@ -10,11 +10,8 @@ from email.parser import BytesHeaderParser
 from io import BytesIO
 from typing import Any
 
-from clients import PASSWORD, USER
 from mails import mail
-from twisted.cred import checkers, portal
-from twisted.internet import protocol
-from twisted.internet import reactor as global_reactor
+from stock_servers import serve
 from twisted.mail import imap4
 from zope.interface import implementer
 
@@ -117,42 +114,11 @@ class Mailbox:
         return {}
 
 
-@implementer(portal.IRealm)
-class Realm:
-    """The same account for everybody."""
-
-    def __init__(self, account: Any) -> None:
-        self._account = account
-
-    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:  # noqa: N803 - Twisted's too
-        return imap4.IAccount, self._account, lambda: None
-
-
 def main(count: int, size: int) -> None:
-    # Twisted's mail classes have no types, and its reactor is a module: both are Any here.
-    stock: Any = imap4
-    reactor: Any = global_reactor
+    stock: Any = imap4  # it has no types
     account = stock.MemoryAccount("benchmark")
     account.addMailbox("INBOX", Mailbox([Message(number, mail(number, size)) for number in range(1, count + 1)]))
-    passwords = checkers.InMemoryUsernamePasswordDatabaseDontUse(**{USER: PASSWORD.encode()})
-    entrance = portal.Portal(Realm(account), [passwords])
-
-    def server(_: object) -> Any:
-        made = stock.IMAP4Server()
-        made.portal = entrance
-        return made
-
-    factory: Any = protocol.ServerFactory()
-    factory.buildProtocol = server
-    print(reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port, flush=True)
-    reactor.callInThread(stop_with_input, reactor)
-    reactor.run()
-
-
-def stop_with_input(reactor: Any) -> None:
-    """Runs in a thread."""
-    sys.stdin.read()
-    reactor.callFromThread(reactor.stop)
+    serve(stock.IMAP4Server, stock.IAccount, account)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,8 @@ import sys
 from io import BytesIO
 from typing import Any
 
-from clients import PASSWORD, USER
 from mails import mail
-from twisted.cred import checkers, portal
-from twisted.internet import protocol
-from twisted.internet import reactor as global_reactor
+from stock_servers import serve
 from twisted.mail import pop3
 from zope.interface import implementer
 
@@ -44,24 +41,8 @@ class Maildrop:
         """Nothing is deleted."""
 
 
-@implementer(portal.IRealm)
-class Realm:
-    """The same maildrop for everybody."""
-
-    def __init__(self, maildrop: Maildrop) -> None:
-        self._maildrop = maildrop
-
-    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:  # noqa: N803 - Twisted's too
-        return pop3.IMailbox, self._maildrop, lambda: None
-
-
 def main(count: int, size: int) -> None:
-    # Twisted's mail classes have no types, and its reactor is a module: both are Any here.
-    stock: Any = pop3
-    reactor: Any = global_reactor
-    mails = [mail(number, size).replace(b"\r\n", b"\n") for number in range(1, count + 1)]
-    passwords = checkers.InMemoryUsernamePasswordDatabaseDontUse(**{USER: PASSWORD.encode()})
-    entrance = portal.Portal(Realm(Maildrop(mails)), [passwords])
+    stock: Any = pop3  # it has no types
 
     class Server(stock.POP3):  # type: ignore[misc] # Any, see above
         """With the option that the stock class lacks."""
@@ -70,23 +51,8 @@ def main(count: int, size: int) -> None:
             self.transport.setTcpNoDelay(True)
             super().connectionMade()
 
-    def server(_: object) -> Any:
-        made = Server()
-        made.portal = entrance
-        return made
-
-    factory: Any = protocol.ServerFactory()
-    factory.buildProtocol = server
-    factory.challengers = {}
-    print(reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port, flush=True)
-    reactor.callInThread(stop_with_input, reactor)
-    reactor.run()
-
-
-def stop_with_input(reactor: Any) -> None:
-    """Runs in a thread."""
-    sys.stdin.read()
-    reactor.callFromThread(reactor.stop)
+    mails = [mail(number, size).replace(b"\r\n", b"\n") for number in range(1, count + 1)]
+    serve(Server, stock.IMailbox, Maildrop(mails))
 
 
 if __name__ == "__main__":

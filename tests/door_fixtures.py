@@ -1,10 +1,13 @@
-"""What the tests of doors on Twisted share: a certificate, and who trusts it."""
+"""What the tests of doors on Twisted share: a certificate and who trusts it, and houses that want TLS."""
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from door_houses import DoorHouse
 from twisted.internet.ssl import CertificateOptions
 
 from bmgate.tcp.listening import tls_options
@@ -31,3 +34,19 @@ def client_tls(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
+
+
+@pytest.fixture
+def guarded(
+    make_house: Callable[..., DoorHouse[Any, Any, Any]], server_tls: CertificateOptions
+) -> DoorHouse[Any, Any, Any]:
+    """A listener with STARTTLS, or STLS, that takes no password in clear."""
+    return make_house(starttls=server_tls, allow_plaintext=False)
+
+
+@pytest.fixture
+def secure(
+    make_house: Callable[..., DoorHouse[Any, Any, Any]], server_tls: CertificateOptions
+) -> DoorHouse[Any, Any, Any]:
+    """A listener with TLS from the first octet."""
+    return make_house(tls=server_tls, allow_plaintext=False)

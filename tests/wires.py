@@ -27,6 +27,28 @@ class RawClient:
         async with asyncio.timeout(TIMEOUT):
             return await self.reader.read()
 
+    async def until_cut_off(self) -> bytes:
+        """All that comes, even if the server breaks the connection."""
+        got = b""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                while data := await self.reader.read(1 << 20):
+                    got += data
+        except ConnectionResetError:
+            return got
+        return got
+
+    def stop_reading(self) -> None:
+        """What comes stays with the system, until that holds no more."""
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def read_on(self) -> None:
+        self.writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """When the server has agreed."""
+        await self.writer.start_tls(context, server_hostname="localhost")
+
     async def close(self) -> None:
         self.writer.close()
         try:

@@ -1,6 +1,7 @@
 """`bmgate queue`: outgoing mail, as its sender sees it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -8,6 +9,13 @@ from bmgate.cli.calls import call, follow
 from bmgate.cli.options import account_option, json_option, place_options
 from bmgate.cli.output import duration, moment, print_facts, print_json, print_table, printable
 from bmgate.cli.progress import percentage, prospect
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def mail_options(command: F) -> F:
+    """What the commands on one mail take behind its queue id."""
+    return account_option(json_option(place_options(command)))
 
 
 @click.group()
@@ -32,9 +40,7 @@ def list_queue(account: str, everything: bool, as_json: bool) -> None:
 
 @queue.command()
 @click.argument("id")
-@account_option
-@json_option
-@place_options
+@mail_options
 def show(id: str, account: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
     """Show a mail, what its proof of work costs, and its history.
 
@@ -70,9 +76,7 @@ def watch(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 @queue.command()
 @click.argument("id")
 @click.argument("level", type=click.Choice(["high", "normal", "low"]))
-@account_option
-@json_option
-@place_options
+@mail_options
 def priority(id: str, level: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Work on a mail before, or after, the other mail of the account."""
     _print_rows(call("queue.priority", account=account, id=id, priority=level), as_json)
@@ -81,9 +85,7 @@ def priority(id: str, level: str, account: str, as_json: bool) -> None:  # noqa:
 @queue.command()
 @click.argument("id")
 @click.argument("ttl")
-@account_option
-@json_option
-@place_options
+@mail_options
 def ttl(id: str, ttl: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Let a mail that is not published yet stay on the network for so long: 12h, 4d, at most 28d.
 
@@ -94,9 +96,7 @@ def ttl(id: str, ttl: str, account: str, as_json: bool) -> None:  # noqa: A002
 
 @queue.command()
 @click.argument("id")
-@account_option
-@json_option
-@place_options
+@mail_options
 def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Stop a mail that is not published yet."""
     _print_rows(call("queue.cancel", account=account, id=id), as_json)
@@ -104,9 +104,7 @@ def cancel(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 
 @queue.command()
 @click.argument("id")
-@account_option
-@json_option
-@place_options
+@mail_options
 def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Ask for the key, or send, without waiting for the time set; also what a send delay holds."""
     _print_rows(call("queue.retry", account=account, id=id), as_json)
@@ -114,9 +112,7 @@ def retry(id: str, account: str, as_json: bool) -> None:  # noqa: A002
 
 @queue.command()
 @click.argument("id")
-@account_option
-@json_option
-@place_options
+@mail_options
 def force(id: str, account: str, as_json: bool) -> None:  # noqa: A002
     """Do the work for a recipient who demands more of it than max_difficulty."""
     _print_rows(call("queue.force", account=account, id=id), as_json)

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
-from door_fixtures import authority, client_tls, server_tls  # noqa: F401
+from door_accounts import FakeAccounts
+from door_fixtures import authority, client_tls, guarded, secure, server_tls  # noqa: F401
 from fakes import Failpoints, FakeClock
-from imap.fake_services import FakeAccounts, FakeServices
+from imap.fake_services import FakeServices
 from imap.wire import House, Wire
 from storage_fixtures import NOW, add_account, make_database, make_passwords, make_spools, make_vault
 from twisted.internet.ssl import CertificateOptions
@@ -20,7 +21,7 @@ from bmgate.imap.server import ImapFactory
 from bmgate.reactor import guest_reactor
 from bmgate.services.events import MailboxEvents
 from bmgate.services.mailboxes.mailboxes import Mailboxes
-from bmgate.tcp.listening import close, listen
+from bmgate.tcp.listening import listen
 
 
 @pytest.fixture
@@ -45,9 +46,7 @@ async def make_house(tmp_path: Path) -> AsyncIterator[Callable[..., House]]:
 
     yield make
     for house in houses:
-        await house.hang_up()
-        await close(house.port)
-        await house.factory.stop()
+        await house.close()
 
 
 @pytest.fixture
@@ -73,7 +72,5 @@ async def connect(tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Wire]]
     factory = ImapFactory(ImapServices(accounts, mailboxes, make_spools(tmp_path)), ImapLimits(), allow_plaintext=True)
     house = House(FakeServices(), factory, listen(reactor, "imap", "127.0.0.1", 0, factory, None))
     yield house.logged_in
-    await house.hang_up()
-    await close(house.port)
-    await factory.stop()
+    await house.close()
     assert await database.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TypeVar
 
+from door_accounts import ALICE, FakeAccounts
 from stored_mail import PORTION, head_of, stored
 
 from bmgate.domain.account import AccountId
@@ -27,30 +28,13 @@ from bmgate.domain.mailbox import (
     Transfer,
 )
 from bmgate.domain.ports.spool import Spool, Spools
-from bmgate.errors import LoginFailed, MailboxExists, MailboxMissing, MessageMissing, NotAllowed, StorageFull
+from bmgate.errors import MailboxExists, MailboxMissing, MessageMissing, NotAllowed, StorageFull
 from bmgate.imap.ports import ImapServices
 from bmgate.services.mailboxes.lazy_mail import LazyMail
 
 T = TypeVar("T")
 
-PASSWORD = 'p"a\\ss % {wörd} 1'
 NOW = 1_795_000_000
-ALICE, BOB = AccountId(1), AccountId(2)
-
-
-class FakeAccounts:
-    """Two accounts, alice and bob, with one password."""
-
-    def __init__(self) -> None:
-        self.names = {"alice": ALICE, "bob": BOB}
-        self.seen: list[tuple[str, str, str]] = []
-
-    async def login(self, name: str, password: str, source: str) -> AccountId:
-        self.seen.append((name, password, source))
-        await asyncio.sleep(0)
-        if password != PASSWORD or name not in self.names:
-            raise LoginFailed("wrong user name or password")
-        return self.names[name]
 
 
 @dataclass

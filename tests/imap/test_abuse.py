@@ -3,7 +3,7 @@
 from time import process_time
 
 import pytest
-from imap.fake_services import ALICE
+from door_accounts import ALICE
 from imap.wire import House, Wire
 from wires import mail
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from imap.fake_services import PASSWORD
+from door_accounts import PASSWORD
 from imap.wire import House
 from twisted.internet.ssl import CertificateOptions
 from wires import mail

@@ -7,7 +7,8 @@ from typing import Any
 
 import imapclient
 import pytest
-from imap.fake_services import NOW, PASSWORD
+from door_accounts import PASSWORD
+from imap.fake_services import NOW
 from imap.wire import House
 from twisted.internet.ssl import CertificateOptions
 from wires import mail

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
-from imap.fake_services import PASSWORD
+from door_accounts import PASSWORD
 from imap.wire import House
 from wires import mail
 

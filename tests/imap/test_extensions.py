@@ -3,7 +3,8 @@
 from base64 import b64encode
 
 import pytest
-from imap.fake_services import ALICE, NOW
+from door_accounts import ALICE
+from imap.fake_services import NOW
 from imap.wire import House, Wire
 from wires import mail
 

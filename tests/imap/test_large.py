@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from quopri import encodestring
 
 import pytest
+from door_accounts import ALICE
 from hypothesis import given
 from hypothesis import strategies as st
-from imap.fake_services import ALICE
 from imap.wire import House, Wire
 from twisted.internet.ssl import CertificateOptions
 from wires import mail
@@ -174,14 +174,14 @@ async def large_mail(house: House, size: int = 2_000_000) -> tuple[Wire, bytes]:
 
 async def test_i7_a_slow_reader_of_a_large_mail_has_little_read_for_it(house: House) -> None:
     wire, raw = await large_mail(house, 20_000_000)
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     mailboxes = house.services.mailboxes
     for _ in range(2000):  # turns in which a server that does not wait would have read all
         await asyncio.sleep(0)
     assert 0 < sum(mailboxes.octets_read) < len(raw) / 2
     assert max(mailboxes.octets_read) <= 256 * 1024
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     found = await wire.until(b"f")
     assert found[0] == b"* 1 FETCH (BODY[] {%d}\r\n%b)\r\n" % (len(raw), raw)
 
@@ -190,7 +190,7 @@ async def test_i7_a_client_that_stops_within_a_literal_is_dropped(make_house: Ca
     house = make_house(ImapLimits(stall_seconds=0.1))
     wire, _ = await large_mail(house, 20_000_000)
     (connection,) = house.factory.connections.members
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     async with asyncio.timeout(5):
         await connection.closed.wait()
@@ -199,7 +199,7 @@ async def test_i7_a_client_that_stops_within_a_literal_is_dropped(make_house: Ca
 async def test_a_client_that_goes_away_within_a_literal_leaves_nothing_behind(house: House) -> None:
     wire, _ = await large_mail(house, 20_000_000)
     (connection,) = house.factory.connections.members
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     await portions(house, 2)
     wire.writer.transport.abort()
@@ -219,7 +219,7 @@ async def portions(house: House, count: int) -> None:
 async def begun(house: House) -> tuple[Wire, bytes]:
     """A client that has not taken the first octets of a literal."""
     wire, raw = await large_mail(house, 20_000_000)
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     await portions(house, 2)
     return wire, raw
@@ -228,8 +228,8 @@ async def begun(house: House) -> tuple[Wire, bytes]:
 async def test_a_literal_that_cannot_be_completed_ends_the_connection_without_a_word(house: House) -> None:
     wire, raw = await begun(house)
     house.services.mailboxes.drop("INBOX", 1)
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    got = await octets_until_the_end(wire)
+    wire.read_on()
+    got = await wire.until_cut_off()
     assert (b"* 1 FETCH (BODY[] {%d}\r\n%b" % (len(raw), raw)).startswith(got)
 
 
@@ -242,26 +242,15 @@ async def test_an_account_locked_within_a_literal_ends_the_connection(
         raise AccountLocked("this account opens when its owner logs in")
 
     monkeypatch.setattr(house.services.mailboxes, "body", locked)
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    assert len(await octets_until_the_end(wire)) < len(raw)
-
-
-async def octets_until_the_end(wire: Wire) -> bytes:
-    got = b""
-    try:
-        async with asyncio.timeout(5):
-            while data := await wire.reader.read(1 << 20):
-                got += data
-    except ConnectionResetError:
-        return got
-    return got
+    wire.read_on()
+    assert len(await wire.until_cut_off()) < len(raw)
 
 
 async def test_a_message_moved_within_a_literal_is_sent_to_its_end(house: House) -> None:
     wire, raw = await begun(house)
     inbox = house.services.mailboxes.of(ALICE)["INBOX"].mailbox.id
     await house.services.mailboxes.move(ALICE, MailboxId(inbox), [1], "Trash")
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     found = await wire.until(b"f")
     assert found[0] == b"* 1 FETCH (BODY[] {%d}\r\n%b)\r\n" % (len(raw), raw)
 
@@ -284,12 +273,12 @@ async def test_a_large_message_gone_before_it_is_looked_into_is_told_missing(
 async def test_i7_a_message_asked_for_many_times_is_not_held_many_times(house: House) -> None:
     wire, raw = await large_mail(house, 400_000)
     items = b" ".join(b"BODY.PEEK[]<%d.400000>" % at for at in range(50))
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 (%b)\r\n" % items)
     for _ in range(2000):
         await asyncio.sleep(0)
     assert sum(house.services.mailboxes.octets_read) < 10_000_000
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     (found, _) = await wire.until(b"f")
     assert found.endswith(raw[49:400_049] + b")\r\n")
 
@@ -314,9 +303,9 @@ async def test_a_literal_that_cannot_be_completed_ends_the_connection_over_tls_t
     house.services.mailboxes.fill("INBOX", raw)
     wire = await house.logged_in(tls=client_tls)
     await wire.ok(b"SELECT INBOX")
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     await portions(house, 2)
     house.services.mailboxes.drop("INBOX", 1)
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    assert (b"* 1 FETCH (BODY[] {%d}\r\n%b" % (len(raw), raw)).startswith(await octets_until_the_end(wire))
+    wire.read_on()
+    assert (b"* 1 FETCH (BODY[] {%d}\r\n%b" % (len(raw), raw)).startswith(await wire.until_cut_off())

@@ -1,6 +1,7 @@
 """Commands on mailboxes, raw."""
 
-from imap.fake_services import BOB, NOW
+from door_accounts import BOB
+from imap.fake_services import NOW
 from imap.wire import House, Wire
 from wires import mail
 

@@ -1,17 +1,10 @@
 """Every error of the house has an answer."""
 
-from collections.abc import Iterator
-
 import pytest
+from error_tree import tree
 
 from bmgate import errors
 from bmgate.imap.replies import BAD, NO, Refusal, reply_to, speakable, tagged
-
-
-def tree(kind: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from tree(child)
 
 
 @pytest.mark.parametrize("kind", sorted(set(tree(errors.GatewayError)), key=str))

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
-from imap.fake_services import PASSWORD
+from door_accounts import PASSWORD
 from imap.wire import House, Wire
 from stopwatch import Stopwatch
 from wires import mail
@@ -178,10 +178,7 @@ async def test_stopping_says_bye_to_everyone_within_a_second(house: House) -> No
     await wires[0].send(b"i IDLE\r\n")
     await wires[0].line()
     watch = Stopwatch()
-    stopping = asyncio.create_task(house.factory.stop())
-    assert [await wire.rest() for wire in wires] == [b"* BYE Server shutting down\r\n"] * 3
-    await house.hang_up()
-    await stopping
+    assert await house.stop(*wires) == [b"* BYE Server shutting down\r\n"] * 3
     assert watch.seconds < 1
 
 
@@ -189,7 +186,7 @@ async def test_i7_a_client_that_does_not_read_is_bounded_and_dropped(make_house:
     house = make_house(ImapLimits(stall_seconds=0.2))
     house.services.mailboxes.fill("INBOX", *[mail(body="x" * 100_000)] * 400)
     wire = await house.selected()
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"f FETCH 1:* BODY.PEEK[]\r\n")
     connection = next(iter(house.factory.connections.members))
     async with asyncio.timeout(5):
@@ -201,23 +198,9 @@ async def test_i7_a_huge_mail_is_sent_at_the_pace_of_the_client(house: House, mo
     body = "x" * 20_000_000
     house.services.mailboxes.fill("INBOX", mail(body=body))
     wire = await house.selected()
-    (connection,) = house.factory.connections.members
-    assert connection.transport is not None
-    send, sizes, began = connection.transport.write, list[int](), asyncio.Event()
-
-    def write(data: bytes) -> None:
-        sizes.append(len(data))
-        began.set()
-        send(data)
-
-    monkeypatch.setattr(connection.transport, "write", write)
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    await wire.send(b"f FETCH 1 BODY.PEEK[TEXT]\r\n")
-    await began.wait()
-    for _ in range(1000):  # turns in which a server that does not wait would have sent all
-        await asyncio.sleep(0)
+    sizes = await house.sent_unread(wire, b"f FETCH 1 BODY.PEEK[TEXT]\r\n", monkeypatch)
     held_back = sum(sizes) < len(body)
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     found = await wire.until(b"f")
     assert body.encode() in found[0]
     assert held_back

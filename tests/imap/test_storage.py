@@ -124,9 +124,9 @@ async def begin(wire: Wire) -> None:
     """Ask for a mail, and read one octet of the answer."""
     await wire.send(b"f FETCH 1 BODY.PEEK[]\r\n")
     assert await wire.reader.readexactly(1) == b"*"
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
 
 
 async def finish(wire: Wire) -> list[bytes]:
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     return await wire.until(b"f")

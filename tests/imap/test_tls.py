@@ -1,35 +1,18 @@
 """TLS from the first octet, and STARTTLS that nobody can inject into (F1, I11)."""
 
-import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Callable
 
 import pytest
-from imap.fake_services import PASSWORD
-from imap.wire import House, Wire
-from twisted.internet.ssl import CertificateOptions
+from door_accounts import PASSWORD
+from imap.wire import House
 
 LOGIN = b"AUTHENTICATE PLAIN " + b64encode(b"\0alice\0" + PASSWORD.encode())
 
 
-@pytest.fixture
-def guarded(make_house: Callable[..., House], server_tls: CertificateOptions) -> House:
-    """A listener with STARTTLS that takes no password in clear."""
-    return make_house(starttls=server_tls, allow_plaintext=False)
-
-
-async def upgrade(wire: Wire, context: ssl.SSLContext) -> None:
-    await wire.ok(b"STARTTLS")
-    await wire.writer.start_tls(context, server_hostname="localhost")
-
-
-async def test_implicit_tls_carries_a_whole_session(
-    make_house: Callable[..., House], server_tls: CertificateOptions, client_tls: ssl.SSLContext
-) -> None:
-    house = make_house(tls=server_tls, allow_plaintext=False)
-    house.services.mailboxes.fill("INBOX", *[b"Subject: x\r\n\r\n" + b"y" * 50_000] * 100)
-    wire = await house.logged_in(tls=client_tls)
+async def test_implicit_tls_carries_a_whole_session(secure: House, client_tls: ssl.SSLContext) -> None:
+    secure.services.mailboxes.fill("INBOX", *[b"Subject: x\r\n\r\n" + b"y" * 50_000] * 100)
+    wire = await secure.logged_in(tls=client_tls)
     await wire.ok(b"SELECT INBOX")
     assert sum(map(len, await wire.ok(b"FETCH 1:* BODY.PEEK[]"))) > 5_000_000
     await wire.ok(b"LOGOUT")
@@ -45,7 +28,7 @@ async def test_login_is_disabled_until_tls(guarded: House, client_tls: ssl.SSLCo
     assert (await wire.refused(b'LOGIN alice "x"')).startswith(b"NO [PRIVACYREQUIRED] ")
     assert (await wire.refused(LOGIN)).startswith(b"NO [PRIVACYREQUIRED] ")
     assert guarded.services.accounts.seen == []
-    await upgrade(wire, client_tls)
+    await wire.upgrade(client_tls)
     after = (await wire.ok(b"CAPABILITY"))[0]
     assert b"LOGINDISABLED" not in after
     assert b"STARTTLS" not in after
@@ -88,30 +71,20 @@ async def test_i11_a_literal_begun_before_starttls_is_forgotten(guarded: House, 
     assert await wire.line() == b"+ OK\r\n"
     await wire.send(b"abc\r\n")
     assert (await wire.line()).startswith(b"a BAD ")
-    await upgrade(wire, client_tls)
+    await wire.upgrade(client_tls)
     await wire.ok(LOGIN)
 
 
-async def test_stopping_ends_tls_sessions_too(
-    make_house: Callable[..., House], server_tls: CertificateOptions, client_tls: ssl.SSLContext
-) -> None:
-    house = make_house(tls=server_tls)
-    wire = await house.logged_in(tls=client_tls)
-    stopping = asyncio.create_task(house.factory.stop())
-    assert await wire.rest() == b"* BYE Server shutting down\r\n"
-    await wire.close()
-    await stopping
+async def test_stopping_ends_tls_sessions_too(secure: House, client_tls: ssl.SSLContext) -> None:
+    wire = await secure.logged_in(tls=client_tls)
+    assert await secure.stop(wire) == [b"* BYE Server shutting down\r\n"]
 
 
 @pytest.mark.parametrize(
     "noise", [b"GET / HTTP/1.0\r\n\r\n", b"a NOOP\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 100, b""]
 )
 async def test_noise_on_the_tls_port_ends_quietly(
-    make_house: Callable[..., House], server_tls: CertificateOptions, noise: bytes, capfd: pytest.CaptureFixture[str]
+    secure: House, noise: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    house = make_house(tls=server_tls)
-    wire = await house.dial()
-    await wire.send(noise)
-    wire.writer.write_eof()
-    assert b"OK" not in await wire.rest()
+    assert b"OK" not in await secure.answer_to_noise(noise)
     assert "Traceback" not in capfd.readouterr().err

@@ -3,10 +3,10 @@
 import asyncio
 import re
 import ssl
-from dataclasses import dataclass, field
 
-from imap.fake_services import PASSWORD, FakeServices
-from twisted.internet.interfaces import IListeningPort
+from door_accounts import PASSWORD
+from door_houses import DoorHouse
+from imap.fake_services import FakeServices
 from wires import TIMEOUT, RawClient
 
 from bmgate.imap.server import ImapFactory
@@ -63,48 +63,26 @@ class Wire(RawClient):
         assert last.startswith((b"NO ", b"BAD ")), last
         return last
 
+    async def upgrade(self, context: ssl.SSLContext) -> None:
+        """Go over to TLS."""
+        await self.ok(b"STARTTLS")
+        await self.start_tls(context)
 
-@dataclass
-class House:
-    """A server with what stands behind it."""
 
-    services: FakeServices
-    factory: ImapFactory
-    port: IListeningPort
-    wires: list[Wire] = field(default_factory=list)
+class House(DoorHouse[FakeServices, ImapFactory, Wire]):
+    """An IMAP server."""
 
-    @property
-    def number(self) -> int:
-        return int(getattr(self.port.getHost(), "port", 0))
+    GREETING = b"* OK [CAPABILITY "
 
-    async def connect(self, tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has read the greeting."""
-        wire = await self.dial(tls)
-        assert (await wire.line()).startswith(b"* OK [CAPABILITY ")
-        return wire
+    def make_wire(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Wire:
+        return Wire(reader, writer)
 
-    async def dial(self, tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has read nothing."""
-        name = "localhost" if tls else None
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.number, ssl=tls, server_hostname=name, limit=1 << 20
-        )
-        self.wires.append(Wire(reader, writer))
-        return self.wires[-1]
-
-    async def logged_in(self, user: str = "alice", tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has logged in."""
-        wire = await self.connect(tls)
+    async def log_in(self, wire: Wire, user: str) -> None:
         secret = PASSWORD.encode()
         await wire.ok(b"LOGIN %b {%d+}\r\n%b" % (user.encode(), len(secret), secret))
-        return wire
 
     async def selected(self, mailbox: str = "INBOX") -> Wire:
         """A client that has a mailbox open."""
         wire = await self.logged_in()
         await wire.ok(b"SELECT " + mailbox.encode())
         return wire
-
-    async def hang_up(self) -> None:
-        for wire in self.wires:
-            await wire.close()

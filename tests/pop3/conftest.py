@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from door_fixtures import authority, client_tls, server_tls  # noqa: F401
+from door_fixtures import authority, client_tls, guarded, secure, server_tls  # noqa: F401
 from pop3.fake_services import FakeServices
 from pop3.wire import House, Wire
 from twisted.internet.ssl import CertificateOptions
@@ -12,7 +12,7 @@ from wires import mail
 from bmgate.pop3.limits import Pop3Limits
 from bmgate.pop3.server import Pop3Factory
 from bmgate.reactor import guest_reactor
-from bmgate.tcp.listening import close, listen
+from bmgate.tcp.listening import listen
 
 
 @pytest.fixture
@@ -35,9 +35,7 @@ async def make_house() -> AsyncIterator[Callable[..., House]]:
 
     yield make
     for house in houses:
-        await house.hang_up()
-        await close(house.port)
-        await house.factory.stop()
+        await house.close()
         assert not house.services.maildrops.held
 
 

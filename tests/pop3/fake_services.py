@@ -4,33 +4,17 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from door_accounts import ALICE, BOB, FakeAccounts
 from stored_mail import PORTION, head_of, stored
 
 from bmgate.domain.account import AccountId
 from bmgate.domain.mailbox import MailboxId, MessageHead, StoredMessage
-from bmgate.errors import LoginFailed, MessageMissing
+from bmgate.errors import MessageMissing
 from bmgate.mail.lines import wire_size
 from bmgate.pop3.ports import Pop3Services
 from bmgate.services.mailboxes.maildrops import Maildrop, MaildropInUse
 
-PASSWORD = 'p"a\\ss % {wörd} 1'
-ALICE, BOB = AccountId(1), AccountId(2)
 UIDVALIDITY = 1_795_000_000
-
-
-class FakeAccounts:
-    """Two accounts, alice and bob, with one password."""
-
-    def __init__(self) -> None:
-        self.names = {"alice": ALICE, "bob": BOB}
-        self.seen: list[tuple[str, str, str]] = []
-
-    async def login(self, name: str, password: str, source: str) -> AccountId:
-        self.seen.append((name, password, source))
-        await asyncio.sleep(0)
-        if password != PASSWORD or name not in self.names:
-            raise LoginFailed("wrong user name or password")
-        return self.names[name]
 
 
 class FakeMaildrops:

@@ -4,7 +4,8 @@ import asyncio
 from base64 import b64encode
 
 import pytest
-from pop3.fake_services import ALICE, PASSWORD, UIDVALIDITY
+from door_accounts import ALICE, PASSWORD
+from pop3.fake_services import UIDVALIDITY
 from pop3.wire import House, Wire
 from wires import mail
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from pop3.fake_services import ALICE
+from door_accounts import ALICE
 from pop3.wire import House, Wire
 from wires import mail
 
@@ -52,29 +52,17 @@ async def begun(house: House) -> tuple[Wire, bytes]:
     raw = mail(body="line of text\r\n" * 1_000_000)
     house.services.maildrops.fill(raw)
     wire = await house.logged_in()
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"RETR 1\r\n")
     for _ in range(2000):  # turns in which a server that does not wait would have read all
         await asyncio.sleep(0)
     return wire, raw
 
 
-async def rest(wire: Wire) -> bytes:
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    got = b""
-    try:
-        async with asyncio.timeout(5):
-            while data := await wire.reader.read(1 << 20):
-                got += data
-    except ConnectionResetError:
-        return got
-    return got
-
-
 async def test_i7_a_slow_reader_of_a_large_mail_has_little_read_for_it(house: House) -> None:
     wire, raw = await begun(house)
     assert len(house.services.maildrops.read) < 30
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     assert await wire.line() == b"+OK %d octets\r\n" % len(raw)
     async with asyncio.timeout(10):
         assert await wire.reader.readexactly(len(raw) + 3) == raw + b".\r\n"
@@ -83,7 +71,8 @@ async def test_i7_a_slow_reader_of_a_large_mail_has_little_read_for_it(house: Ho
 async def test_a_mail_expunged_while_it_is_sent_ends_the_connection_without_a_word(house: House) -> None:
     wire, raw = await begun(house)
     del house.services.maildrops.mails[ALICE][1]
-    got = await rest(wire)
+    wire.read_on()
+    got = await wire.until_cut_off()
     assert (b"+OK %d octets\r\n%b" % (len(raw), raw)).startswith(got)
 
 
@@ -96,7 +85,8 @@ async def test_an_account_locked_while_a_mail_is_sent_ends_the_connection(
         raise AccountLocked("this account opens when its owner logs in")
 
     monkeypatch.setattr(house.services.maildrops, "body", locked)
-    assert len(await rest(wire)) < len(raw)
+    wire.read_on()
+    assert len(await wire.until_cut_off()) < len(raw)
     await asyncio.sleep(0)
     assert ALICE not in house.services.maildrops.held
 

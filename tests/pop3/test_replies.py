@@ -1,18 +1,11 @@
 """Every error of the house has an answer."""
 
-from collections.abc import Iterator
-
 import pytest
+from error_tree import tree
 
 from bmgate import errors
 from bmgate.pop3.replies import Refusal, answer_to, refusal
 from bmgate.services.mailboxes.maildrops import MaildropInUse
-
-
-def tree(kind: type[errors.GatewayError]) -> Iterator[type[errors.GatewayError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from tree(child)
 
 
 @pytest.mark.parametrize("kind", sorted(set(tree(errors.GatewayError)), key=str))

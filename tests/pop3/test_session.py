@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Collection
 
 import pytest
-from pop3.fake_services import ALICE, PASSWORD
+from door_accounts import ALICE, PASSWORD
 from pop3.wire import House, Wire
 from stopwatch import Stopwatch
 from wires import mail
@@ -82,10 +82,7 @@ async def test_an_inactive_session_ends_without_a_word_and_deletes_nothing(make_
 async def test_stopping_tells_everyone_within_a_second(house: House) -> None:
     wires = [await house.logged_in(), await house.logged_in("bob"), await house.connect()]
     watch = Stopwatch()
-    stopping = asyncio.create_task(house.factory.stop())
-    assert [await wire.rest() for wire in wires] == [b"-ERR [SYS/TEMP] Server shutting down\r\n"] * 3
-    await house.hang_up()
-    await stopping
+    assert await house.stop(*wires) == [b"-ERR [SYS/TEMP] Server shutting down\r\n"] * 3
     assert watch.seconds < 1
 
 
@@ -117,7 +114,7 @@ async def test_i7_a_client_that_does_not_read_is_bounded_and_dropped(make_house:
     house = make_house(Pop3Limits(stall_seconds=0.2))
     house.services.maildrops.fill(*[mail(body="x" * 100_000)] * 400)
     wire = await house.logged_in()
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    wire.stop_reading()
     await wire.send(b"".join(b"RETR %d\r\n" % n for n in range(1, 401)))
     connection = next(iter(house.factory.connections.members))
     async with asyncio.timeout(5):
@@ -129,23 +126,9 @@ async def test_i7_a_huge_mail_is_sent_at_the_pace_of_the_client(house: House, mo
     body = "x" * 70 + "\r\n"
     house.services.maildrops.fill(mail(body=body * 300_000))
     wire = await house.logged_in()
-    (connection,) = house.factory.connections.members
-    assert connection.transport is not None
-    send, sizes, began = connection.transport.write, list[int](), asyncio.Event()
-
-    def write(data: bytes) -> None:
-        sizes.append(len(data))
-        began.set()
-        send(data)
-
-    monkeypatch.setattr(connection.transport, "write", write)
-    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    await wire.send(b"RETR 1\r\n")
-    await began.wait()
-    for _ in range(1000):  # turns in which a server that does not wait would have sent all
-        await asyncio.sleep(0)
+    sizes = await house.sent_unread(wire, b"RETR 1\r\n", monkeypatch)
     held_back = sum(sizes) < 10_000_000
-    wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    wire.read_on()
     await wire.line()
     async with asyncio.timeout(10):
         got = await wire.reader.readexactly(len(mail(body="")) + 300_000 * len(body) + 3)

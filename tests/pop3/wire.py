@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
 
-from pop3.fake_services import PASSWORD, FakeServices
-from twisted.internet.interfaces import IListeningPort
+from door_accounts import PASSWORD
+from door_houses import DoorHouse
+from pop3.fake_services import FakeServices
 from wires import RawClient
 
 from bmgate.pop3.server import Pop3Factory
@@ -44,42 +44,20 @@ class Wire(RawClient):
         await self.ok(command)
         return await self.body()
 
+    async def upgrade(self, context: ssl.SSLContext) -> None:
+        """Go over to TLS."""
+        await self.ok(b"STLS")
+        await self.start_tls(context)
 
-@dataclass
-class House:
-    """A server with what stands behind it."""
 
-    services: FakeServices
-    factory: Pop3Factory
-    port: IListeningPort
-    wires: list[Wire] = field(default_factory=list)
+class House(DoorHouse[FakeServices, Pop3Factory, Wire]):
+    """A POP3 server."""
 
-    @property
-    def number(self) -> int:
-        return int(getattr(self.port.getHost(), "port", 0))
+    GREETING = b"+OK bmgate ready\r\n"
 
-    async def connect(self, tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has read the greeting."""
-        wire = await self.dial(tls)
-        assert await wire.line() == b"+OK bmgate ready\r\n"
-        return wire
+    def make_wire(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Wire:
+        return Wire(reader, writer)
 
-    async def dial(self, tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has read nothing."""
-        name = "localhost" if tls else None
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.number, ssl=tls, server_hostname=name, limit=1 << 20
-        )
-        self.wires.append(Wire(reader, writer))
-        return self.wires[-1]
-
-    async def logged_in(self, user: str = "alice", tls: ssl.SSLContext | None = None) -> Wire:
-        """A client that has logged in."""
-        wire = await self.connect(tls)
+    async def log_in(self, wire: Wire, user: str) -> None:
         await wire.ok(b"USER " + user.encode())
         await wire.ok(b"PASS " + PASSWORD.encode())
-        return wire
-
-    async def hang_up(self) -> None:
-        for wire in self.wires:
-            await wire.close()

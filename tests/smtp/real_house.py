@@ -5,10 +5,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import pytest
+from fakes import FakeClock, WatchedThreads
 from smtp.dialogue import Dialogue, plain
 from smtp.fake_services import DOMAIN
-from stations import Station, User
+from stations import Settings, Station, User
+from storage_fixtures import NOW
 
 from bmgate.domain.account import AccountId
 from bmgate.errors import LoginFailed, NotOwner
@@ -71,6 +75,21 @@ async def real_house(station: Station, limits: SmtpLimits | None = None) -> Asyn
         yield RealHouse(station, server, names, port)
     finally:
         await server.close()
+
+
+@asynccontextmanager
+async def idle_house(
+    folder: Path, patch: pytest.MonkeyPatch, settings: Settings | None = None
+) -> AsyncIterator[RealHouse]:
+    """One whose station does no work, so that what is queued waits, and whose threads are waited for."""
+    threads = WatchedThreads()
+    patch.setattr("asyncio.to_thread", threads.to_thread)
+    station = Station(folder, FakeClock(NOW), threads, settings)
+    station.solver.held = True
+    await station.start()
+    async with real_house(station) as made:
+        yield made
+    await station.close()
 
 
 async def send(client: Dialogue, sender: str, recipients: list[str], raw: bytes) -> str:

@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeClock, WatchedThreads
 from smtp.dialogue import Dialogue
-from smtp.real_house import RealHouse, real_house, send, watched_loop
-from stations import Station, User
-from storage_fixtures import NOW
+from smtp.real_house import RealHouse, idle_house, send, watched_loop
+from stations import User
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 LIMIT = 4 * 1024 * 1024
@@ -77,14 +75,8 @@ FROM_CORPUS = {path.stem: path.read_bytes() for path in sorted(CORPUS.glob("bomb
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RealHouse]:
-    threads = WatchedThreads()
-    monkeypatch.setattr("asyncio.to_thread", threads.to_thread)
-    station = Station(tmp_path, FakeClock(NOW), threads)
-    station.solver.held = True
-    await station.start()
-    async with real_house(station) as made:
+    async with idle_house(tmp_path, monkeypatch) as made:
         yield made
-    await station.close()
 
 
 @pytest.fixture

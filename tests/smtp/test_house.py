@@ -7,10 +7,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from fakes import FakeClock, WatchedThreads
 from smtp.dialogue import Dialogue
-from smtp.real_house import RealHouse, real_house, send
-from stations import Settings, Station, User, mail
+from smtp.real_house import RealHouse, idle_house, send
+from stations import Settings, User, mail
 from storage_fixtures import NOW, new_identity
 
 from bmgate.bm.addresses import Address, parse_address
@@ -24,15 +23,9 @@ QUEUE_LIMIT = 3
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RealHouse]:
     """No work is done, so that what is queued waits."""
-    threads = WatchedThreads()
-    monkeypatch.setattr("asyncio.to_thread", threads.to_thread)
     settings = Settings(submission=SubmissionOptions(max_queued=QUEUE_LIMIT))
-    station = Station(tmp_path, FakeClock(NOW), threads, settings)
-    station.solver.held = True
-    await station.start()
-    async with real_house(station) as made:
+    async with idle_house(tmp_path, monkeypatch, settings) as made:
         yield made
-    await station.close()
 
 
 @pytest.fixture
