@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,7 +23,7 @@ from bmgate.cli.output import host_port, size
 from bmgate.config import Config
 from bmgate.control.client import ControlClient
 from bmgate.doors import can_bind, certificate_files, wanted_listeners
-from bmgate.errors import ConfigError, GatewayError, Unavailable
+from bmgate.errors import ConfigError, GatewayError, Missing, Unavailable
 from bmgate.native import choose_backend
 from bmgate.pow.opencl import Device
 from bmgate.storage.masterkey import read_master_key
@@ -33,6 +34,11 @@ Kind = Literal["ok", "warning", "error", "configuration"]
 RENEW_DAYS = 30
 PROXY_SECONDS = 2.0
 FIRST_AFFECTED, FIRST_FIXED = (3, 7, 0), (3, 51, 3)
+_MEANT = """
+SELECT 1 FROM alias JOIN identity ON identity.id = alias.identity
+    OR (alias.identity IS NULL AND identity.account = alias.account AND identity.is_default)
+WHERE alias.name = ? AND identity.deleted_at IS NULL
+"""
 BACKPORTS = {(3, 44): 6, (3, 50): 7}  # release series: first patch with the fix
 
 
@@ -127,6 +133,7 @@ def config_findings(where: Place, config: Config) -> Iterator[Finding]:
         yield Finding(kind, "certificate", f"{files.chain}, {'expired' if left < 0 else f'valid for {left} days'}")
     if where.folder.path.is_dir():
         yield _disk_finding(where, config)
+    yield from _operator_findings(where, config.gateway.operator)
     yield from _port_findings(where, config)
     yield from _proxy_findings(config)
     yield from _device_findings(config)
@@ -137,6 +144,30 @@ def _disk_finding(where: Place, config: Config) -> Finding:
     if free >= config.storage.keep_free:
         return Finding("ok", "disk", f"{size(free)} free")
     return Finding("warning", "disk", f"{size(free)} free, less than [storage] keep_free: no objects are taken")
+
+
+def _operator_findings(where: Place, operator: str) -> Iterator[Finding]:
+    """Whether the name of the operator means an address: else nobody gets mail to postmaster."""
+    if operator and not _has_address(where, operator):
+        text = f"{operator} names no account that has an address: mail to postmaster, abuse and admin is refused"
+        yield Finding("warning", "[gateway] operator", text)
+
+
+def _has_address(where: Place, name: str) -> bool:
+    """Asked of the gateway; where none runs, looked up in its database, which stays as it is."""
+    try:
+        with ControlClient(where.folder.socket) as client:
+            return bool(client.call("address.list", {"account": name}, lambda _: None))
+    except Missing:
+        return False
+    except Unavailable:
+        pass
+    uri = f"{where.folder.database.absolute().as_uri()}?mode=ro&immutable=1"  # leaves locks and journals alone
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            return connection.execute(_MEANT, [name.lower()]).fetchone() is not None
+    except sqlite3.Error:  # no database, or none that was ever used
+        return False
 
 
 def _days_left(chain: Path) -> int:

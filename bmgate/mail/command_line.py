@@ -53,6 +53,7 @@ class CommandLine:
     usage: Usage
     words: tuple[str, ...]
     body: str = ""
+    body_doubt: str = ""  # why its first line may not be what was written
 
     @property
     def name(self) -> str:
@@ -65,6 +66,8 @@ class CommandLine:
         Spaces around it may have been lost or added on the way of a mail, and so may what nobody sees.
         """
         line = next((line for line in self.body.split("\n") if line.strip(" \t\r")), "")
+        if line and self.body_doubt:
+            raise BadCommandLine(f"the first line of the body is taken exactly: {self.body_doubt}")
         if line != line.strip() or not _is_plain(line):
             raise BadCommandLine(
                 "the first line of the body is taken exactly, and begins or ends with a space, or holds a character "
@@ -121,10 +124,10 @@ def usages() -> tuple[Usage, ...]:
     return _USAGES
 
 
-def read_command(subject: str, body: str = "", name: str = "") -> CommandLine:
+def read_command(subject: str, body: str = "", name: str = "", body_doubt: str = "") -> CommandLine:
     """The command of a mail; `name` is the command where the recipient says it (A5). Raises BadCommandLine.
 
-    `subject` and `body` are as they were written, the latter with LF line ends.
+    `subject` and `body` are as they were written, the latter with LF line ends; of its first line there may be doubt.
     """
     found = _WORD.findall(f"{name} {_REPLY.sub('', subject.strip(' '))}")
     words = [quoted or word for _, quoted, word in found]
@@ -132,13 +135,17 @@ def read_command(subject: str, body: str = "", name: str = "") -> CommandLine:
         raise BadCommandLine("the subject is empty; it is the command, such as: help")
     usage = _usage(words)
     arguments = words[1:]
+    if any(word.startswith('"') for *_, word in found):
+        raise BadCommandLine("a quotation mark begins a word, and none ends it")
+    if usage.is_exact and "" in arguments:
+        raise BadCommandLine("there is nothing between two quotation marks")
     if not usage.least <= len(arguments) <= usage.most:
         raise BadCommandLine(f"it is written: {usage.line}")
     if not all(map(_is_plain, arguments)):
         raise BadCommandLine("the subject holds a character that nobody sees, and means something else without it")
     if usage.is_exact and any(gap != " " for gap, *_ in found[2:]):
         raise BadCommandLine("there are several spaces in a row; put in quotes what they belong to")
-    return CommandLine(usage, tuple(arguments), body if usage.reads_body else "")
+    return CommandLine(usage, tuple(arguments), *((body, body_doubt) if usage.reads_body else ()))
 
 
 def _usage(words: list[str]) -> Usage:

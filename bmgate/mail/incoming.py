@@ -62,8 +62,13 @@ class IncomingMail:
 
     @property
     def is_signed_by_chan(self) -> bool:
-        """Whether any member of the chan could have written it."""
-        return self.kind is Kind.CHAN and self.sender == self.recipient
+        """Whether any member of the chan could have written it, under whatever version of its address."""
+        return self.kind is Kind.CHAN and self.sender.ripe == self.recipient.ripe
+
+    @property
+    def author(self) -> Address:
+        """Who is shown as its author: the chan itself where that is all one can know."""
+        return self.recipient if self.is_signed_by_chan else self.sender
 
 
 def render(mail: IncomingMail, id_key: bytes, domain: str) -> bytes:
@@ -73,7 +78,7 @@ def render(mail: IncomingMail, id_key: bytes, domain: str) -> bytes:
 
 
 def _header(mail: IncomingMail, id_key: bytes, domain: str) -> Iterator[bytes]:
-    sender = Mailbox(f"{mail.sender}@{domain}", _display_name(mail))
+    sender = Mailbox(f"{mail.author}@{domain}", _display_name(mail))
     recipient = Mailbox(f"{mail.recipient}@{domain}", usable_label(mail.recipient_label))
     yield plain_field("Delivered-To", recipient.spec)
     yield plain_field("Authentication-Results", f"{domain}; {_authentication(mail, sender)}")
@@ -94,7 +99,8 @@ def _header(mail: IncomingMail, id_key: bytes, domain: str) -> Iterator[bytes]:
 
 def _display_name(mail: IncomingMail) -> str:
     """The reader's word for the sender (A2), and of what the content claims only an address (I10, I12)."""
-    label, claimed = usable_label(mail.sender_label), mail.reading.claims.sender
+    label = usable_label(mail.recipient_label if mail.is_signed_by_chan else mail.sender_label)
+    claimed = mail.reading.claims.sender
     if mail.kind is Kind.LIST:
         return f"{label} (claims {claimed[:9]}..{claimed[-5:]})".lstrip()
     if mail.kind is Kind.RELAY and _internet_address(claimed):
@@ -153,7 +159,7 @@ def _own_fields(mail: IncomingMail) -> Iterator[bytes]:
     yield plain_field("X-Bitmessage-Kind", mail.kind)
     yield plain_field("X-Bitmessage-Encoding", str(mail.encoding))
     if mail.kind is not Kind.IMPORT:
-        yield plain_field("X-Bitmessage-Key", f"{'chan' if mail.is_signed_by_chan else 'verified'} {mail.sender}")
+        yield plain_field("X-Bitmessage-Key", f"{'chan' if mail.is_signed_by_chan else 'verified'} {mail.author}")
     for name, claim in _claims(mail.reading.claims):
         if claim := truncate_utf8(clean_line(claim), MAX_CLAIM):
             yield text_field(f"X-Bitmessage-Claimed-{name}", claim)

@@ -153,9 +153,8 @@ async def test_it_closes_soon_whatever_is_under_way(make_house: MakeHouse) -> No
 
 async def test_a_search_ends_when_its_caller_hangs_up(house: House) -> None:
     call = xmlrpc.client.dumps((b64("secret"), 999, 4, 1, True), "createDeterministicAddresses").encode()
-    head = (
-        f"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('anna', PASSWORD)}\r\nContent-Length: {len(call)}\r\n\r\n"
-    )
+    login = f"Host: localhost\r\nAuthorization: {basic('anna', PASSWORD)}\r\n"
+    head = f"POST / HTTP/1.1\r\n{login}Content-Length: {len(call)}\r\n\r\n"
     async with connection(house) as (_, writer):
         writer.write(head.encode() + call)
         await writer.drain()

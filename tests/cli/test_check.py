@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from gateway_folders import HOST, Run
+from gateway_folders import HOST, PASSWORD, Run
 
 from bmgate.cli.checks import has_wal_reset_bug
 from bmgate.cli.main import cli
@@ -121,3 +121,15 @@ def test_d1_a_disk_with_too_little_room_is_found(run: Run, folder: Path) -> None
     ini.write_text(ini.read_text(encoding="utf-8").replace("[storage]\n", "[storage]\nkeep_free = 900000 GiB\n", 1))
     kind, text = findings(run, 0)["disk"]
     assert (kind, "no objects are taken" in text) == ("warning", True)
+
+
+def test_an_operator_without_an_address_is_found(run: Run, folder: Path) -> None:
+    assert "[gateway] operator" not in findings(run, 0)
+    ini = folder / "gateway.ini"
+    ini.write_text(ini.read_text(encoding="utf-8").replace("[gateway]\n", "[gateway]\noperator = Anna\n", 1))
+    assert findings(run, 0)["[gateway] operator"] == (
+        "warning",
+        "Anna names no account that has an address: mail to postmaster, abuse and admin is refused",
+    )
+    assert run("account", "add", "anna", "--password-stdin", stdin=f"{PASSWORD}\n").exit_code == 0
+    assert "[gateway] operator" not in findings(run, 0)

@@ -41,6 +41,11 @@ def test_a_deterministic_address_takes_its_passphrase_from_the_body() -> None:
         ("alias name", "it is written: alias name BM-..."),
         ("show me", "it is written: show"),
         ("enable", "it is written: enable BM-..."),
+        ('join "unbalanced', "none ends it"),
+        ('contact BM-x "Aunt Mary', "none ends it"),
+        ('join "a"b', "none ends it"),
+        ('join "" z', "nothing between"),
+        ('leave ""', "nothing between"),
     ],
 )
 def test_what_is_no_command_is_told(subject: str, told: str) -> None:
@@ -93,6 +98,13 @@ def test_a_passphrase_is_not_shortened_by_what_is_no_line_end(letter: str) -> No
     command = read_command("createAddr deterministic", f"a long{letter}passphrase\nmore")
     with pytest.raises(BadCommandLine, match="taken exactly"):
         assert command.body_line
+
+
+def test_a_doubtful_body_is_refused_where_it_is_read() -> None:
+    assert read_command("show", "text", body_doubt="a guess").body_line == ""
+    assert read_command("join", " \n", body_doubt="a guess").body_line == ""
+    with pytest.raises(BadCommandLine, match="a guess"):
+        assert read_command("join", "general", body_doubt="a guess").body_line
 
 
 @pytest.mark.parametrize("line", [" a passphrase", "a passphrase ", "\ta passphrase"])

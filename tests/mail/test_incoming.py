@@ -131,6 +131,13 @@ def test_p38_a_chan_post_answers_to_the_chan() -> None:
     assert mail["Authentication-Results"] == f"{DOMAIN}; x-bitmessage=neutral (chan key is public)"
 
 
+def test_p38_the_other_version_of_a_chans_address_is_the_chan() -> None:
+    posted = of_kind(Kind.CHAN, sender=replace(GENERAL, version=3), recipient=GENERAL)
+    mail = parsed(replace(posted, recipient_label=""))
+    assert (mail["From"], mail["X-Bitmessage-Key"]) == (f"{GENERAL}@{DOMAIN}", f"chan {GENERAL}")
+    assert mail["Authentication-Results"] == f"{DOMAIN}; x-bitmessage=neutral (chan key is public)"
+
+
 def test_p38_a_chan_post_signed_by_an_identity_is_verified() -> None:
     mail = parsed(of_kind(Kind.CHAN, recipient=GENERAL))
     assert mail["X-Bitmessage-Key"] == f"verified {ALICE}"

@@ -8,6 +8,7 @@ from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
 from bmgate.services.batch import Step, apply_all
 from bmgate.services.identities import Identities, Named
+from bmgate.services.identities.naming import KnownNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,12 @@ class Aliasing:
 
     async def add_all(self, entries: Sequence[AliasEntry], *, if_missing: bool = False) -> list[Named]:
         """In order, so that a line may build on one before; raises BatchRefused."""
-        now = self.clock.now()
+        now, names = self.clock.now(), KnownNames()
 
         def step(entry: AliasEntry) -> Callable[[Store], Named]:
             return lambda store: self.identities.put_alias(
-                store.account(entry.account), entry.name, entry.address, now, if_missing=if_missing
+                names.of(store, entry.account), entry.name, entry.address, now, if_missing=if_missing
             )
 
         steps: list[Step[Named]] = [(entry.line, step(entry)) for entry in entries]
-        named = await apply_all(self.database, steps)
-        self.identities.changed()
-        return named
+        return await apply_all(self.database, steps, then=self.identities.changed)

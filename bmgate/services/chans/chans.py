@@ -280,8 +280,8 @@ def check_passphrase(passphrase: str) -> None:
 
 
 def find(mine: AccountStore, text: str) -> Chan:
-    """A chan by its address or its label, as `meant` says; raises Missing."""
-    found = meant(mine, CHANS, text, mine.chans.find, mine.chans.by_mailbox)
+    """A chan by its address (of whichever version) or its label, as `meant` says; raises Missing, BadAddress."""
+    found = meant(mine, CHANS, text, lambda address: mine.chans.of_ripe(address.ripe), mine.chans.by_mailbox)
     if found is not None:
         return _chan(mine, found)
     known = ", ".join(_chan(mine, membership).label for membership in mine.chans.all()) or "none"

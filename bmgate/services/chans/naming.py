@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from bmgate.bm.addresses import Address, parse_address
+from bmgate.bm.addresses import PREFIX, Address, parse_address
 from bmgate.domain.mailbox import DELIMITER, MailboxId
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.errors import BadAddress
 from bmgate.mail.addresses import address_in
+from bmgate.mail.uris import split_uri
 
 T = TypeVar("T")
 
@@ -22,7 +23,8 @@ def meant(
     """What people mean by a text.
 
     An address, with or without `BM-`, means that one, whatever others are called. Everything else is a label first,
-    with all that stands in it; only then what stands behind an @, or makes a link, is taken off an address.
+    with all that stands in it; only then what stands behind an @, or makes a link, is taken off an address. Raises
+    BadAddress for what is meant as an address and is damaged.
     """
     try:
         return by_address(parse_address(text))
@@ -30,6 +32,17 @@ def meant(
         pass
     mailbox = mine.mailboxes.find(parent + DELIMITER + text)
     found = None if mailbox is None else by_mailbox(mailbox.id)
-    if found is None and (address := address_in(text)) is not None:
-        return by_address(address)
-    return found
+    if found is not None:
+        return found
+    address = address_in(text)
+    if address is None:
+        _check_no_address(text)
+        return None
+    return by_address(address)
+
+
+def _check_no_address(text: str) -> None:
+    """Raises BadAddress: with a wrong letter nobody can say that it is gone."""
+    written = split_uri(text)[0]
+    if written[: len(PREFIX)].upper() == PREFIX:
+        parse_address(written.rpartition("@")[0] or written)

@@ -156,7 +156,7 @@ class Subscriptions:
 
 
 def find(mine: AccountStore, text: str) -> Subscription:
-    """A subscription by its address or its label, as `meant` says; raises Missing."""
+    """A subscription by its address or its label, as `meant` says; raises Missing, BadAddress."""
     found = meant(mine, SUBSCRIPTIONS, text, mine.subscriptions.find, mine.subscriptions.by_mailbox)
     if found is not None:
         return _subscription(mine, found)

@@ -80,7 +80,10 @@ class MailCommands:
         try:
             if is_cut(mail.subject, mail.body):
                 raise BadCommandLine(f"a command has at most {MAX_SUBJECT} bytes")
-            line = read_command(order.written.subject, order.written.text, order.word)
+            written = order.written
+            if written.subject_doubt:
+                raise BadCommandLine(written.subject_doubt)
+            line = read_command(written.subject, written.text, order.word, written.text_doubt)
         except BadCommandLine as error:
             return _Outcome(f"ERR: {_first_word(mail.subject, order.word)}", f"{_sentence(error)}\n\n{whole_help()}")
         try:

@@ -8,7 +8,7 @@ from bmgate.domain.account import AccountId
 from bmgate.errors import BadAddress, NotAllowed
 from bmgate.mail.command_line import CommandLine
 from bmgate.mail.uris import is_uri, read_uri, split_uri
-from bmgate.services.chans.chans import Chans
+from bmgate.services.chans.chans import Chan, Chans, Joining
 from bmgate.services.chans.subscriptions import Subscriptions
 from bmgate.services.commands.table import Handler, told
 from bmgate.services.contacts.contacts import Contacts, Entry
@@ -82,7 +82,10 @@ class NetworkCommands:
         passphrase, is_secret = " ".join(words) or line.body_line, not words
         if not passphrase:
             raise NotAllowed("the name is missing: it stands behind the command, or in the first line of the body")
-        chan = await self.chans.join(account, passphrase, wanted, label, if_missing=True, is_secret=is_secret)
+        joining = Joining(account, passphrase, wanted, label, is_secret)
+        chan, is_new = await self.chans.put(joining, if_missing=True)
+        if not is_new:
+            return _taken_part(chan, wanted, is_secret)
         if is_secret:
             return f"You joined {chan.membership.address}. Its mailbox is Chans/{chan.label}; rename it as you like."
         return f'You joined the chan "{chan.label}", {chan.membership.address}. Its mailbox is Chans/{chan.label}.'
@@ -112,6 +115,14 @@ class NetworkCommands:
         name, words = line.words
         entry = await self.contacts.set(account, name, "reads", words)
         return f"{entry.address} reads {entry.reads.value}."
+
+
+def _taken_part(chan: Chan, wanted: Address | None, is_secret: bool) -> str:
+    """Under which address: a chan has two, and one takes part under one of them. The label may be the secret."""
+    joined = chan.membership.address
+    place = "" if is_secret else f" Its mailbox is Chans/{chan.label}."
+    same = "" if wanted in (None, joined) else f"\n{wanted} has the same keys: what is posted there comes to you too."
+    return f"You take part in this chan already, as {joined}.{place}{same}"
 
 
 def _words(entry: Entry) -> str:

@@ -58,8 +58,8 @@ class Publication:
 
     @property
     def sender(self) -> Pubkey:
-        """Who signed it."""
-        return self.content.sender
+        """Who signed it; the chan's own key has the address under which the reader takes part."""
+        return _sender(self.reader, self.content)
 
     @property
     def is_anonymous(self) -> bool:
@@ -117,7 +117,7 @@ class ArrivalReader:
         return await asyncio.to_thread(_portion, signed, policies)
 
     def _policy(self, store: Store, signed: _Signed) -> Policy | None:
-        reader, contact = signed.reader, signed.content.sender.address
+        reader, contact = signed.reader, _sender(signed.reader, signed.content).address
         try:
             mine = store.account(reader.account)
         except Missing:
@@ -129,6 +129,14 @@ class ArrivalReader:
                 return self.policies.of(mine, membership=reader.id, contact=contact)
             case _:
                 return self.policies.of(mine, contact=contact)
+
+
+def _sender(reader: ReceivingKey | Membership | Subscription, content: Msg | Broadcast) -> Pubkey:
+    """Who signed it. Every member has a chan's keys, and may sign under any version of the address they make."""
+    sender = content.sender
+    if isinstance(reader, Membership) and sender.address.ripe == reader.address.ripe:
+        return replace(sender, version=reader.address.version, stream=reader.address.stream)
+    return sender
 
 
 def manner_of(policy: Policy, kind: Kind = Kind.MSG) -> Manner:

@@ -19,15 +19,15 @@ from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Database, Store
 from bmgate.domain.ports.world import Clock
 from bmgate.errors import Missing, NotAllowed
-from bmgate.mail.text import clean_line
 from bmgate.services.batch import Report, Step, apply_all
 from bmgate.services.behavior import behavior_of
 from bmgate.services.finishing import finished
 from bmgate.services.identities.key_search import KeySearch, Tell, Wish, untold
 from bmgate.services.identities.naming import (
-    MAX_LABEL,
+    KnownNames,
     Labels,
     Named,
+    Names,
     already_there,
     choose_default,
     find_identity,
@@ -39,6 +39,7 @@ from bmgate.services.identities.requests import (
     check_alias,
     check_request,
     check_room,
+    clean_label,
     difficulty_in,
     is_plain,
 )
@@ -107,11 +108,19 @@ class Identities:
         if not if_missing:
             await self._database.read(lambda store: _check_rooms(store, entries))
         keys, now = await self._keys_of([entry.request for entry in entries], tell), self._clock.now()
-        labels = Labels()
+        labels, names = Labels(), KnownNames()
         steps: list[Step[list[Named]]] = [
             (
                 entry.line,
-                partial(self._apply, entry=entry, keys=of_entry, now=now, if_missing=if_missing, labels=labels),
+                partial(
+                    self._apply,
+                    entry=entry,
+                    keys=of_entry,
+                    now=now,
+                    if_missing=if_missing,
+                    labels=labels,
+                    names=names,
+                ),
             )
             for entry, of_entry in zip(entries, keys, strict=True)
         ]
@@ -138,7 +147,7 @@ class Identities:
             NewIdentity(
                 address=address,
                 keys=keys,
-                label=clean_line(request.label)[:MAX_LABEL],
+                label=clean_label(request.label),
                 is_default=mine.identities.default() is None,
                 nonce_trials_per_byte=self._trials_for(request.difficulty),
                 payload_length_extra_bytes=round(request.small_difficulty * self._network.payload_length_extra_bytes),
@@ -154,20 +163,29 @@ class Identities:
         return Named(identity, (request.alias.lower(),) if request.alias else (), is_new=True)
 
     def _apply(
-        self, store: Store, entry: AddressEntry, keys: list[PrivateKeys], now: int, if_missing: bool, labels: Labels
+        self,
+        store: Store,
+        entry: AddressEntry,
+        keys: list[PrivateKeys],
+        now: int,
+        if_missing: bool,
+        labels: Labels,
+        names: KnownNames,
     ) -> list[Named]:
         if not if_missing:
             return [self.add(store, entry.account, each, entry.request, now) for each in keys]
-        if there := already_there(store, entry.account, entry.request, labels):
+        if there := already_there(store, entry.account, entry.request, labels, names):
             return there
         made = [self.add(store, entry.account, each, entry.request, now, if_missing=True) for each in keys]
         for each in made:
             if each.is_new:
                 labels.note(store, each.identity)
+                for name in each.aliases:
+                    names.of(store, entry.account).note(name, each.identity.id)
         return made
 
     async def _there(self, account: AccountId, request: AddressRequest) -> list[Named]:
-        return await self._database.read(lambda store: already_there(store, account, request, Labels()))
+        return await self._database.read(lambda store: already_there(store, account, request, Labels(), KnownNames()))
 
     async def _keys_of(self, requests: Sequence[AddressRequest], tell: Tell) -> list[list[PrivateKeys]]:
         """For each request its own; those of random ones are looked for together."""
@@ -227,7 +245,7 @@ class Identities:
 
     async def label(self, account: AccountId, text: str, label: str) -> Named:
         """Give an address another label; raises as `show`."""
-        cleaned = clean_line(label)[:MAX_LABEL]
+        cleaned = clean_label(label)
         return await self._change(account, text, lambda mine, identity: mine.identities.set_label(identity.id, cleaned))
 
     async def enable(self, account: AccountId, text: str, enabled: bool) -> Named:
@@ -285,19 +303,20 @@ class Identities:
         """Give an address a name; raises Conflict when it is taken, NotAllowed for what no name can be."""
         now = self._clock.now()
         given = await self._database.transact(
-            lambda store: self.put_alias(store.account(account), name, text, now, if_missing=if_missing)
+            lambda store: self.put_alias(Names(store.account(account)), name, text, now, if_missing=if_missing)
         )
         self.changed()
         return given
 
-    def put_alias(self, mine: AccountStore, name: str, text: str, now: int, *, if_missing: bool = False) -> Named:
-        """The same within a transaction."""
+    def put_alias(self, names: Names, name: str, text: str, now: int, *, if_missing: bool = False) -> Named:
+        """The same within a transaction; of its names, only this one is told: there may be thousands."""
         check_alias(name)
-        identity = find_identity(mine, text).identity
-        if if_missing and mine.identities.aliases().get(name.lower()) == identity.id:
-            return named(mine, identity)
-        mine.identities.add_alias(name, identity.id, now)
-        return replace(named(mine, identity), is_new=True)
+        identity, folded = names.find(text), name.lower()
+        if if_missing and names.owner(folded) == identity.id:
+            return Named(identity, (folded,))
+        names.mine.identities.add_alias(name, identity.id, now)
+        names.note(folded, identity.id)
+        return Named(identity, (folded,), is_new=True)
 
     async def remove_alias(self, account: AccountId, name: str) -> Named:
         """Give a name up: for a year nobody else gets it. Raises Missing, NotAllowed for the account's own name."""

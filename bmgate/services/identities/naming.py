@@ -1,5 +1,6 @@
 """Which identity is meant: by address, alias or label, among those that an account has."""
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,9 +11,7 @@ from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import Missing
 from bmgate.mail.text import clean_line
-from bmgate.services.identities.requests import AddressRequest
-
-MAX_LABEL = 64  # characters
+from bmgate.services.identities.requests import AddressRequest, clean_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +25,64 @@ class Named:
 
 def find_identity(mine: AccountStore, text: str) -> Named:
     """An identity by address or alias; raises Missing, BadAddress for what is neither."""
-    owner = mine.identities.aliases().get(text.lower())
-    if owner is None and not looks_like_address(text):
-        raise Missing(f"no address or alias of that name: {clean_line(text)[:40]}; see: bmgate address list")
-    identity = mine.identities.find(parse_address(text)) if owner is None else mine.identities.get(owner)
-    if identity is not None:
-        return named(mine, identity)
-    raise Missing(f"the account has no address {text}; see: bmgate address list")
+    names = Names(mine)
+    return names.named(names.find(text))
 
 
 def named(mine: AccountStore, identity: Identity) -> Named:
     """With its aliases, in alphabetical order."""
-    names = (name for name, owner in mine.identities.aliases().items() if owner == identity.id)
-    return Named(identity, tuple(sorted(names)))
+    return Names(mine).named(identity)
+
+
+class Names:
+    """The names of one account's addresses: read once, and kept up with those that are given."""
+
+    def __init__(self, mine: AccountStore) -> None:
+        self.mine = mine
+        self._owners = mine.identities.aliases()
+        self._names: dict[IdentityId, list[str]] = {}
+        for name, owner in sorted(self._owners.items()):
+            self._names.setdefault(owner, []).append(name)
+
+    def owner(self, name: str) -> IdentityId | None:
+        """Whose name it is."""
+        return self._owners.get(name.lower())
+
+    def find(self, text: str) -> Identity:
+        """An identity by address or alias; raises as `find_identity`."""
+        owner = self.owner(text)
+        if owner is None and not looks_like_address(text):
+            raise Missing(f"no address or alias of that name: {clean_line(text)[:40]}; see: bmgate address list")
+        found = self.mine.identities.find(parse_address(text)) if owner is None else self.mine.identities.get(owner)
+        if found is None:
+            raise Missing(f"the account has no address {text}; see: bmgate address list")
+        return found
+
+    def named(self, identity: Identity) -> Named:
+        """With its aliases, in alphabetical order."""
+        return Named(identity, tuple(self._names.get(identity.id, ())))
+
+    def note(self, name: str, owner: IdentityId) -> None:
+        """One more."""
+        if self._owners.get(name) != owner:
+            self._owners[name] = owner
+            insort(self._names.setdefault(owner, []), name)
+
+
+class KnownNames:
+    """The names of several accounts, each read once in a unit of work."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._of: dict[AccountId, Names] = {}
+
+    def of(self, store: Store, account: AccountId) -> Names:
+        """Those of one account; raises Missing."""
+        if store is not self._store:
+            self._store, self._of = store, {}
+        if account not in self._of:
+            self._of[account] = Names(store.account(account))
+        return self._of[account]
 
 
 class Labels:
@@ -63,17 +107,18 @@ class Labels:
         self.of(store, new.account).setdefault(new.label, []).append(new)
 
 
-def already_there(store: Store, account: AccountId, request: AddressRequest, labels: Labels) -> list[Named]:
+def already_there(
+    store: Store, account: AccountId, request: AddressRequest, labels: Labels, names: KnownNames
+) -> list[Named]:
     """What a request would make anew, as far as names tell: by alias, else by label."""
-    mine = store.account(account)
     if request.alias:
         owner = store.identities.by_alias(request.alias)
-        return [named(mine, owner)] if owner is not None and owner.account == account else []
-    label = clean_line(request.label)[:MAX_LABEL]
+        return [names.of(store, account).named(owner)] if owner is not None and owner.account == account else []
+    label = clean_label(request.label)
     if not label or request.passphrase:
         return []
     found = labels.of(store, account).get(label, [])
-    return [named(mine, each) for each in found] if len(found) >= request.number else []
+    return [names.of(store, account).named(each) for each in found] if len(found) >= request.number else []
 
 
 def choose_default(mine: AccountStore) -> None:

@@ -7,6 +7,8 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.errors import BadOption, LimitReached, NotAllowed
 from bmgate.mail.addresses import is_alias, is_reserved
+from bmgate.mail.text import clean_line
+from bmgate.mail.write import MAX_LABEL
 from bmgate.services.identities.key_search import Wish
 
 MAX_DIFFICULTY = 100
@@ -50,6 +52,7 @@ class AddressEntry:
 
 def check_request(request: AddressRequest) -> None:
     """Raises NotAllowed, or BadOption, for what cannot be made."""
+    clean_label(request.label)
     if request.version not in ZEROS:
         raise NotAllowed(f"addresses of version {request.version} cannot be made; use 4, or 3 for old programs")
     if request.leading_zeros not in ZEROS[request.version]:
@@ -63,6 +66,14 @@ def check_request(request: AddressRequest) -> None:
         raise NotAllowed("an alias names one address, not several")
     if request.alias:
         check_alias(request.alias)
+
+
+def clean_label(label: str) -> str:
+    """The owner's word for an address, as it is kept; raises NotAllowed for one that would be cut."""
+    cleaned = clean_line(label)
+    if len(cleaned) > MAX_LABEL:
+        raise NotAllowed(f"a label has at most {MAX_LABEL} characters")
+    return cleaned
 
 
 def check_room(mine: AccountStore, new: int = 0) -> None:

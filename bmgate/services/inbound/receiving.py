@@ -120,6 +120,7 @@ class Receiving:
         self._tried, self._tried_seconds = 0, 0.0
         self._processed: dict[int, int] = dict.fromkeys(_COUNTED, 0)
         sending.when_stored(self.wake)
+        self._sending_chans_changed = sending.chans_changed
         pubkeys.when_stored(self.wake)
 
     async def load(self) -> None:
@@ -148,6 +149,7 @@ class Receiving:
     def chans_changed(self) -> None:
         """Somebody joined or left."""
         self._keyring.keys_changed()
+        self._sending_chans_changed()
         self._scanning.wake()
 
     def subscriptions_changed(self) -> None:

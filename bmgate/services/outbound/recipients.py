@@ -37,8 +37,11 @@ class RecipientRules:
             return resolved
         if resolved.kind is not RecipientKind.ADDRESS or resolved.address is None:
             raise NotAllowed(f"{addr_spec} takes no mail yet")
+        chan = store.account(account).chans.of_ripe(resolved.address.ripe)
+        if chan is not None:  # by whatever version of its address: it is a post, and nobody's demand counts
+            return replace(resolved, address=chan.address, is_chan=True)
         self._check_demand(store, resolved.address)
-        return replace(resolved, is_chan=store.account(account).chans.find(resolved.address) is not None)
+        return resolved
 
     def _check_demand(self, store: Store, address: Address) -> None:
         pubkey = find_pubkey(store, address)

@@ -90,9 +90,10 @@ class Rows:
         gap: int,
     ) -> tuple[NewOutgoing, Policy]:
         address = _address(signer, recipient)
-        chan = mine.chans.find(address) if recipient.resolved.kind is RecipientKind.ADDRESS else None
+        chan = mine.chans.of_ripe(address.ripe) if recipient.resolved.kind is RecipientKind.ADDRESS else None
         if chan is None and recipient.resolved.is_chan:
             raise RecipientMissing(f"<{address}>: you have just left this chan")
+        address = address if chan is None else chan.address  # both versions have the same keys
         policy = self.policies.of(mine, signer.identity.id, address, None if chan is None else chan.id)
         kind = _kind(signer, recipient, chan, mail, policy)
         if kind.is_public and mail.is_automatic:

@@ -91,11 +91,16 @@ class Sending:
         self._commands = RowCommands(recorder)
         self._on_accepted: Callable[[Iterable[OutgoingMessage]], None] = lambda rows: None
         self._running: dict[OutboxId, asyncio.Task[None]] = {}
+        self._chan_changes, self._seen_changes = 1, 0  # posts to chans that were left are looked for after each
         self._tasks: asyncio.TaskGroup | None = None
 
     def when_stored(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when own objects were stored: they are processed like received ones."""
         self._effects.on_stored = callback
+
+    def chans_changed(self) -> None:
+        """Somebody joined or left: posts that wait to be sent to a chan that was left fail with the next look."""
+        self._chan_changes += 1
 
     def when_accepted(self, callback: Callable[[Iterable[OutgoingMessage]], None]) -> None:
         """Have `callback` called with new rows."""
@@ -268,11 +273,12 @@ class Sending:
 
     async def _tend(self) -> None:
         self._events.changed(await self._timers.remind())
+        if (changes := self._chan_changes) != self._seen_changes:
+            self.recorded(await self._timers.fail_left())
+            self._seen_changes = changes
         due = await self._timers.due()
         for row in due:
             if row.state is State.ACCEPTED and row.id not in self._running:  # its send delay is over
                 self._start(row, RESUME[row.state])
-        for outcome in await self._timers.move_on(row for row in due if row.state is not State.ACCEPTED):
-            self._effects.committed(outcome)
-            self._carry_on(outcome)
+        self.recorded(await self._timers.move_on(row for row in due if row.state is not State.ACCEPTED))
         self._events.changed(await self._timers.look_for_peers())

@@ -53,6 +53,16 @@ class Timers:
             outcomes += await self._database.transact(partial(self._record, rows=of_one, now=now))
         return outcomes
 
+    async def fail_left(self) -> list[Recorded]:
+        """Record that posts fail which wait for their send delay, and whose author left the chan meanwhile."""
+        now, outcomes = self._clock.now(), list[Recorded]()
+        left = await self._database.read(
+            lambda store: [row for row in store.outbox.held(Reason.SEND_DELAY) if _is_left(store, row)]
+        )
+        for of_one in _by_submission(left):
+            outcomes += await self._database.transact(partial(self._fail_left, rows=of_one, now=now))
+        return outcomes
+
     async def remind(self) -> tuple[MailboxId, ...]:
         """Tell senders whose mail still waits; which mailboxes changed."""
         now, changed = self._clock.now(), set[MailboxId]()
@@ -84,6 +94,12 @@ class Timers:
         rows = [still[row.id] for row in rows if row.id in still]
         return self._recorder.remind(store, rows, now) if rows else ()
 
+    def _fail_left(self, store: Store, rows: list[OutgoingMessage], now: int) -> list[Recorded]:
+        current = [store.outbox.get(row.id) for row in rows]
+        left = [row for row in current if row.state is State.ACCEPTED and _is_left(store, row)]
+        steps = [Step(row, Event.KEY_UNUSABLE, failure(Reason.LEFT_CHAN)) for row in left]
+        return self._recorder.record_all(store, steps, now) if steps else []
+
     def _record(self, store: Store, rows: list[OutgoingMessage], now: int) -> list[Recorded]:
         """Of rows that are still as they were when they were looked at."""
         current = [(row, store.outbox.get(row.id)) for row in rows]
@@ -113,6 +129,11 @@ def left_behind(row: OutgoingMessage, event: Event) -> dict[str, Any]:
     if row.state is State.PUBLISHED and event in (Event.TTL_ELAPSED, Event.RETRY):
         changes |= {"attempt": row.attempt + 1, "ttl_seconds": min(2 * row.ttl_seconds, MAX_TTL)}
     return changes
+
+
+def _is_left(store: Store, row: OutgoingMessage) -> bool:
+    """Whether it is a post to a chan in which its author takes no part any more."""
+    return row.kind.is_post and store.account(row.account).chans.find(row.recipient) is None
 
 
 def _by_submission(rows: Iterable[OutgoingMessage]) -> list[list[OutgoingMessage]]:

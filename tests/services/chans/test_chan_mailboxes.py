@@ -14,7 +14,7 @@ from bmgate.domain.account import Account
 from bmgate.domain.chan import NewChan
 from bmgate.domain.mailbox import SPECIAL_MAILBOXES, Flags, MailboxKind, NewMail, StoredMessage
 from bmgate.domain.ports.database import Store
-from bmgate.errors import Conflict, LimitReached, MailboxExists, Missing, NotAllowed
+from bmgate.errors import BadAddress, Conflict, LimitReached, MailboxExists, Missing, NotAllowed
 from bmgate.mail.structure import index_message
 from bmgate.services.chans import chans, subscriptions
 from bmgate.services.chans import mailboxes as chan_mailboxes
@@ -243,6 +243,24 @@ async def test_a_chan_is_left_by_label_or_address(rooms: Rooms, text: str) -> No
     assert await rooms.names() == ["Chans"]
     with pytest.raises(Missing, match="your chans: none"):
         await rooms.chans.leave(rooms.account.id, text)
+
+
+async def test_a_chan_is_meant_by_either_version_of_its_address(rooms: Rooms) -> None:
+    await rooms.chans.join(rooms.account.id, "general", Address(3, GENERAL.stream, GENERAL.ripe))
+    await rooms.chans.leave(rooms.account.id, f"{GENERAL}@{DOMAIN}")
+    assert await rooms.names() == ["Chans"]
+
+
+@pytest.mark.parametrize("ending", ["", f"@{DOMAIN}"])
+@pytest.mark.parametrize("start", ["", "bitmessage:"])
+async def test_what_is_meant_as_an_address_and_damaged_is_not_gone(rooms: Rooms, start: str, ending: str) -> None:
+    damaged = start + str(GENERAL)[:-1] + "R" + ("" if start else ending)
+    with pytest.raises(BadAddress):
+        await rooms.chans.leave(rooms.account.id, damaged)
+    with pytest.raises(BadAddress):
+        await rooms.subscriptions.unsubscribe(rooms.account.id, damaged)
+    with pytest.raises(Missing):
+        await rooms.chans.leave(rooms.account.id, "nothing of that name")
 
 
 async def test_an_address_means_its_own_chan_whatever_others_are_called(rooms: Rooms) -> None:

@@ -1,6 +1,7 @@
 """Mail commands: what a mail to the gateway does, and the letter that answers it (1.4)."""
 
 import re
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import Message
 from random import Random
@@ -11,7 +12,7 @@ from storage_fixtures import new_identity
 from waiting_mail import careful, subjects, write
 from writers import Writer
 
-from bmgate.bm.keys import deterministic_keys
+from bmgate.bm.addresses import parse_address
 from bmgate.domain.mailbox import MailboxKind
 from bmgate.domain.ports.database import Store
 from bmgate.errors import NotAllowed, StorageFull
@@ -206,12 +207,12 @@ async def test_chans_by_subject_or_body_checked_against_an_address(alice: User) 
 
 
 async def test_the_passphrase_of_a_chan_that_stands_in_the_body_is_told_nowhere(alice: User) -> None:
-    for _ in range(2):
+    for told in (
+        f"You joined {CHAN}. Its mailbox is Chans/{CHAN}; rename it as you like.",
+        f"You take part in this chan already, as {CHAN}.",
+    ):
         subject, text = await answer_to(alice, "join", "general")
-        assert (subject, " ".join(text.split())) == (
-            "OK: join",
-            f"You joined {CHAN}. Its mailbox is Chans/{CHAN}; rename it as you like.",
-        )
+        assert (subject, " ".join(text.split())) == ("OK: join", told)
     (chan,) = await alice.station.services.chans.all(alice.id)
 
     def note(store: Store) -> bytes:
@@ -220,6 +221,16 @@ async def test_the_passphrase_of_a_chan_that_stands_in_the_body_is_told_nowhere(
         return letter.header + letter.body
 
     assert b"general" not in await alice.station.database.read(note)
+
+
+async def test_join_tells_which_of_the_two_addresses_of_a_chan_one_has(alice: User) -> None:
+    old = replace(parse_address(CHAN), version=3)
+    await answer_to(alice, f"join general {old}")
+    for subject in ("join general", f"join general {CHAN}"):
+        answer, text = await answer_to(alice, subject)
+        assert (answer, f"already, as {old}." in " ".join(text.split())) == ("OK: join", True)
+    assert f"{CHAN} has the same keys" in " ".join(text.split())
+    assert "You left the chan" in (await answer_to(alice, f"leave {CHAN}"))[1]
 
 
 async def test_contacts_by_command(alice: User) -> None:
@@ -317,14 +328,24 @@ async def test_a_passphrase_is_taken_whole_or_not_at_all(alice: User, command: s
     assert "passphrase" not in text_of((await answers(alice))[-1])
 
 
-async def test_a_flowed_passphrase_is_one_line(alice: User) -> None:
+@pytest.mark.parametrize(
+    ("subject", "media", "body", "told"),
+    [
+        ("join", "text/plain; charset=utf-8; format=flowed", "one long \r\npassphrase\r\nThanks\r\n", "plain text"),
+        ("join", "text/html; charset=utf-8", '<p>my <a href="https://tea.club/">tea.club</a></p>', "plain text"),
+        ("join", "text/plain; charset=x-unknown", "passphrase\r\n", "charset"),
+        ("createAddr =?x-unknown?q?Anna?=", "text/plain", "", "charset of the subject"),
+    ],
+)
+async def test_what_may_be_something_else_than_was_written_is_refused(
+    alice: User, subject: str, media: str, body: str, told: str
+) -> None:
     submissions = alice.station.services.submissions
     recipient = Recipient(await submissions.resolve(alice.id, f"bmgate@{DOMAIN}"))
-    head = f"From: <{alice.mail_address}>\r\nSubject: createAddr deterministic\r\n"
-    head += "Content-Type: text/plain; charset=utf-8; format=flowed\r\n\r\n"
-    raw = (head + "one long \r\npassphrase\r\nThanks\r\n").encode()
-    await submissions.submit(Envelope(alice.id, alice.mail_address, (recipient,)), raw)
-    assert str(next(deterministic_keys(b"one long passphrase")).public.address()) in text_of((await answers(alice))[-1])
+    raw = f"From: <{alice.mail_address}>\r\nSubject: {subject}\r\nContent-Type: {media}\r\n\r\n{body}".encode()
+    receipt = await submissions.submit(Envelope(alice.id, alice.mail_address, (recipient,)), raw)
+    assert receipt.answer == f"ERR: {subject.split()[0]}"
+    assert told in " ".join(text_of((await answers(alice))[-1]).split())
 
 
 async def test_links_are_taken_as_addresses_with_their_labels(alice: User) -> None:

@@ -1,6 +1,7 @@
 """Posts to chans and broadcasts, from the network to the mailboxes of those who read them."""
 
 import os
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import Message
 
@@ -35,10 +36,10 @@ GENERAL = Pubkey(4, 1, 0, GENERAL_KEYS.public, 1, 1000)
 LIST_TEXT = "Sat, 2026-11-21 20:15:00 UTC   Message ostensibly from BM-2cWvweT8EgWxuFnZNEHmcGcvHJTxBS1o8Z:\n\nhello"
 
 
-def anonymous_post(text: str = "to all", expires: int = NOW + 4 * DAY) -> bytes:
-    """Signed with the key that all members share."""
+def anonymous_post(text: str = "to all", expires: int = NOW + 4 * DAY, sender: Pubkey = GENERAL) -> bytes:
+    """Signed with the key that all members share, under one of the addresses that it makes."""
     message = encode_message(text, text)
-    return worked(build_msg(GENERAL, GENERAL_KEYS, GENERAL, SIMPLE, message, b"", expires, os.urandom))
+    return worked(build_msg(sender, GENERAL_KEYS, GENERAL, SIMPLE, message, b"", expires, os.urandom))
 
 
 class Publisher(Writer):
@@ -177,6 +178,27 @@ async def test_the_chans_own_key_is_not_kept_as_a_pubkey(station: Station) -> No
         lambda store: [store.pubkeys.find(each) for each in (GENERAL.address, writer.address)]
     )
     assert found == [None, writer.pubkey]
+
+
+@pytest.mark.parametrize(("joined", "signed"), [(4, (3, 1)), (4, (2, 1)), (3, (4, 1)), (4, (4, 2))])
+async def test_the_chans_key_proves_nothing_under_whatever_address_it_signs(
+    station: Station, joined: int, signed: tuple[int, int]
+) -> None:
+    alice, (version, stream) = await station.add_user("alice"), signed
+    other = replace(GENERAL, version=version, stream=stream)
+    chan = replace(GENERAL.address, version=joined)
+    await station.services.chans.join(alice.id, "general", chan)
+    await station.settle()
+    await receive(station, anonymous_post("one", sender=other))
+    (mail,) = await mails(alice, "Chans/general")
+    assert mail["From"] == f"general <{chan}@{DOMAIN}>"
+    assert mail["X-Bitmessage-Key"] == f"chan {chan}"
+    assert "neutral (chan key is public)" in mail["Authentication-Results"]
+    assert mail["X-Bitmessage-First-Contact"] is None
+    assert await station.database.read(lambda store: store.pubkeys.find(other.address)) is None
+    await set_option(alice, "junk", "anonymous")
+    await receive(station, anonymous_post("two", sender=other))
+    assert await subjects(alice, "Junk") == ["two"]
 
 
 async def test_p7_the_two_forms_of_a_signature_are_one_mail(station: Station) -> None:

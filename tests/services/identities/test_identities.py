@@ -187,6 +187,21 @@ async def test_if_missing_goes_by_alias_or_label(house: House, anna: User) -> No
         assert (made[0].is_new, again[0].is_new) == (True, False)
 
 
+async def test_a_label_is_kept_whole_or_refused(house: House, anna: User) -> None:
+    long, too_long = 64 * "x", 65 * "x"
+    identity = await house.identities.new(anna.id, AddressRequest(label=f" {long} "))
+    assert identity.label == long
+    entries = [AddressEntry(7, anna.id, AddressRequest(label=too_long))]
+    for refused in (
+        house.identities.new(anna.id, AddressRequest(label=too_long)),
+        house.identities.label(anna.id, str(identity.address), too_long),
+        house.identities.new_some(anna.id, AddressRequest(label=too_long), if_missing=True),
+        house.identities.add_all(entries),
+    ):
+        with pytest.raises((NotAllowed, BatchRefused), match="at most 64 characters"):
+            await refused
+
+
 async def test_a_label_a_state_and_the_default_change(house: House, anna: User) -> None:
     other = await house.identities.new(anna.id, AddressRequest(alias="other"))
     assert (await house.identities.label(anna.id, "other", "Anna \u202e B.\n")).identity.label == "Anna B."

@@ -1,5 +1,7 @@
 """Posts to chans and broadcasts, from the submission to those who read them (M11, O16)."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import Failpoints
 from posters import BROADCAST, join, mails, set_option, spec_of, subjects, submit, subscribe, to, written
@@ -137,6 +139,26 @@ async def test_m11_who_signs_a_post(make_station: MakeStation, option: str, fiel
     assert flags == Flags.SEEN
 
 
+@pytest.mark.parametrize("resolves", [True, False])
+async def test_m11_the_other_version_of_a_chans_address_is_that_chan(make_station: MakeStation, resolves: bool) -> None:
+    here, there = await make_station(), await make_station()
+    alice, carol = await here.add_user("alice"), await there.add_user("carol")
+    old = replace(GENERAL, version=3)
+    await here.services.chans.join(alice.id, "general", old)
+    await join(carol)
+    await here.settle()
+    wire = Wire(here, there)
+    recipient = await here.services.submissions.resolve(alice.id, spec_of(GENERAL)) if resolves else to(GENERAL)
+    assert recipient.address == (old if resolves else GENERAL)
+    await submit(alice, recipient, to(old))
+    here.clock.advance(60)
+    await wire.carry()
+    assert {(row.kind, row.recipient) for row in await alice.rows()} == {(Kind.CHAN, old)}
+    post = (await mails(carol, "Chans/general"))[0][0]
+    assert (post["From"], post["X-Bitmessage-Key"]) == (f"general <{spec_of(GENERAL)}>", f"chan {GENERAL}")
+    assert not [each for each in wire.carried if read_object(each).object_type == ObjectType.GETPUBKEY]
+
+
 async def test_m10_a_chan_may_be_the_sender_of_what_goes_to_it(make_station: MakeStation) -> None:
     alice, carol, wire = await two_members(make_station)
     await alice.station.services.submissions.check_sender(alice.id, spec_of(GENERAL))
@@ -206,6 +228,27 @@ async def test_a_post_fails_when_its_author_left_before_it_was_signed(station: S
     assert (row.state, row.reason) == (State.FAILED, Reason.LEFT_CHAN)
     (notice,) = await alice.bodies()
     assert f"You left the chan {GENERAL}@{DOMAIN}" in notice.replace("=\r\n", "")
+
+
+@pytest.mark.parametrize("joins_again", [False, True])
+async def test_who_leaves_a_chan_is_told_at_once_what_becomes_of_posts_that_wait(
+    station: Station, joins_again: bool
+) -> None:
+    alice = await station.add_user("alice")
+    await join(alice)
+    await station.services.identities.set(alice.id, str(alice.identity.address), "send_delay", "1h")
+    await submit(alice, to(GENERAL))
+    await station.services.chans.leave(alice.id, "general")
+    if joins_again:
+        await join(alice)
+    station.clock.advance(3)
+    await station.settle()
+    (row,) = await alice.rows()
+    expected = (State.ACCEPTED, Reason.SEND_DELAY) if joins_again else (State.FAILED, Reason.LEFT_CHAN)
+    assert (row.state, row.reason) == expected
+    assert [f"You left the chan {GENERAL}@{DOMAIN}" in text.replace("=\r\n", "") for text in await alice.bodies()] == (
+        [] if joins_again else [True]
+    )
 
 
 @pytest.mark.parametrize("recipient", [BROADCAST, to(GENERAL)])
