@@ -52,7 +52,7 @@ def make_database(tmp_path: Path, vault: Vault | None = None, failpoints: Failpo
 
 def make_spools(tmp_path: Path, limit: int = SPOOLED_OCTETS) -> FileSpools:
     """In a folder of `tmp_path`, on a disk with room."""
-    return FileSpools(tmp_path / "spool", os.urandom, lambda octets: None, limit)
+    return FileSpools(tmp_path / "spool", os.urandom, lambda octets, beside: None, limit)
 
 
 @cache

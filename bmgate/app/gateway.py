@@ -87,7 +87,8 @@ class Gateway:
         self.folder, self.config, self.database = folder, config, database
         self.network: NetworkParameters = config.node.parameters
         self.clock = SystemClock()
-        self.disk = DiskSpace(lambda: shutil.disk_usage(folder.path).free, self.clock, config.storage.keep_free)
+        keep_free = config.storage.keep_free
+        self.disk = DiskSpace(lambda: shutil.disk_usage(folder.path).free, self.clock, keep_free, database.spare)
         self.policies = Policies(config.accounts.policy)
         self.listeners: tuple[Listener, ...] = ()
         clock, entropy, network = self.clock, os.urandom, self.network

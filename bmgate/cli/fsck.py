@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def fsck(as_json: bool) -> None:
     """Check the stored mail for damage; repairs nothing.
 
-    Works while no gateway runs, and reads all mail. Exit code 0 when all is well, 1 when not.
+    Works while no gateway runs, and reads all mail. Exit code 0 when all is well, 1 when not. What was left
+    half done, and goes at the next start, is remarked upon and no damage.
     """
     import asyncio
 
@@ -26,12 +27,17 @@ def fsck(as_json: bool) -> None:
 
     where = place()
     where.folder.check()
-    problems = asyncio.run(_check(where))
+    found = asyncio.run(_check(where))
+    problems, remarks = [each for each in found if not each.is_remark], [each for each in found if each.is_remark]
     if as_json:
-        print_json([{"rule": problem.rule, "detail": problem.detail} for problem in problems])
+        print_json(
+            [{"rule": each.rule, "detail": each.detail, "remark": each.is_remark} for each in (*problems, *remarks)]
+        )
     else:
         for problem in problems:
             click.echo(f"{problem.rule}: {problem.detail}")
+        for remark in remarks:
+            click.echo(f"{remark.rule}, a remark: {remark.detail}")
         click.echo(f"{len(problems)} problems found." if problems else "All is well.")
         if any(problem.rule == FILE for problem in problems):
             click.echo(f"The file itself is damaged: bring back a backup from {where.folder.backups}")

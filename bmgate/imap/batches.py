@@ -10,6 +10,7 @@ from bmgate.imap.session import Session
 
 ROWS_AT_ONCE = 2000  # rows rendered or judged before others get a turn
 HEADERS_AT_ONCE = 1000  # headers looked at off the loop before others get a turn
+_HEAD_TO_HEADER = 2  # a head is a header and an index, which are of about the same size
 
 
 class Batch(NamedTuple):
@@ -48,18 +49,25 @@ class Batches:
             return None
         uids = [row.uid for _, row in rows]
         found = await (self._heads(uids) if self._depth is Depth.HEADER else self._messages(uids))
-        if self._depth is not Depth.HEADER and found:
+        if found:
             rows = rows[: bisect_right(uids, found[-1].uid)]  # what comes behind did not fit, or is gone
         self._at += len(rows)
         alone = found[0] if self._depth is Depth.BODY and len(found) == 1 else None
         large = alone if isinstance(alone, MessageHead) else None
         return Batch(rows, {message.uid: message for message in found}, large)
 
+    def heavy(self, batch: Batch) -> StoredMail | None:
+        """The only message of the batch, where its header alone would make more than a write."""
+        message = next(iter(batch.found.values())) if len(batch.found) == 1 else None
+        return message if message is not None and len(message.header) > self._octets else None
+
     async def _heads(self, uids: list[int]) -> Sequence[StoredMail]:
-        """All of them; how many fit is learned for the next batch, for headers are small."""
+        """The first of them, as many as fit; how many that may be is learned for the next batch, for most are small."""
         session = self._session
-        found = await session.services.mailboxes.heads(session.account, session.view.id, uids)
-        fitting = self._octets * len(uids) // max(sum(len(head.header) for head in found), 1)
+        budget = self._octets * _HEAD_TO_HEADER
+        found = await session.services.mailboxes.heads(session.account, session.view.id, uids, budget)
+        octets = sum(len(head.header) + len(head.encoded_index) for head in found)
+        fitting = budget * len(found) // max(octets, 1)
         self._size = max(1, min(fitting, self._size * 4, self._most))
         return found
 

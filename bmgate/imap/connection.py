@@ -1,11 +1,13 @@
 """One TCP connection to an IMAP client: bytes in and out, one command at a time (RFC 9051 section 5.5).
 
 Commands wait in a bounded queue; when it is full, or a command stands before it behind which nothing may be read, the
-transport is paused. Writes are joined, and a client that does not read is waited for, then dropped (I7).
+transport is paused. Writes are joined, and a client that does not read is waited for, then dropped (I7); so is one that
+announced large mail, for which room is kept, and does not bring it.
 """
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import NamedTuple
 
 from twisted.internet.ssl import CertificateOptions
@@ -28,6 +30,7 @@ from bmgate.imap.session import Session
 from bmgate.imap.values import Append, Starttls
 from bmgate.tcp.channel import HangUp
 from bmgate.tcp.connection import ServerConnection
+from bmgate.tcp.incoming import Pace
 
 _READ_AHEAD = 64 * 1024  # octets kept unread before the transport is paused
 
@@ -58,6 +61,7 @@ class ImapConnection(ServerConnection):
         self._reader = CommandReader(reader_limits(limits, logged_in=False), self._ask)
         self._queue: deque[_Waiting] = deque()
         self._spool: Spool | None = None  # of the command that comes in
+        self._pace: Pace | None = None  # of the octets for it
         self._queued_octets = 0
         self._is_barred = False
         self.session = Session(self, services, limits, dialect.announcements, allow_plaintext)
@@ -68,6 +72,8 @@ class ImapConnection(ServerConnection):
         """Bytes of the client."""
         if self._is_closing:
             return
+        if self._pace is not None:
+            self._pace.brought(len(data))
         self._reader.feed(data)
         self._take_in()
         self.stirred.set()
@@ -119,12 +125,19 @@ class ImapConnection(ServerConnection):
 
     def _waiting(self, raw: RawCommand | Rejected) -> _Waiting:
         """A command with the spool that came along, which only APPEND has a use for."""
-        spool, self._spool = self._spool, None
+        spool = self._take_spool()
         item = raw if isinstance(raw, Rejected) else _read(raw, self._dialect, Feature.UTF8 in self.session.enabled)
         if spool is not None and not (isinstance(item, Tagged) and isinstance(item.command, Append)):
             spool.close()
             spool = None
         return _Waiting(item, raw.size if isinstance(raw, RawCommand) else 0, spool)
+
+    def _take_spool(self) -> Spool | None:
+        """The spool of the command that came in; the next one has another."""
+        if self._pace is not None:
+            self._pace.count(False)
+        spool, self._spool, self._pace = self._spool, None, None
+        return spool
 
     def _take_in_again(self) -> None:
         """The disk has caught up."""
@@ -141,7 +154,10 @@ class ImapConnection(ServerConnection):
 
     def _throttle(self) -> None:
         """Pause a client that is ahead of us by more than a command or so."""
-        self._pause(not self._has_room and self._reader.buffered > _READ_AHEAD)
+        has_room = self._has_room
+        self._pause(not has_room and self._reader.buffered > _READ_AHEAD)
+        if self._pace is not None:
+            self._pace.count(has_room)
 
     # -- carrying out
 
@@ -209,11 +225,20 @@ class ImapConnection(ServerConnection):
             if quota is not None and used + spool.reserved + size > quota:
                 raise OverQuota(f"no room for another {size} bytes: the quota is {quota}")
             spool.reserve(size)
+            self._pace = self._pace or self._new_pace()
             self._reader.accept(spool)
         except GatewayError as error:
             reply = reply_to(error)
             self._reader.refuse(reply.word, reply.code, reply.text.encode("ascii"))
+            left = self._take_spool()
+            if left is not None:
+                left.close()
         self._is_barred = False
+
+    def _new_pace(self) -> Pace:
+        """Room is kept for a client only while it brings what it announced."""
+        limits, too_slow = self._limits, partial(self.shut_down, "Too slow with a large mail")
+        return Pace(asyncio.get_running_loop(), limits.mail_rate, limits.mail_grace_seconds, too_slow)
 
     def _forget_clear_text(self) -> None:
         self._reader.clear()
@@ -228,6 +253,8 @@ class ImapConnection(ServerConnection):
 
     def _forget(self) -> None:
         self.session.deselect()
+        if self._pace is not None:
+            self._pace.count(False)
         super()._forget()
 
     def _enter(self) -> bool:

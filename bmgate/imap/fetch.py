@@ -69,6 +69,18 @@ class ResponseWriter:
             separator = b" "
         out.append(b")\r\n")
 
+    def add_item(self, item: int, number: int, row: MessageRow, message: Shown, out: list[Piece]) -> None:
+        """One data item of the response: the items in their order make what `add` does at once."""
+        index = decode_index(message.encoded_index) if self._wants_index else _NO_INDEX
+        out.append(b" " if item else b"* %d FETCH (" % number)
+        self._renderers[item](row, message, index, out)
+        if item == len(self) - 1:
+            out.append(b")\r\n")
+
+    def __len__(self) -> int:
+        """Data items in one response."""
+        return len(self._renderers)
+
 
 def render_flags(messages: Iterable[tuple[int, MessageRow]]) -> bytes:
     """The responses to a FETCH of UID and FLAGS alone, the most frequent of all."""

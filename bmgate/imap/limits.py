@@ -23,6 +23,8 @@ class ImapLimits:
     idle_seconds: float = 29 * 60.0
     inactive_seconds: float = 30 * 60.0  # RFC 3501 5.4 wants at least 30 minutes
     stall_seconds: float = 120.0  # a client that does not read what it asked for
+    mail_rate: float = 64 * 1024 / 30  # octets a second, with which mail too large for memory has to come (T5)
+    mail_grace_seconds: float = 60.0  # that it may fall behind
     search_seconds: float = 20.0
     connections: int = 1000
     connections_per_source: int = 20  # not logged in yet

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
-from bmgate.domain.mailbox import FlagChange, Flags, MessageHead, MessageRow
-from bmgate.errors import MailboxMissing, MessageMissing
+from bmgate.domain.mailbox import FlagChange, Flags, MessageRow
+from bmgate.errors import MailboxMissing
 from bmgate.imap.batches import ROWS_AT_ONCE, Batch, Batches
 from bmgate.imap.data_items import Attribute, Depth, FetchItem, copies_in, depth_of, marks_seen
 from bmgate.imap.features import Feature
 from bmgate.imap.fetch import NOTHING, ResponseWriter, render_flags, unseen
-from bmgate.imap.large import send
+from bmgate.imap.large import send_by_item, send_large
 from bmgate.imap.mailbox_commands import try_create
-from bmgate.imap.pieces import LargeMessage, Piece
+from bmgate.imap.pieces import Piece
 from bmgate.imap.replies import BAD, NO, Refusal, Reply
 from bmgate.imap.resync import tell_vanished
 from bmgate.imap.session import Session, ok
@@ -46,7 +46,10 @@ async def fetch(session: Session, command: Fetch) -> Reply:
         writers = _Writers(items, _with_flags(items, view.tells_modseq), marked)
     while (batch := await batches.next()) is not None:
         if batch.large is not None:
-            missing = not await _send_large(session, batch.rows[-1], batch.large, writers) or missing
+            numbered = batch.rows[-1]
+            missing = not await send_large(session, numbered, batch.large, writers.of(numbered[1])) or missing
+        elif (heavy := batches.heavy(batch)) is not None:
+            await send_by_item(session, batch.rows[-1], heavy, writers.of(batch.rows[-1][1]))
         else:
             session.channel.write(writers.responses(batch))
         missing = missing or len(batch.found) < len(batch.rows)
@@ -68,32 +71,17 @@ class _Writers:
 
     def responses(self, batch: Batch) -> bytes:
         """To messages none of which is large."""
-        plain, telling, marked, found = self._plain, self._telling, self._marked, batch.found
+        found = batch.found
         out: list[Piece] = []
         for number, row in batch.rows:
             message = found.get(row.uid)
             if message is not None:
-                (telling if row.uid in marked else plain).add(number, row, message, out)
+                self.of(row).add(number, row, message, out)
         return b"".join(cast(list[bytes], out))
 
-    def response(self, number: int, row: MessageRow, message: LargeMessage) -> list[Piece]:
-        """To a large one."""
-        out: list[Piece] = []
-        (self._telling if row.uid in self._marked else self._plain).add(number, row, message, out)
-        return out
-
-
-async def _send_large(session: Session, numbered: tuple[int, MessageRow], head: MessageHead, writers: _Writers) -> bool:
-    """Whether it was still there when it was looked into."""
-    number, row = numbered
-    try:
-        pieces = await session.services.mailboxes.look_into(
-            session.account, head, lambda octets: writers.response(number, row, LargeMessage(head, octets))
-        )
-    except MessageMissing:
-        return False
-    await send(session, head.uuid, pieces)
-    return True
+    def of(self, row: MessageRow) -> ResponseWriter:
+        """What writes the response to this one."""
+        return self._telling if row.uid in self._marked else self._plain
 
 
 async def _tell_vanished(session: Session, since: int, command: Fetch) -> None:

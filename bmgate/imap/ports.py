@@ -71,8 +71,10 @@ class Mailboxes(Protocol):
         """What happened after that MODSEQ; raises MailboxMissing."""
         ...
 
-    async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> Sequence[MessageHead]:
-        """Headers and indexes."""
+    async def heads(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> Sequence[MessageHead]:
+        """Headers and indexes by ascending UID; with a budget the first of them that fit, but at least one (I7)."""
         ...
 
     async def messages(

@@ -258,11 +258,13 @@ class CommandReader:
         """Word, code and text of the refusal, or None when the literal is welcome."""
         limits = self.limits
         is_append = _APPEND.match(line if self._front is None else self._front) is not None
+        is_mail = is_append and not limits.refusal_is_fatal
         if size > (limits.append_literal if is_append else limits.literal):
-            is_mail = is_append and not limits.refusal_is_fatal
             return (b"NO" if is_mail else b"BAD"), b"TOOBIG", b"Literal too long"
-        total = self._literal_sum + size
-        if len(self._pieces) >= 2 * limits.literals or total > (limits.literal_sum if is_append else limits.held):
+        is_full = self._literal_sum + size > (limits.literal_sum if is_append else limits.held)
+        if is_mail and is_full:  # APPENDLIMIT speaks of one message, not of all that MULTIAPPEND brings (RFC 7889)
+            return b"NO", b"LIMIT", b"Too much for one command: append these messages one by one"
+        if is_full or len(self._pieces) >= 2 * limits.literals:
             return b"BAD", b"TOOBIG", b"Too many literals"
         return None
 
@@ -284,6 +286,6 @@ class CommandReader:
         self._refusal = Rejected(tag[1] if tag else b"*", word, code, text, self.limits.refusal_is_fatal)
 
     def _too_much(self) -> Rejected:
-        refused = self._refusal
-        tag = refused.tag if refused else b"*"
-        return Rejected(tag, b"BAD", b"TOOBIG", b"Too much to throw away", fatal=True)
+        """The refusal, and the end: there is more behind it than is thrown away."""
+        assert self._refusal is not None
+        return replace(self._refusal, fatal=True)

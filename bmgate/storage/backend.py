@@ -1,6 +1,6 @@
 """What the two databases have in common: how to connect, and what an error of theirs means."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -8,6 +8,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from bmgate.errors import Conflict, GatewayError, StorageBusy, StorageFailed
 
 BUSY_SECONDS = 10
+
+
+class Spare(NamedTuple):
+    """What a database's file says of the disk, in octets."""
+
+    free: int = 0  # of the file itself, where new mail goes first
+    owed: int = 0  # that the file will grow by when what is in its log goes into it
 
 
 class Backend(Protocol):
@@ -32,6 +39,10 @@ class Backend(Protocol):
 
     def before_upgrade(self, connection: Connection, revision: str) -> None:
         """Keep a copy of a database that stands at `revision`, where that is ours to do."""
+        ...
+
+    def tidy(self, connection: Connection) -> Spare:
+        """Between two transactions: keep the log short. Raises DBAPIError."""
         ...
 
     def before_close(self, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import ConfigError, ShuttingDown, StorageBusy, StorageFailed
-from bmgate.storage.backend import BUSY_SECONDS, Backend, translated
+from bmgate.storage.backend import BUSY_SECONDS, Backend, Spare, translated
 from bmgate.storage.failpoints import NoFailpoints
 from bmgate.storage.gateway import check_gateway
 from bmgate.storage.migrations import current_revision, migrate
@@ -126,6 +126,10 @@ class SealedDatabase:
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
         finally:
             self._room.release()
+
+    def spare(self) -> Spare:
+        """As it was after the last transaction."""
+        return self._writer.spare
 
     async def close(self) -> bool:
         """Finish what was begun, leave the file in order, end the threads; False when that took too long."""

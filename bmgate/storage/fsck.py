@@ -18,7 +18,7 @@ from bmgate.domain.outbox import FINAL, OutboxId, State
 from bmgate.domain.ports.account_store import AccountStore
 from bmgate.domain.ports.database import Store
 from bmgate.errors import GatewayError
-from bmgate.storage.repositories.contents import size_class
+from bmgate.storage.repositories.contents import IS_KEPT, size_class
 from bmgate.storage.schema import (
     account,
     content,
@@ -37,17 +37,21 @@ FILE = "file"  # the rule of what is wrong with SQLite's file
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A broken promise: the rule's number, and the row that breaks it, without secrets."""
+    """A broken promise: the rule's number, and the row that breaks it, without secrets.
+
+    A remark breaks none: it is of what goes at the next start.
+    """
 
     rule: str
     detail: str
+    is_remark: bool = False
 
 
 def check(store: Store) -> list[Problem]:
-    """Everything that is wrong; an empty list is good news. Reads all mail, so it takes its time."""
+    """Everything that is wrong, and remarks; an empty list is good news. Reads all mail, so it takes its time."""
     assert isinstance(store, SealedStore)
     problems: list[Problem] = []
-    for look in (_files, _breaches, _uid_twice, _lonely_submissions, _identities, _recipients, _contents):
+    for look in (_files, _breaches, _remarks, _uid_twice, _lonely_submissions, _identities, _recipients, _contents):
         try:
             problems.extend(look(store, store.scope.connection))
         except DatabaseError as error:
@@ -108,11 +112,7 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
             or_(mailbox.c.uidvalidity > account.c.last_uidvalidity, mailbox.c.uidvalidity < 1)
         ),
     ),
-    (
-        "U4",
-        "mail that no mailbox shows: it is coming in, or its import was killed and it goes when the gateway starts",
-        select(content.c.id.label("content")).where(~_SHOWN),
-    ),
+    ("U4", "deleted mail that a mailbox shows", select(content.c.id.label("content")).where(_SHOWN, ~IS_KEPT)),
     ("U5", "a MODSEQ above the mailbox's", _OF_MESSAGE.where(message.c.modseq > mailbox.c.modseq)),
     ("U5", "expunges forgotten above its MODSEQ", _IN_MAILBOX.where(mailbox.c.purged_modseq > mailbox.c.modseq)),
     (
@@ -130,6 +130,26 @@ _BREACHES: tuple[tuple[str, str, Select[Any]], ...] = (
         select(account.c.id.label("account")).where(account.c.used_bytes != _USED),
     ),
 )
+
+
+_REMARKS: tuple[tuple[str, str, Select[Any]], ...] = (
+    (
+        "U4",
+        "left by an unfinished upload or import; goes at the next start",
+        select(content.c.id.label("content")).where(~_SHOWN, IS_KEPT),
+    ),
+    (
+        "U4",
+        "left of deleted mail; goes at the next start",
+        select(content.c.id.label("content")).where(~_SHOWN, ~IS_KEPT),
+    ),
+)
+
+
+def _remarks(store: SealedStore, connection: Connection) -> Iterator[Problem]:
+    for rule, words, query in _REMARKS:
+        for row in connection.execute(query):
+            yield Problem(rule, _describe(words, row), is_remark=True)
 
 
 def _files(store: SealedStore, connection: Connection) -> Iterator[Problem]:
@@ -172,7 +192,7 @@ def _recipients(store: SealedStore, connection: Connection) -> Iterator[Problem]
 
 
 def _contents(store: SealedStore, connection: Connection) -> Iterator[Problem]:
-    empty = select(content.c.id).where(~exists().where(content_blob.c.content == content.c.id))
+    empty = select(content.c.id).where(_SHOWN, ~exists().where(content_blob.c.content == content.c.id))
     for row in connection.execute(empty).scalars():
         yield Problem("U4", f"content {row}: without its bytes")
     for owner in store.accounts.all():
@@ -180,8 +200,8 @@ def _contents(store: SealedStore, connection: Connection) -> Iterator[Problem]:
         if not mine.scope.keys.is_open:
             continue
         yield from _tried("keys", f"names of mailboxes of account {owner.id}", mine.mailboxes.all)
-        query = select(content.c.id, content.c.size_class).where(content.c.account == owner.id).order_by(content.c.id)
-        for row, told in connection.execute(query):
+        query = select(content.c.id, content.c.size_class).where(content.c.account == owner.id, _SHOWN, IS_KEPT)
+        for row, told in connection.execute(query.order_by(content.c.id)):
             yield from _tried("U4", f"content {row}", partial(_check_content, mine, ContentId(row), told))
 
 

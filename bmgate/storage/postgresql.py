@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from bmgate.errors import StorageBusy
-from bmgate.storage.backend import BUSY_SECONDS
+from bmgate.storage.backend import BUSY_SECONDS, Spare
 
 ADVISORY_LOCK = 0x626D67617465  # "bmgate"
 
@@ -60,6 +60,10 @@ class PostgresqlBackend:
 
     def before_upgrade(self, connection: Connection, revision: str) -> None:
         """Backups of a PostgreSQL are its operator's."""
+
+    def tidy(self, connection: Connection) -> Spare:
+        """PostgreSQL keeps its files in order itself, and not on our disk."""
+        return Spare()
 
     def before_close(self, connection: Connection) -> None:
         """Closing the connection gives the lock back."""

@@ -33,11 +33,11 @@ _NAMES = "incoming-"  # of files where the system knows none without a name
 class FileSpools:
     """The spools of one gateway, in a folder of its own that is made when it is needed.
 
-    `check_room` raises StorageFull when the disk has no room for so many octets.
+    `check_room` raises StorageFull when there is no room for so many octets in the database and so many beside it.
     """
 
     def __init__(
-        self, folder: Path, entropy: Entropy, check_room: Callable[[int], None], limit: int = SPOOLED_OCTETS
+        self, folder: Path, entropy: Entropy, check_room: Callable[[int, int], None], limit: int = SPOOLED_OCTETS
     ) -> None:
         self._folder, self._entropy, self._check_room, self._limit = folder, entropy, check_room, limit
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
@@ -52,11 +52,12 @@ class FileSpools:
         return FileSpool(self, account, descriptor, self._entropy, self._thread, on_room)
 
     def reserve(self, account: AccountId, size: int) -> None:
-        """Half of the room is left to others. Raises Unavailable."""
+        """As much as an account has is left to others, whoever has the rest. Raises Unavailable."""
         own = self._reserved.get(account, 0)
-        if own + size > self._limit // 2 or self.reserved_octets + size > self._limit:
+        if own + size > self._limit - self.reserved_octets - size:
             raise Unavailable("too many large mails are on their way; try again later")
-        self._check_room(2 * size)  # here, and where it is stored
+        all_of_it = self.reserved_octets + size  # none of which may have been written
+        self._check_room(all_of_it, 2 * all_of_it)  # where it is stored; here, and in the log of the database
         self._reserved[account] = own + size
 
     @property

@@ -1,10 +1,12 @@
 """SQLite: one connection writes, the others cannot (F3; reliability rules of section 5.5)."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from bmgate.errors import ConfigError
-from bmgate.storage.backend import BUSY_SECONDS, storage_failed
+from bmgate.storage.backend import BUSY_SECONDS, Spare, storage_failed
 from bmgate.storage.statements import control
 
 PAGE_SIZE = 16_384
+LOG_OCTETS = 16 * 1024 * 1024  # from which on each commit copies the log into the file, and begins it anew
 SIDE_FILES = ("-wal", "-shm", "-journal")  # names that SQLite adds to the database's
 
 _WRITER_CACHE = 32_768  # KiB; the indexes of 200,000 objects
@@ -31,10 +34,18 @@ _WRITER = (
     f"PRAGMA page_size={PAGE_SIZE}",  # before anything makes the file
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=10000",
+    f"PRAGMA wal_autocheckpoint={LOG_OCTETS // PAGE_SIZE}",
+    f"PRAGMA journal_size_limit={LOG_OCTETS}",
     f"PRAGMA cache_size=-{_WRITER_CACHE}",
 )
 _READER = ("PRAGMA wal_autocheckpoint=0", "PRAGMA query_only=ON", f"PRAGMA cache_size=-{_READER_CACHE}")
+
+_MOST_LOGGED = 2 * LOG_OCTETS  # where readers kept it from being begun anew
+_READERS_MILLISECONDS = 5  # that the writer waits for them
+_EXTENT = (
+    "SELECT page_count * page_size, freelist_count * page_size"
+    " FROM pragma_page_count, pragma_page_size, pragma_freelist_count"
+)
 
 _DAMAGED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _BROKEN = _DAMAGED | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
@@ -99,6 +110,17 @@ class SqliteBackend:
         _outside_transaction(connection, "VACUUM INTO ?", str(unfinished))
         unfinished.rename(kept)
 
+    def tidy(self, connection: Connection) -> Spare:
+        """A log that readers held up goes into the file whole, and the disk has its room again."""
+        if _size(self.path.with_name(self.path.name + "-wal")) > _MOST_LOGGED:
+            _asked(connection, f"PRAGMA busy_timeout={_READERS_MILLISECONDS}")
+            try:
+                _asked(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                _asked(connection, f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        whole, free = _asked(connection, _EXTENT)
+        return Spare(free, max(0, whole - _size(self.path)))
+
     def before_close(self, connection: Connection) -> None:
         """All pages into the file itself; where that fails, the next start finds them in the WAL."""
         with suppress(sqlite3.DatabaseError):
@@ -115,6 +137,24 @@ def _outside_transaction(connection: Connection, statement: str, *values: str) -
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     driver.execute(statement, values).close()
+
+
+def _asked(connection: Connection, statement: str) -> Sequence[Any]:
+    """The first row of what it tells outside of a transaction. Raises DBAPIError."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        rows: list[Sequence[Any]] = driver.execute(statement).fetchall()
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True) from error
+    return rows[0]
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:

@@ -3,6 +3,8 @@
 Each unit of work of a batch stands in its own savepoint, so it fails alone. What gathers while one commit runs goes
 into the next. Where several came together they will again, as their clients were answered at the same time: the next
 batch waits a moment for as many. A lone writer never waits.
+
+Between two batches a portion of what was dropped is removed, in a transaction of its own.
 """
 
 import asyncio
@@ -19,13 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bmgate.domain.ports.database import Failpoints, Store
 from bmgate.errors import ShuttingDown, StorageBusy, StorageFailed
-from bmgate.storage.backend import Backend, translated
+from bmgate.storage.backend import Backend, Spare, translated
+from bmgate.storage.repositories.contents import owe_dropped, owes_dropped, remove_dropped
 from bmgate.storage.statements import control
 from bmgate.storage.store import open_store
 from bmgate.storage.vault import Vault
 
 BATCH_SECONDS = 0.05  # of work, after which a batch is committed though more is waiting
 GATHER_SECONDS = 0.004  # that the first unit waits for others; a commit costs as much as one or two mails
+FAREWELL_SECONDS = 0.5  # at the end, to remove what was dropped; the rest goes in the next run
 CROWD = 3  # units in a batch, from which on more are expected
 
 
@@ -65,6 +69,11 @@ class Writer:
         self._closing = False
         self._former = 0  # units in the last batch
         self._failure: StorageFailed | None = None
+        self._owes = False  # there is something to remove
+        self.spare = Spare()  # as it was after the last batch
+        with suppress(SQLAlchemyError):  # a full disk; what is worse shows in the first batch
+            self.spare = backend.tidy(connection)
+        owe_dropped(connection)  # what the last run left is looked for behind the first batch
         self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
         self._thread.start()
 
@@ -88,7 +97,12 @@ class Writer:
 
     def _run(self) -> None:
         while self._wait():
-            _tell(self._carry_out())
+            if self._waiting:
+                _tell(self._carry_out())
+            self._tidy()
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        while self._owes and time.monotonic() < deadline:
+            self._tidy()
         if self._connection is None:
             return
         self._failpoints.pass_("storage.checkpoint")
@@ -99,10 +113,10 @@ class Writer:
 
     def _wait(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            if self._former >= CROWD:
+            self._changed.wait_for(lambda: self._waiting or self._closing or self._owes)
+            if self._waiting and self._former >= CROWD:
                 self._changed.wait_for(lambda: len(self._waiting) >= self._former or self._closing, GATHER_SECONDS)
-            return bool(self._waiting)
+            return bool(self._waiting) or (self._owes and not self._closing)
 
     def _carry_out(self) -> list[Outcome]:
         """One batch: what waits, as far as it fits a short transaction."""
@@ -111,10 +125,33 @@ class Writer:
             return self._run_batch(begun)
         except Exception as error:  # noqa: BLE001  # raised again where the units are waited for; the thread goes on
             failed = self._known(error)
+        self._let_go()
+        return [Outcome(unit, error=failed) for unit in begun or self._take_all()]
+
+    def _tidy(self) -> None:
+        """Nobody waits for this: what fails, for want of room perhaps, is tried again behind the next batch."""
+        connection, self._owes = self._connection, False
+        if connection is None or self._failure is not None:
+            return
+        owes = False
+        try:
+            if owes := owes_dropped(connection):
+                with connection.begin():
+                    owes = not remove_dropped(connection)
+                self._owes = owes
+            self.spare = self._backend.tidy(connection)
+        except SQLAlchemyError as error:
+            self._owes = False
+            self._known(error)
+            self._let_go()
+        if owes and self._connection is not None:
+            owe_dropped(connection)
+
+    def _let_go(self) -> None:
+        """Of a connection on which the server hung up: the next batch connects anew."""
         if self._connection is not None and self._connection.invalidated:
             self._connection.close()
-            self._connection = None  # the server hung up: the next batch connects anew
-        return [Outcome(unit, error=failed) for unit in begun or self._take_all()]
+            self._connection = None
 
     def _run_batch(self, begun: list[Unit]) -> list[Outcome]:
         """Raises what concerns all units alike; `begun` tells which those are."""
@@ -122,6 +159,7 @@ class Writer:
             raise self._failure
         if self._connection is None:
             self._connection = self._backend.connect_writer()
+            owe_dropped(self._connection)
         connection, count = self._connection, len(self._waiting)
         deadline = time.monotonic() + BATCH_SECONDS
         outcomes: list[Outcome] = []

@@ -38,6 +38,13 @@ def stored(gateway: GatewayProcess) -> int:
     return int(count)
 
 
+def fsck(gateway: GatewayProcess) -> tuple[int, list[dict[str, object]]]:
+    """Its exit code and what it tells."""
+    command = [sys.executable, "-m", "bmgate", "--data", str(gateway.folder), "fsck", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
 def test_killed_appends_leave_nothing(tmp_path: Path) -> None:
     with GatewayProcess(make_template(tmp_path / "data")) as gateway:
         gateway.start({"BMGATE_FAILPOINT": "append.staged:3"})
@@ -52,6 +59,9 @@ def test_killed_appends_leave_nothing(tmp_path: Path) -> None:
         gateway.kill()
         assert stored(gateway) == 1
         assert list((gateway.folder / "spool").iterdir()) == []
+        status, remarks = fsck(gateway)
+        assert status == 0, remarks
+        assert [each["remark"] for each in remarks] == [True], remarks
         gateway.start()
         wait_for(lambda: stored(gateway), lambda count: count == 0, "the sweep")
         with client(gateway) as imap:
@@ -61,5 +71,4 @@ def test_killed_appends_leave_nothing(tmp_path: Path) -> None:
             assert isinstance(found, tuple)
             assert found[1] == LARGE
         gateway.stop()
-        command = [sys.executable, "-m", "bmgate", "--data", str(gateway.folder), "fsck", "--json"]
-        assert json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout) == []
+        assert fsck(gateway) == (0, [])

@@ -1,6 +1,7 @@
 """The services the IMAP door asks, in memory: stored counters, MODSEQ, and watchers told after the change."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -76,6 +77,7 @@ class FakeMailboxes:
         self._last_id = self._last_uidvalidity = 0
         self.reads = 0
         self.octets_read: list[int] = []  # by each call of `messages`
+        self.head_octets_read: list[int] = []  # headers and indexes
         self.recent_from = 1_000_000  # the first UID that can be recent
         self.body_octets = PORTION
         self.claimed: dict[MailboxId, int] = {}
@@ -183,10 +185,16 @@ class FakeMailboxes:
         expunged = [uid for uid, modseq in box.expunged if modseq > since_modseq]
         return Changes(box.mailbox.modseq, box.mailbox.uidnext, updated, expunged)
 
-    async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
+    async def heads(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[MessageHead]:
         await self._pause()
         self.reads += 1
-        return [head_of(one) for one in self._stored(account, mailbox, uids)]
+        found = [head_of(one) for one in self._stored(account, mailbox, uids)]
+        sums = list(accumulate(len(one.header) + len(one.encoded_index) for one in found))
+        count = len(found) if budget_octets is None else max(bisect_right(sums, budget_octets), 1)
+        self.head_octets_read += sums[:count][-1:]
+        return found[:count]
 
     async def messages(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None

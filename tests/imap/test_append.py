@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,39 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(house: House, s
     assert stored(house) == []
 
 
+async def test_t5_whoever_announces_mail_and_falls_silent_keeps_no_room(make_house: MakeHouse, tmp_path: Path) -> None:
+    spools = make_spools(tmp_path, limit=20_000)
+    house = make_house(replace(LIMITS, mail_grace_seconds=0.05), spools=spools)
+    silent, other = await house.logged_in(), await house.logged_in()
+    members = set(house.factory.connections.members)
+    assert await announced(silent, 9_000) == b"+ OK\r\n"
+    assert (await announced(other, 9_000, b"b")).startswith(b"b NO [UNAVAILABLE] ")
+    assert (await silent.line()).startswith(b"* BYE Too slow")
+    await silent.writer.drain()
+    await asyncio.wait([asyncio.ensure_future(each.closed.wait()) for each in members], return_when="FIRST_COMPLETED")
+    assert await announced(other, 9_000, b"c") == b"+ OK\r\n"
+
+
+async def test_t5_a_command_that_does_not_end_keeps_no_room_either(make_house: MakeHouse, tmp_path: Path) -> None:
+    spools = make_spools(tmp_path)
+    house = make_house(replace(LIMITS, mail_grace_seconds=0.05), spools=spools)
+    wire = await house.logged_in()
+    await wire.send(b"a APPEND INBOX {5000+}\r\n" + bytes(5000) + b" ")
+    assert (await wire.line()).startswith(b"* BYE Too slow")
+
+
+async def test_t5_a_refusal_gives_back_the_room_at_once(wire: Wire, house: House, spools: FileSpools) -> None:
+    house.services.mailboxes.limit = 7000
+    assert await announced(wire, 5000) == b"+ OK\r\n"
+    assert not is_free(spools)
+    await wire.send(bytes(5000) + b" {4000+}\r\n")
+    for _ in range(2000):
+        await asyncio.sleep(0)
+    assert is_free(spools)
+    await wire.send(bytes(4000) + b"\r\n")
+    assert (await wire.line()).startswith(b"a NO [OVERQUOTA] ")
+
+
 async def test_others_are_served_while_mail_comes(house: House) -> None:
     wire, other = await house.logged_in(), await house.logged_in()
     assert await announced(wire, len(LARGE)) == b"+ OK\r\n"
@@ -158,7 +192,7 @@ async def test_commands_before_it_are_carried_out_before_it_is_judged(wire: Wire
 async def test_d1_a_disk_that_is_full_in_the_middle_refuses_and_the_session_goes_on(
     make_house: MakeHouse, tmp_path: Path
 ) -> None:
-    house = make_house(LIMITS, spools=Full(tmp_path, os.urandom, lambda octets: None))
+    house = make_house(LIMITS, spools=Full(tmp_path, os.urandom, lambda octets, beside: None))
     wire = await house.logged_in()
     refused = await wire.refused(b"APPEND INBOX {%d+}\r\n%b" % (len(LARGE), LARGE))
     assert refused.startswith(b"NO [UNAVAILABLE] ")
@@ -167,7 +201,7 @@ async def test_d1_a_disk_that_is_full_in_the_middle_refuses_and_the_session_goes
 
 
 async def test_i2_a_client_faster_than_the_disk_has_to_wait(make_house: MakeHouse, tmp_path: Path) -> None:
-    spools, size = Slow(tmp_path, os.urandom, lambda octets: None), 20_000_000
+    spools, size = Slow(tmp_path, os.urandom, lambda octets, beside: None), 20_000_000
     house = make_house(LIMITS, spools=spools)
     wire = await house.logged_in()
     raw = bytes(size)
@@ -220,10 +254,10 @@ class Refusing:
 class Slow(FileSpools):
     """Spools on a disk that takes nothing for a while."""
 
-    def __init__(self, folder: Path, entropy: Entropy, check_room: Callable[[int], None]) -> None:
+    def __init__(self, folder: Path, entropy: Entropy, check_room: Callable[[int, int], None]) -> None:
         super().__init__(folder, entropy, check_room)
         self.goes_on = threading.Event()
-        self._thread.submit(self.goes_on.wait)
+        self._thread.submit(self.goes_on.wait, 30)
 
 
 class Full(FileSpools):

@@ -1,24 +1,30 @@
 """I7: mail too large to be held is read while it is sent, and looks like any other."""
 
 import asyncio
+import re
 import ssl
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import Callable, Iterable
+from itertools import chain, repeat
 from quopri import encodestring
 
 import pytest
 from door_accounts import ALICE
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from imap.wire import House, Wire
+from stored_mail import head_of, stored
 from twisted.internet.ssl import CertificateOptions
 from wires import mail
 
 from bmgate.domain.mailbox import MailboxId
 from bmgate.errors import AccountLocked
-from bmgate.imap.decoders import Base64Decoder, Decoder, QuotedPrintableDecoder, decode_all
+from bmgate.imap.decoders import MOST_BLANKS, Base64Decoder, Decoder, QuotedPrintableDecoder, decode_all
 from bmgate.imap.limits import ImapLimits
+from bmgate.imap.pieces import LargeMessage, PartLengths
 from bmgate.mail.transfer import decode_base64, decode_quoted_printable
+from bmgate.services.mailboxes.lazy_mail import LazyMail
+from bmgate.tcp.channel import HangUp
 
 SMALL = ImapLimits(fetch_octets=64, stall_seconds=0.2)  # what is larger counts as large
 PARTS = (
@@ -157,6 +163,177 @@ def test_decoding_in_portions_gives_what_decoding_the_whole_gives(data: bytes, s
 
     assert decoded(Base64Decoder) == decode_base64(data)
     assert decoded(QuotedPrintableDecoder) == decode_quoted_printable(data)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(b"=", b"==", b"=4", b"=41", b"=\r", b"=\n", b"\r", b"\n", b"\r\n", b" ", b"\t ", b"A", b"x"),
+                *(b" " * 20_000, b"\t" * 30_000, b"y" * 300_000, b"=" * 70_001),
+            ]
+        ),
+        max_size=12,
+    ).filter(lambda pieces: sum(map(len, pieces)) < 700_000),
+    st.lists(st.sampled_from([1, 2, 3, 50, 19_999, 65_536, 262_144]), min_size=1, max_size=8),
+)
+@settings(max_examples=150)
+def test_quoted_printable_lines_of_any_length_are_decoded_alike_however_they_are_cut(
+    pieces: list[bytes], sizes: list[int]
+) -> None:
+    data, at, portions = b"".join(pieces), 0, list[bytes]()
+    for size in chain.from_iterable(repeat([*sizes, 100_000])):
+        if at >= len(data):
+            break
+        portions.append(data[at : at + size])
+        at += size
+    decoded = b"".join(decode_all(QuotedPrintableDecoder, portions))
+    assert decoded == b"".join(decode_all(QuotedPrintableDecoder, [data]))
+    if max(map(len, re.findall(rb"[ \t]+", data)), default=0) <= MOST_BLANKS:
+        assert decoded == decode_quoted_printable(data)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"", b"x"])
+@pytest.mark.parametrize("count", [MOST_BLANKS, MOST_BLANKS + 1, MOST_BLANKS + 2, 3 * MOST_BLANKS])
+def test_more_blanks_than_transport_adds_belong_to_the_text(count: int, end: bytes) -> None:
+    kept = b"" if count <= MOST_BLANKS and end not in {b"\r", b"x"} else b" " * count
+    data = b"x" + b" " * count + end
+    for cut in (1, 2, count - 1, count, count + 1, count + 2):
+        assert b"".join(decode_all(QuotedPrintableDecoder, [data[:cut], data[cut:]])) == b"x" + kept + end
+
+
+@given(st.sampled_from([Base64Decoder, QuotedPrintableDecoder]), st.text("Ab= \r\n\t-", max_size=80), st.data())
+def test_a_decoder_that_holds_nothing_may_be_exchanged(
+    make: type[Base64Decoder | QuotedPrintableDecoder], text: str, data: st.DataObject
+) -> None:
+    octets = text.encode()
+    cut = data.draw(st.integers(0, len(octets)))
+    decoder = make()
+    head = decoder.feed(octets[:cut])
+    if decoder.holds_nothing:
+        assert head + b"".join(decode_all(make, [octets[cut:]])) == b"".join(decode_all(make, [octets]))
+
+
+@pytest.mark.parametrize("before", [100_000, 200_001, 260_000, 262_100])
+async def test_blanks_across_portions_are_sent_as_they_were_counted(house: House, before: int) -> None:
+    text = b" " * 300 * 1024 + b"x\r\n" + b"line  \r\n" * 60_000
+    house.services.mailboxes.fill(
+        "INBOX",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + (b"preamble\r\n" * (before // 10))
+        + b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + text
+        + b"\r\n--b--\r\n",
+    )
+    wire = await house.selected()
+    whole = decode_quoted_printable(text)
+    assert await wire.ok(b"FETCH 1 BINARY.SIZE[1]") == [b"* 1 FETCH (BINARY.SIZE[1] %d)\r\n" % len(whole)]
+    (found,) = await wire.ok(b"FETCH 1 (BINARY.PEEK[1] FLAGS)")
+    assert found.replace(b"~{", b"{") == (b"* 1 FETCH (BINARY[1] {%d}\r\n%b FLAGS ())\r\n" % (len(whole), whole))
+
+
+def encoded_mail(decoded: bytes) -> bytes:
+    return b"Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encodebytes(decoded)
+
+
+async def test_i7_a_part_is_decoded_once_to_be_counted_and_sent_from_near_where_it_is_asked_for(house: House) -> None:
+    decoded = bytes(range(256)) * 4 * 4096
+    raw = encoded_mail(decoded)
+    house.services.mailboxes.fill("INBOX", raw)
+    wire = await house.selected()
+    items = b" ".join(b"BINARY.PEEK[1]<%d.10>" % (4_000_000 + at) for at in range(10))
+    (found,) = await wire.ok(b"FETCH 1 (%b)" % items)
+    for at in range(4_000_000, 4_000_010):
+        assert b"BINARY[1]<%d> ~{10}\r\n%b" % (at, decoded[at : at + 10]) in found
+    assert sum(house.services.mailboxes.octets_read) < 3 * len(raw)
+
+
+def test_i7_nothing_is_counted_on_for_a_client_that_is_gone() -> None:
+    lengths, read = PartLengths(), list[int]()
+    raw = stored(encoded_mail(bytes(1_000_000)))
+
+    def body(start: int, end: int) -> bytes:
+        read.append(start)
+        lengths.give_up()
+        return raw.body[start : min(end, start + 300_000)]
+
+    head = head_of(raw)
+    message = LargeMessage(head, LazyMail(head, body), lengths)
+    with pytest.raises(HangUp):
+        message.decoded(len(head.header), len(head.header) + len(raw.body), Base64Decoder, None)
+    assert read == [0]
+
+
+async def test_i7_a_client_that_leaves_while_a_part_is_counted_has_it_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.services.mailboxes.fill("INBOX", encoded_mail(bytes(1_000_000)))
+    given_up, waiting = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(PartLengths, "give_up", lambda _: given_up.set())
+
+    async def forever(*_: object) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    wire = await house.selected()
+    await wire.send(b"a NOOP\r\n")
+    await wire.until(b"a")
+    original = house.services.mailboxes.look_into
+    calls = 0
+
+    async def look_into(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > 1:  # the first looks whether the encoding is known
+            await forever()
+        return await original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.services.mailboxes, "look_into", look_into)
+    await wire.send(b"f FETCH 1 BINARY.SIZE[1]\r\n")
+    async with asyncio.timeout(5):
+        await waiting.wait()
+        wire.writer.transport.abort()
+        await given_up.wait()
+
+
+async def test_i7_large_headers_are_read_as_they_are_sent(house: House) -> None:
+    field = b"X-Long: " + b"y" * 60 + b"\r\n"
+    raws = [b"Subject: %d\r\n" % number + field * 9_000 + b"\r\nbody" for number in range(30)]
+    house.services.mailboxes.fill("INBOX", *raws)
+    wire = await house.selected()
+    read = house.services.mailboxes.head_octets_read
+    wire.stop_reading()
+    await wire.send(b"f FETCH 1:* (BODY.PEEK[HEADER] BODY.PEEK[HEADER.FIELDS.NOT (Subject)])\r\n")
+    for _ in range(2000):
+        await asyncio.sleep(0)
+    assert max(read) < 1.5 * len(raws[0])
+    assert sum(read) < sum(map(len, raws)) / 2
+    wire.read_on()
+    found = await wire.until(b"f")
+    assert len(found) == 31
+    header = raws[29].removesuffix(b"body")
+    rest = header.removeprefix(b"Subject: 29\r\n")
+    assert found[29] == (
+        b"* 30 FETCH (BODY[HEADER] {%d}\r\n%b BODY[HEADER.FIELDS.NOT (Subject)] {%d}\r\n%b)\r\n"
+        % (len(header), header, len(rest), rest)
+    )
+    read.clear()
+    assert await wire.ok(b"SEARCH HEADER Subject 2 NOT HEADER X-Long z") == [
+        b"* SEARCH 3 13" + b"".join(b" %d" % number for number in range(21, 31)) + b"\r\n"
+    ]
+    assert max(read) < 3 * len(raws[0])
+
+
+async def test_i7_a_large_message_in_which_every_item_has_the_header_comes_whole(house: House) -> None:
+    raw = b"Subject: a\r\n" + b"X-Long: y\r\n" * 60_000 + b"\r\n" + b"z" * 600_000
+    house.services.mailboxes.fill("INBOX", raw)
+    wire = await house.selected()
+    (found,) = await wire.ok(b"FETCH 1 (BODY.PEEK[HEADER.FIELDS (Subject)] BODY.PEEK[] RFC822.SIZE)")
+    fields = b"Subject: a\r\n\r\n"
+    assert found == (
+        b"* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {%d}\r\n%b BODY[] {%d}\r\n%b RFC822.SIZE %d)\r\n"
+        % (len(fields), fields, len(raw), raw, len(raw))
+    )
 
 
 @pytest.mark.parametrize("filler", [b"x", b" ", b"="])

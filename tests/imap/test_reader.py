@@ -117,6 +117,18 @@ def test_too_many_literals_are_refused() -> None:
     assert read(b"a SEARCH" + b" {40+}\r\n" + b"x" * 40 + b" {40+}\r\n" + b"x" * 40 + b"\r\n").out != []
 
 
+def test_i2_mails_too_large_together_are_refused_although_each_is_not() -> None:
+    limits = replace(HELD, append_literal=100, literal_sum=150, held=150)
+    refused = Rejected(b"a", b"NO", b"LIMIT", b"Too much for one command: append these messages one by one", False)
+    mail = b"x" * 100
+    reading = read(b"a APPEND x {100+}\r\n" + mail + b" {100}\r\nb NOOP\r\n", limits)
+    assert (reading.out, reading.asked) == ([refused, RawCommand((b"b NOOP",))], 0)
+    reading = read(b"a APPEND x {100+}\r\n" + mail + b" {100+}\r\n" + mail + b"\r\nb NOOP\r\n", limits)
+    assert reading.out == [refused, RawCommand((b"b NOOP",))]
+    large = replace(limits, append_literal=1000, literal_sum=1000, held=1000)
+    assert read(b"a APPEND x {600+}\r\n" + b"x" * 600 + b" {600+}\r\n", large).out == [replace(refused, fatal=True)]
+
+
 def test_a_long_line_is_refused_with_its_tag_and_the_next_is_read() -> None:
     reading = read(b"a " + b"x" * 300 + b"\r\nb NOOP\r\n")
     assert reading.out == [Rejected(b"a", b"BAD", b"TOOBIG", b"Command line too long", False), RawCommand((b"b NOOP",))]

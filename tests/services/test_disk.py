@@ -9,6 +9,7 @@ from stations import MakeStation, Settings, Wire
 from bmgate.domain.mailbox import Flags
 from bmgate.errors import StorageFull
 from bmgate.services.disk import DiskSpace
+from bmgate.storage.backend import Spare
 
 MEGABYTE = 1_000_000
 
@@ -40,6 +41,38 @@ def test_d1_mail_that_would_fill_the_disk_is_refused(clock: FakeClock) -> None:
     space.check_room_for_mail(100 * MEGABYTE)
     with pytest.raises(StorageFull):
         space.check_room_for_mail(100 * MEGABYTE + 1)
+
+
+def test_d1_room_inside_the_file_is_room_for_mail_while_its_log_fits_beside_it(clock: FakeClock) -> None:
+    disk, inside = Disk(30 * MEGABYTE), [Spare(0, 0)]
+    space = DiskSpace(disk.look, clock, 200 * MEGABYTE, lambda: inside[0])
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail()
+    inside[0] = Spare(120 * MEGABYTE, 0)
+    space.check_room_for_mail(100 * MEGABYTE)
+    assert (space.has_room_for_objects, space.has_room_for_mail) == (False, True)
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail(100 * MEGABYTE, 6 * MEGABYTE)
+    disk.free = 24 * MEGABYTE
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail(1)
+
+
+def test_d1_what_the_log_will_make_the_file_grow_by_is_no_room(clock: FakeClock) -> None:
+    space = DiskSpace(Disk(220 * MEGABYTE).look, clock, 200 * MEGABYTE, lambda: Spare(0, 21 * MEGABYTE))
+    assert not space.has_room_for_objects
+    space.check_room_for_mail(149 * MEGABYTE)
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail(149 * MEGABYTE + 1)
+
+
+def test_d1_large_mail_looks_at_the_disk_again(clock: FakeClock) -> None:
+    disk = Disk(300 * MEGABYTE)
+    space = DiskSpace(disk.look, clock, 200 * MEGABYTE)
+    space.check_room_for_mail(50 * MEGABYTE, 100 * MEGABYTE)
+    disk.free = 100 * MEGABYTE
+    with pytest.raises(StorageFull):
+        space.check_room_for_mail(50 * MEGABYTE, 100 * MEGABYTE)
 
 
 def test_d1_each_change_is_told_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:

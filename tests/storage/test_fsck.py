@@ -68,3 +68,28 @@ def break_and_check(store: Store, statement: str) -> None:
     for step in statement.split("; "):
         assert store.scope.connection.execute(text(step)).rowcount > 0
     raise Undone(*(problem.rule for problem in check(store)))
+
+
+REMARKS = [
+    "DELETE FROM message",
+    "DELETE FROM message; DELETE FROM content_blob",
+    "DELETE FROM message; DELETE FROM content_blob WHERE kind = 0",
+]
+
+
+async def test_what_goes_at_the_next_start_is_remarked_upon_and_is_no_damage(
+    database: SealedDatabase, alice: Account
+) -> None:
+    await database.transact(lambda store: fill(store, alice))
+    for statement in REMARKS:
+        with pytest.raises(Undone) as undone:
+            await database.transact(partial(break_and_look, statement=statement))
+        assert set(undone.value.args) == {True}, statement
+
+
+def break_and_look(store: Store, statement: str) -> None:
+    """Raises whether what was found are remarks."""
+    assert isinstance(store, SealedStore)
+    for step in statement.split("; "):
+        assert store.scope.connection.execute(text(step)).rowcount > 0
+    raise Undone(*(problem.is_remark for problem in check(store)))

@@ -144,6 +144,37 @@ async def test_i7_a_mail_larger_than_the_budget_comes_alone_and_as_its_head(
     assert await read([9], 1_000) == []
 
 
+@pytest.mark.parametrize("are_open", [False, True])
+async def test_i7_of_headers_only_what_fits_a_budget_is_opened(
+    database: SealedDatabase, vault: Vault, alice: Account, are_open: bool
+) -> None:
+    sizes = (1_000, 2_000, 10, 10, 300_000, 10)
+
+    def store_all(store: Store) -> MailboxId:
+        mine = store.account(alice.id)
+        for size in sizes:
+            content = mine.messages.add_content(NewContent(bytes(size), b"index", b""))
+            mine.messages.append(inbox_of(mine).id, content, Flags.NONE, (), NOW)
+        return inbox_of(mine).id
+
+    inbox = await database.transact(store_all)
+
+    async def read(uids: list[int], budget: int | None) -> list[int]:
+        if not are_open:
+            vault.opened.clear()
+        found = await database.read(lambda store: store.account(alice.id).messages.heads(inbox, uids, budget))
+        assert [len(head.header) for head in found] == [sizes[head.uid - 1] for head in found]
+        return [head.uid for head in found]
+
+    assert await read([1, 2, 3, 4, 5, 6], None) == [1, 2, 3, 4, 5, 6]
+    assert await read([1, 2, 3, 4, 5, 6], 4_000) == [1, 2, 3, 4]
+    assert await read([1, 2, 3, 4, 5, 6], 2_000) == [1]
+    assert await read([2, 3], 100) == [2]
+    assert await read([5, 6], 100_000) == [5]
+    assert await read([6, 99], 0) == [6]
+    assert await read([99], 0) == []
+
+
 async def test_a_body_is_read_chunk_by_chunk_by_its_owner_as_long_as_it_is_there(
     database: SealedDatabase, alice: Account, bob: Account
 ) -> None:

@@ -139,7 +139,7 @@ async def test_a_kill_in_the_middle_leaves_nothing_to_be_seen_and_the_next_impor
     assert await database.read(picture_of(alice)) == before
     (problem, *_) = await database.read(check)
     assert problem.rule == "U4"
-    assert "goes when the gateway starts" in problem.detail
+    assert "goes at the next start" in problem.detail
     report = await movers_over(database, scratch).imports.mbox(alice.id, path, "", untold, dry_run=False)
     assert report.counts["messages"].new == BATCH_MAILS + 10
     assert await database.read(check) == []

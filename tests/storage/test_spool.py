@@ -119,33 +119,52 @@ async def test_where_every_file_has_a_name_it_loses_it_at_once(tmp_path: Path, m
     spool.close()
 
 
-async def test_all_together_and_those_of_one_account_are_bounded(tmp_path: Path) -> None:
+async def test_what_an_account_has_is_left_to_others_too(tmp_path: Path) -> None:
     spools = make_spools(tmp_path, limit=100)
     first, second, third = spools.open(ALICE, nothing), spools.open(ALICE, nothing), spools.open(BOB, nothing)
     first.reserve(30)
     with pytest.raises(Unavailable):
         second.reserve(21)
-    third.reserve(50)
     second.reserve(20)
     with pytest.raises(Unavailable):
-        third.reserve(1)
+        third.reserve(26)
+    third.reserve(25)
     first.close()
     first.close()
-    second.reserve(30)
-    assert second.reserved == 50
+    second.reserve(17)
+    assert second.reserved == 37
     second.close()
     third.close()
 
 
+async def test_t5_accounts_that_take_all_they_can_leave_room_to_others(tmp_path: Path) -> None:
+    spools = make_spools(tmp_path, limit=1024)
+    opened = [spools.open(AccountId(number), nothing) for number in range(5)]
+    for spool in opened:
+        while True:
+            try:
+                spool.reserve(1)
+            except Unavailable:
+                break
+    assert [spool.reserved for spool in opened] == [512, 256, 128, 64, 32]
+    for spool in opened:
+        spool.close()
+
+
 async def test_d1_a_disk_without_room_is_told_before_anything_comes(tmp_path: Path) -> None:
-    def check_room(octets: int) -> None:
-        if octets > 100:
+    def check_room(octets: int, beside: int) -> None:
+        if octets + beside > 300:
             raise StorageFull("the disk is full")
 
-    spool = FileSpools(tmp_path / "spool", os.urandom, check_room).open(ALICE, nothing)
+    spools = FileSpools(tmp_path / "spool", os.urandom, check_room)
+    spool, other = spools.open(ALICE, nothing), spools.open(BOB, nothing)
     spool.reserve(50)
-    with pytest.raises(StorageFull):
-        spool.reserve(51)
+    other.reserve(50)
+    for each in (spool, other):
+        with pytest.raises(StorageFull):
+            each.reserve(1)
+    other.close()
+    spool.reserve(50)
     spool.close()
 
 

@@ -87,7 +87,9 @@ class AccountMessages(Protocol):
         """Where the memory of expunges does not reach back so far, all UIDs that are not there count as expunged."""
         ...
 
-    def heads(self, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]: ...
+    def heads(self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None) -> list[MessageHead]:
+        """Headers and indexes; with a budget the first of them that fit, but at least one (I7)."""
+        ...
 
     def messages(
         self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None

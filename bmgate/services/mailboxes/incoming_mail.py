@@ -27,7 +27,7 @@ class IncomingMails:
         try:
             for mail in mails:
                 if isinstance(mail.raw, bytes):
-                    new.append(await self._parsing.run(indexed, mail.raw))
+                    new.append(await self._parsing.run(account, indexed, mail.raw))
                 else:
                     new.append(await self._large.stage(account, name, mail.raw))
         except BaseException:

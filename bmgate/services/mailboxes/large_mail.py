@@ -58,7 +58,7 @@ class LargeMails:
 
         content = await self._database.transact(begin)
         try:
-            index = await self._parsing.run(index_message, raw)
+            index = await self._parsing.run(account, index_message, raw)
             await self._store_body(account, content, raw, index.header_size)
             return await asyncio.to_thread(_staged, content, raw, index)
         except BaseException:

@@ -155,9 +155,13 @@ class Mailboxes:
         await self._rules.of_opened(mailbox).looking(account)
         return await self._database.read(since)
 
-    async def heads(self, account: AccountId, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
-        """Headers and indexes."""
-        return await self._database.read(lambda store: store.account(account).messages.heads(mailbox, uids))
+    async def heads(
+        self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+    ) -> list[MessageHead]:
+        """Headers and indexes by ascending UID; with a budget the first of them that fit, but at least one (I7)."""
+        return await self._database.read(
+            lambda store: store.account(account).messages.heads(mailbox, uids, budget_octets)
+        )
 
     async def messages(
         self, account: AccountId, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None

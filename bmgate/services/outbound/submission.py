@@ -138,10 +138,11 @@ class Submissions:
         Raises BadMail, UnsupportedMedia, TooLarge, NotAllowed, LimitReached, StorageFull.
         """
         self._check_room()
-        mail, copy, in_extended = await self._parsing.run(_read, raw)
+        mail, copy, in_extended = await self._parsing.run(envelope.account, _read, raw)
         word = command_word(each.resolved for each in envelope.recipients)
         if word is not None:
-            return await self._obey(envelope, word, mail, await self._parsing.run(as_written, raw))
+            written = await self._parsing.run(envelope.account, as_written, raw)
+            return await self._obey(envelope, word, mail, written)
         proposal = Proposal(mail, in_extended, self._solver.trials_per_second)
         stored = await self._stored(envelope, proposal, copy)
         self._failpoints.pass_("submission.committed")

@@ -93,7 +93,7 @@ class ReceivedTexts:
                     left -= len(raw)
                     if left < 0:
                         return found[::-1]
-                    found.append(await self._parsing.run(partial(_read, message.uuid, place), raw))
+                    found.append(await self._parsing.run(account, partial(_read, message.uuid, place), raw))
             return found[::-1]
 
     async def one(self, account: AccountId, uuid: bytes) -> Received | None:
@@ -102,7 +102,7 @@ class ReceivedTexts:
             message = await self._places.message(account, place) if mailbox.kind is not MailboxKind.SENT else None
             if message is not None and is_of_network(header_of(message)):
                 raw = message.header + message.body
-                return await self._parsing.run(partial(_read, message.uuid, place), raw)
+                return await self._parsing.run(account, partial(_read, message.uuid, place), raw)
         return None
 
     async def set_seen(self, account: AccountId, uuid: bytes, seen: bool) -> None:

@@ -82,7 +82,7 @@ class SentTexts:
                     left -= len(mail.body) + (len(copy.header) + len(copy.body) if copy else 0)
                     known |= {copy.uuid} if copy else set()
                     if left >= 0 and mail.is_listed:
-                        found += await self._texts(mail)
+                        found += await self._texts(account, mail)
             found += await self._without_rows(account, known)
             return sorted(found, key=lambda sent: sent.acted_at)
 
@@ -97,14 +97,15 @@ class SentTexts:
         if row is None:
             return None
         (mail,) = await self._submitted(account, [[row]])
-        return next(iter(await self._texts(mail)), None)
+        return next(iter(await self._texts(account, mail)), None)
 
     async def one(self, account: AccountId, uuid: bytes) -> Sent | None:
         """Mail in Sent, or in Trash and not from the network, by its name."""
         for mailbox, place in await self._places.of(account, uuid):
             message = await self._places.message(account, place)
             if message is not None and (_is_sent(mailbox) or not is_of_network(header_of(message))):
-                return await self._parsing.run(partial(_read, message.uuid, place), message.header + message.body)
+                raw = message.header + message.body
+                return await self._parsing.run(account, partial(_read, message.uuid, place), raw)
         return None
 
     async def trash(self, account: AccountId, uuid: bytes) -> None:
@@ -119,10 +120,10 @@ class SentTexts:
     async def _submitted(self, account: AccountId, groups: list[list[OutgoingMessage]]) -> list[_Submitted]:
         return await self._database.read(lambda store: [_gathered(store, account, rows) for rows in groups])
 
-    async def _texts(self, mail: _Submitted) -> list[Sent]:
+    async def _texts(self, account: AccountId, mail: _Submitted) -> list[Sent]:
         subject, body, copy = mail.subject, mail.body, mail.copy
         if not subject and not body and copy is not None:
-            subject, body = await self._parsing.run(subject_and_body, copy.header + copy.body)
+            subject, body = await self._parsing.run(account, subject_and_body, copy.header + copy.body)
         uuid = copy.uuid if copy is not None else b""
         return [
             Sent(
@@ -150,7 +151,7 @@ class SentTexts:
                 left -= len(raw)
                 if left < 0:
                     return found
-                found.append(await self._parsing.run(partial(_read, message.uuid, place), raw))
+                found.append(await self._parsing.run(account, partial(_read, message.uuid, place), raw))
         return found
 
 

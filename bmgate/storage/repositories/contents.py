@@ -3,13 +3,16 @@
 Each content has its own random key, sealed for its account, and two blobs under it in chunks: the header with its
 index, and the body. A chunk is bound to account, content, kind, scheme, number and whether it is the last, so that none
 can be moved, reordered or cut off unnoticed.
+
+What goes is deleted in the transaction that promises it as far as that is little. Of the rest only the keys go there,
+and what it counts against the quota; its chunks follow in portions, each a short transaction of the writer's.
 """
 
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from bmgate.domain.mailbox import ContentId, NewContent
 from bmgate.errors import MessageMissing, OverQuota
@@ -18,6 +21,7 @@ from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import content as contents
 from bmgate.storage.schema import content_blob as blobs
 from bmgate.storage.schema import message as messages
+from bmgate.storage.schema import submission as submissions
 from bmgate.storage.sealing import KEY_SIZE, seal
 from bmgate.storage.sqlite import large_blobs
 from bmgate.storage.statements import Prepared
@@ -26,10 +30,18 @@ SCHEME = 1
 HEADER, BODY = 0, 1
 CHUNK_SIZE = 262_144  # bytes of plaintext
 UUID_SIZE = 16
+AT_ONCE = 1024 * 1024  # octets that are deleted in one transaction: some 10 ms of the writer
+_MOST_CHUNKS = 500  # that are looked at for that
+_NO_KEY = b""
 
 CONTENT_KEY = b"content key"
 PLACE = struct.Struct(">BBIB")  # kind, scheme, number, last
 _HEADER_SIZE = struct.Struct(">I")
+
+_TAG = contents.c.message_id_tag
+_DROPPED_TAG = b""  # in place of a Message-ID's: that index finds what was dropped
+IS_KEPT = or_(_TAG.is_(None), _TAG != _DROPPED_TAG)
+_OWES = "dropped contents"  # in the `info` of a connection
 
 _ADD = Prepared(insert(contents).returning(contents.c.id))
 _ADD_CHUNK = Prepared(insert(blobs))
@@ -41,7 +53,7 @@ _CHARGE = Prepared(
 )
 _KEY = Prepared(
     select(contents.c.uuid, contents.c.sealed_key).where(
-        contents.c.id == bindparam("row"), contents.c.account == bindparam("owner")
+        contents.c.id == bindparam("row"), contents.c.account == bindparam("owner"), IS_KEPT
     )
 )
 _FIND_BY = Prepared(
@@ -50,6 +62,24 @@ _FIND_BY = Prepared(
     .values(message_id_tag=bindparam("message_id"), vector_tag=bindparam("vector"))
 )
 _CHARGE_ANYWAY = Prepared(update(accounts).where(accounts.c.id == bindparam("row")).values(used_bytes=_GROWN))
+_DROPPED = (
+    select(contents.c.id)
+    .select_from(accounts.join(contents, contents.c.account == accounts.c.id))
+    .where(_TAG == _DROPPED_TAG)
+)
+_DROPPED_FEW = Prepared(_DROPPED.limit(_MOST_CHUNKS))
+_CHUNKS = Prepared(
+    select(blobs.c.content, blobs.c.kind, blobs.c.n, func.length(blobs.c.data).label("size"))
+    .where(blobs.c.content == bindparam("row"))
+    .order_by(blobs.c.kind, blobs.c.n)
+    .limit(_MOST_CHUNKS)
+)
+_DELETE_CHUNK = Prepared(
+    delete(blobs).where(
+        blobs.c.content == bindparam("row"), blobs.c.kind == bindparam("of_kind"), blobs.c.n == bindparam("number")
+    )
+)
+_DELETE = Prepared(delete(contents).where(contents.c.id == bindparam("row")))
 
 
 def size_class(size: int) -> int:
@@ -145,15 +175,70 @@ def delete_unshown(scope: AccountScope, candidates: Collection[int]) -> None:
     """Those of the account's contents that no message shows any more go, with their keys."""
     mine, connection = scope.account.id, scope.connection
     shown = exists().where(messages.c.content == contents.c.id)
+    left = AT_ONCE
     for portion in portions(candidates):
         query = select(contents.c.id, contents.c.size_class)
-        rows = connection.execute(query.where(contents.c.account == mine, contents.c.id.in_(portion), ~shown)).all()
-        if not rows:
-            continue
-        connection.execute(delete(contents).where(contents.c.id.in_([row.id for row in rows])))
-        freed = sum(row.size_class for row in rows)
-        used = accounts.c.used_bytes
-        connection.execute(update(accounts).where(accounts.c.id == mine).values(used_bytes=used - freed))
+        where = (contents.c.account == mine, contents.c.id.in_(portion), ~shown, IS_KEPT)
+        rows = connection.execute(query.where(*where)).all()
+        left -= drop(connection, mine, [(row.id, row.size_class) for row in rows], left)
+
+
+def drop(connection: Connection, account: int, doomed: Collection[tuple[int, int]], at_once: int = AT_ONCE) -> int:
+    """Contents go, given with their size classes, `at_once` octets of them now; how many octets these were.
+
+    What they count against the quota is given back now. At most some hundreds of them, shown by no message.
+    """
+    if not doomed:
+        return 0
+    now, later, octets = list[int](), list[int](), 0
+    for content, size in doomed:
+        if octets + size > at_once:
+            later.append(content)
+        else:
+            now.append(content)
+            octets += size
+    if now:
+        connection.execute(delete(contents).where(contents.c.id.in_(now)))
+    if later:
+        unkept = {"sealed_key": _NO_KEY, "size_class": 0, "message_id_tag": _DROPPED_TAG, "vector_tag": None}
+        connection.execute(update(contents).where(contents.c.id.in_(later)).values(unkept))
+        copied = submissions.c.sent_content.in_(later)
+        connection.execute(update(submissions).where(copied).values(sent_content=None))
+        owe_dropped(connection)
+    freed = sum(size for _, size in doomed)
+    used = accounts.c.used_bytes
+    connection.execute(update(accounts).where(accounts.c.id == account).values(used_bytes=used - freed))
+    return octets
+
+
+def owe_dropped(connection: Connection) -> None:
+    """There may be chunks of dropped contents."""
+    connection.info[_OWES] = True
+
+
+def owes_dropped(connection: Connection) -> bool:
+    """Whether there may be some; asked once."""
+    return bool(connection.info.pop(_OWES, False))
+
+
+def remove_dropped(connection: Connection) -> bool:
+    """A portion of the chunks of dropped contents goes; whether that was all there is."""
+    dropped = [row.id for row in _DROPPED_FEW.all(connection)]
+    left = AT_ONCE
+    for content in dropped:
+        chunks = _CHUNKS.all(connection, {"row": content})
+        fit = list[dict[str, int]]()
+        for chunk in chunks:
+            if left <= 0:
+                break
+            left -= chunk.size
+            fit.append({"row": content, "of_kind": chunk.kind, "number": chunk.n})
+        if fit:
+            _DELETE_CHUNK.run_all(connection, fit)
+        if len(fit) < len(chunks) or len(chunks) == _MOST_CHUNKS:
+            return False
+        _DELETE.run(connection, {"row": content})
+    return len(dropped) < _MOST_CHUNKS
 
 
 def _charge(scope: AccountScope, size: int, *, beyond_quota: bool) -> None:

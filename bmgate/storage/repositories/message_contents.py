@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, literal, select
 
 from bmgate.domain.mailbox import ContentId, MailboxId, MessageHead, StoredMessage
 from bmgate.errors import MessageMissing
-from bmgate.storage.repositories.contents import CHUNK_SIZE, split_header
+from bmgate.storage.repositories.contents import CHUNK_SIZE, IS_KEPT, split_header
 from bmgate.storage.repositories.message_rows import counters
 from bmgate.storage.repositories.opening import Among, ContentOpener, content_opener
 from bmgate.storage.repositories.scope import MAX_PARAMETERS, AccountScope
@@ -41,15 +41,18 @@ _SHOWN = Among(
 )
 _ALONE = Prepared(
     select(literal(0).label("uid"), literal(0).label("internaldate"), *_CONTENT).where(
-        contents.c.id == bindparam("content"), contents.c.account == bindparam("account")
+        contents.c.id == bindparam("content"), contents.c.account == bindparam("account"), IS_KEPT
     )
 )
 
 
-def read_heads(scope: AccountScope, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
-    """Raises MailboxMissing, AccountLocked."""
+def read_heads(
+    scope: AccountScope, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None
+) -> list[MessageHead]:
+    """With a budget the first that fit, but at least one (I7). Raises MailboxMissing, AccountLocked."""
     counters(scope, mailbox)
-    return _heads(content_opener(scope), _shown(scope, mailbox, uids, None))
+    opener, shown = content_opener(scope), _shown(scope, mailbox, uids, None)
+    return _heads(opener, shown) if budget_octets is None else _fitting_heads(opener, shown, budget_octets)
 
 
 def read_messages(
@@ -100,6 +103,21 @@ def read_content(scope: AccountScope, content: ContentId) -> StoredMessage | Non
 def _heads(opener: ContentOpener, shown: list[Shown]) -> list[MessageHead]:
     opened = opener.heads({content: uuid for _, _, content, uuid, _ in shown})
     return [MessageHead(uid, date, *split_header(opened[uuid].blob), uuid) for uid, date, _, uuid, _ in shown]
+
+
+def _fitting_heads(opener: ContentOpener, shown: list[Shown], budget_octets: int) -> list[MessageHead]:
+    """The first that fit, but at least one."""
+    opened = opener.heads({content: uuid for _, _, content, uuid, _ in shown}, budget_octets)
+    heads, left = list[MessageHead](), budget_octets
+    for uid, date, _, uuid, _ in shown:
+        head = opened.get(uuid)
+        if head is None:
+            break
+        left -= len(head.blob)
+        if left < 0 and heads:
+            break
+        heads.append(MessageHead(uid, date, *split_header(head.blob), uuid))
+    return heads
 
 
 def _whole(opener: ContentOpener, shown: list[Shown]) -> list[StoredMessage]:

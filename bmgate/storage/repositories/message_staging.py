@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from bmgate.domain.mailbox import MailboxId, MessageRow, StagedMail
 from bmgate.errors import MessageMissing
-from bmgate.storage.repositories.contents import delete_unshown
+from bmgate.storage.repositories.contents import IS_KEPT, delete_unshown
 from bmgate.storage.repositories.message_flags import with_keywords
 from bmgate.storage.repositories.message_rows import advance, insert_rows
 from bmgate.storage.repositories.scope import AccountScope, portions
@@ -20,10 +20,10 @@ from bmgate.storage.schema import message as messages
 _OWN = (
     select(func.count())
     .select_from(contents)
-    .where(contents.c.account == bindparam("account"), contents.c.id.in_(bindparam("ids", expanding=True)))
+    .where(contents.c.account == bindparam("account"), contents.c.id.in_(bindparam("ids", expanding=True)), IS_KEPT)
 )
 _LONELY = select(contents.c.id).where(
-    contents.c.account == bindparam("account"), ~exists().where(messages.c.content == contents.c.id)
+    contents.c.account == bindparam("account"), IS_KEPT, ~exists().where(messages.c.content == contents.c.id)
 )
 
 

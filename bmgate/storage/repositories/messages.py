@@ -25,6 +25,7 @@ from bmgate.domain.mailbox import (
 )
 from bmgate.errors import MessageMissing
 from bmgate.storage.repositories.contents import (
+    IS_KEPT,
     add_body,
     add_content,
     begin_content,
@@ -59,7 +60,9 @@ from bmgate.storage.schema import submission as submissions
 from bmgate.storage.statements import Prepared
 
 _OWN_CONTENT = Prepared(
-    select(contents.c.id).where(contents.c.id == bindparam("content"), contents.c.account == bindparam("account"))
+    select(contents.c.id).where(
+        contents.c.id == bindparam("content"), contents.c.account == bindparam("account"), IS_KEPT
+    )
 )
 
 
@@ -81,9 +84,9 @@ class AccountMessageRepository:
         """
         return changes_since(self.scope, mailbox, since_modseq)
 
-    def heads(self, mailbox: MailboxId, uids: Collection[int]) -> list[MessageHead]:
-        """Raises MailboxMissing, AccountLocked."""
-        return read_heads(self.scope, mailbox, uids)
+    def heads(self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None) -> list[MessageHead]:
+        """With a budget the first that fit, but at least one (I7). Raises MailboxMissing, AccountLocked."""
+        return read_heads(self.scope, mailbox, uids, budget_octets)
 
     def messages(
         self, mailbox: MailboxId, uids: Collection[int], budget_octets: int | None = None

@@ -5,11 +5,13 @@ and opens none; bodies are opened each time.
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, bindparam, select, type_coerce
+from sqlalchemy import Integer, Select, and_, bindparam, func, select, type_coerce
 
 from bmgate.errors import AccountLocked
 from bmgate.storage.opened import OpenedHead
@@ -57,6 +59,10 @@ _HEADERS = Among(
     .order_by(*_ORDER),
     blobs.c.content,
 )
+_HEADER_SIZES = Among(  # SQLite tells the length of what it does not read
+    select(blobs.c.content, func.length(blobs.c.data).label("octets")).where(blobs.c.kind <= HEADER).order_by(*_ORDER),
+    blobs.c.content,
+)
 _BODIES = Among(select(*_CHUNK).where(blobs.c.kind >= BODY).order_by(*_ORDER), blobs.c.content)
 _IS_WANTED = and_(blobs.c.content == contents.c.id, blobs.c.kind == BODY, blobs.c.n == bindparam("n"))
 _BODY_CHUNK = Prepared(
@@ -74,12 +80,14 @@ class ContentOpener:
     _data_key: bytes = field(repr=False)
     _key_place: bytes = field(repr=False)
 
-    def heads(self, uuids: Uuids) -> dict[bytes, OpenedHead]:
-        """By uuid. Raises Damaged."""
+    def heads(self, uuids: Uuids, budget_octets: int | None = None) -> dict[bytes, OpenedHead]:
+        """By uuid; with a budget those that were open, and the first of the others that fit. Raises Damaged."""
         opened = self.scope.vault.opened.find(uuids.values())
         closed = {content: uuid for content, uuid in uuids.items() if uuid not in opened}
         if not closed:
             return opened
+        if budget_octets is not None:
+            closed = self._fitting(closed, budget_octets)
         fresh = dict[bytes, OpenedHead]()
         for rows in _HEADERS.rows(self.scope, closed, {}):
             keys = {row[0]: (self._key(row[4], row[5], closed[row[0]]), closed[row[0]]) for row in rows if row[1] == 0}
@@ -89,6 +97,15 @@ class ContentOpener:
         _require_all(fresh, closed)
         self.scope.vault.opened.keep(fresh)
         return opened | fresh
+
+    def _fitting(self, uuids: Uuids, budget_octets: int) -> dict[int, bytes]:
+        """The first whose headers with their indexes fit together, but at least one."""
+        sizes = dict.fromkeys(uuids, 0)
+        for rows in _HEADER_SIZES.rows(self.scope, uuids, {}):
+            for content, octets in rows:
+                sizes[content] += octets
+        count = bisect_right(list(accumulate(sizes.values())), budget_octets)
+        return dict(islice(uuids.items(), max(count, 1)))
 
     def bodies(self, uuids: Uuids, opened: Mapping[bytes, OpenedHead]) -> dict[int, bytes]:
         """By content, of those whose heads were `opened`. Raises Damaged."""

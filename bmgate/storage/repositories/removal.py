@@ -9,6 +9,7 @@ from bmgate.domain.account import AccountId
 from bmgate.domain.identity import IdentityId
 from bmgate.domain.outbox import FINAL
 from bmgate.storage.repositories.aliases import release
+from bmgate.storage.repositories.contents import IS_KEPT, drop, remove_dropped
 from bmgate.storage.repositories.scope import GatewayScope
 from bmgate.storage.schema import account as accounts
 from bmgate.storage.schema import alias as aliases
@@ -42,11 +43,11 @@ def purge_identity(scope: GatewayScope, identity: IdentityId) -> bool:
 
 def purge_account(scope: GatewayScope, account: AccountId, now: int) -> bool:
     """Everything of an account, or a portion of it; False while there is more."""
-    some = select(contents.c.id).where(contents.c.account == account).limit(PORTION)
-    portion = list(scope.connection.execute(some).scalars())
-    scope.connection.execute(delete(messages).where(messages.c.content.in_(portion)))
-    scope.connection.execute(delete(contents).where(contents.c.id.in_(portion)))
-    if len(portion) == PORTION:
+    some = select(contents.c.id, contents.c.size_class).where(contents.c.account == account, IS_KEPT).limit(PORTION)
+    portion = [(row.id, row.size_class) for row in scope.connection.execute(some)]
+    scope.connection.execute(delete(messages).where(messages.c.content.in_([content for content, _ in portion])))
+    drop(scope.connection, account, portion)
+    if len(portion) == PORTION or not remove_dropped(scope.connection):
         return False
     _release_names(scope, account, now)
     _forget_queue(scope, select(submissions.c.id).where(submissions.c.account == account))
