@@ -78,8 +78,6 @@ class Judge:
                 return age <= seconds if younger else age >= seconds
             case ModseqIs(modseq):
                 return subject.row.modseq >= modseq
-            case AddedKey():
-                return key.verdict(subject)
             case Not(inner):
                 verdict = self._judge(inner, subject)
                 return None if verdict is None else not verdict
@@ -94,6 +92,8 @@ class Judge:
                 return _header(key, subject)
             case TextHas():
                 return _text(key, subject)
+            case AddedKey():  # the last: whether something is one takes as long as all others together
+                return key.verdict(subject)
 
 
 def asks_modseq(key: SearchKey) -> bool:
